@@ -1,0 +1,1 @@
+"""What the interop scenarios are written with: processes, servers, SIP peers, audio, clients."""
