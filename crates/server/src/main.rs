@@ -1,1 +1,5 @@
+#![forbid(unsafe_code)]
+//! strowger
+#![allow(dead_code)]
+mod config;
 fn main() {}
