@@ -47,14 +47,16 @@ class Linphonec:
             return ""
 
     def registered(self, seconds=8):
-        wait_until(lambda: "Registration on" in self.process.log() and "successful" in self.process.log(), seconds,
-                   f"linphonec {self.user} to register", give_up=lambda: not self.process.running)
+        self._until("Register refresher [200]", seconds, "to register")
 
     def connected(self, seconds=8):
-        wait_until(lambda: "connected" in self.process.log().lower(), seconds, f"linphonec {self.user} to be connected",
-                   give_up=lambda: not self.process.running)
+        self._until("to LinphoneCallStreamsRunning", seconds, "to be connected")
         self.say(f"play {self.play}")
         self.say(f"record {self.record}")
+
+    def _until(self, text, seconds, what):
+        wait_until(lambda: text in self.debug(), seconds, f"linphonec {self.user} {what}",
+                   give_up=lambda: not self.process.running)
 
     def quit(self):
         if self.process.running:

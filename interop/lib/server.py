@@ -252,5 +252,5 @@ request_route {
     if (!lookup("location")) { t_newtran(); t_reply("404", "Not Found"); exit; }
     t_relay();
 }
-onreply_route { if (is_method("INVITE")) set_contact_alias(); }
+onreply_route { if (is_present_hf("Contact")) set_contact_alias(); return 1; }
 """
