@@ -36,7 +36,7 @@ def load_scenarios():
 
 
 def run_one(scenario, options):
-    world = World(scenario.name, options.server, stand_in=bool(options.stand_in))
+    world = World(scenario.name, options.server, stand_in=bool(options.stand_in), write=options.write)
     began = time.monotonic()
     problem = None
     skipped = None
@@ -89,6 +89,7 @@ def main():
     parser.add_argument("--stand-in", choices=["kamailio"])
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the folder of a failed scenario")
+    parser.add_argument("--write", action="store_true", help="write the tables under docs/rfc that scenarios check")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--allow-skip", action="store_true", help="a client that is not installed is no failure")
     options = parser.parse_args()

@@ -10,10 +10,11 @@ from .server import Kamailio, Strowger
 
 
 class World:
-    def __init__(self, name, binary, stand_in=False):
+    def __init__(self, name, binary, stand_in=False, write=False):
         self.name = name
         self.binary = binary
         self.stand_in = stand_in
+        self.write = write
         self.root = tempfile.mkdtemp(prefix=f"strowger-interop-{name}-")
         self.processes = []
         self.peers = []

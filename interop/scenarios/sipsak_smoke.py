@@ -1,5 +1,7 @@
 """sipsak registers, pings and sends a MESSAGE (UDP over IPv4, all it knows)."""
 
+import threading
+
 from lib.processes import Failure
 from lib.scenario import scenario
 from lib.sipsak import Sipsak
@@ -15,12 +17,13 @@ def register_and_message(world):
     if code != 0:
         raise Failure(f"sipsak -U ended with {code}\n{text}")
 
-    import threading
     got = []
+
     def answer():
         request = bob.expect_request("MESSAGE", 10)
         got.append(request)
         bob.reply(request, 200)
+
     waiting = threading.Thread(target=answer, daemon=True)
     waiting.start()
     code, text = alice.message("bob", "Hello from sipsak")
