@@ -1,0 +1,199 @@
+//! Classes of octets, one table look-up per test (RFC 3261 §25.1).
+
+/// `token`: names of header fields, methods, parameters.
+pub(crate) const TOKEN: u8 = 1;
+/// `hostname`; underscore too, which names in the field carry.
+pub(crate) const HOST: u8 = 2;
+/// `user` and `password` of a URI, `%` included; `#` and octets from 0x80 too, which phones send unescaped.
+pub(crate) const USER: u8 = 4;
+/// `paramchar` of a URI, `%` included, and octets from 0x80.
+pub(crate) const URI_PARAM: u8 = 8;
+/// The header part of a URI: `hname`, `hvalue`, `=` and `&`.
+pub(crate) const URI_HEADER: u8 = 16;
+/// `LWS`: space, tab and the CR LF of a fold.
+pub(crate) const LWS: u8 = 32;
+/// An unquoted value of a header parameter: everything visible but `; , " < >`.
+pub(crate) const VALUE: u8 = 64;
+/// Any octet of a URI of any scheme: visible, not `" < >`.
+pub(crate) const URI: u8 = 128;
+
+const fn build() -> [u8; 256] {
+    let mut table = [0_u8; 256];
+    let mut i = 0;
+    while i < 256 {
+        let b = i as u8;
+        let mut class = 0;
+        let alphanumeric = b.is_ascii_alphanumeric();
+        let mark = matches!(b, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')');
+        let unreserved = alphanumeric || mark;
+        if alphanumeric || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~') {
+            class |= TOKEN;
+        }
+        if alphanumeric || matches!(b, b'-' | b'.' | b'_') {
+            class |= HOST;
+        }
+        if unreserved
+            || b >= 0x80
+            || matches!(b, b'%' | b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/' | b'#')
+        {
+            class |= USER;
+        }
+        if unreserved || b >= 0x80 || matches!(b, b'%' | b'[' | b']' | b'/' | b':' | b'&' | b'+' | b'$') {
+            class |= URI_PARAM;
+        }
+        if unreserved || b >= 0x80 || matches!(b, b'%' | b'[' | b']' | b'/' | b'?' | b':' | b'+' | b'$' | b'=' | b'&') {
+            class |= URI_HEADER;
+        }
+        if matches!(b, b' ' | b'\t' | b'\r' | b'\n') {
+            class |= LWS;
+        }
+        if b > b' ' && b != 0x7f && !matches!(b, b';' | b',' | b'"' | b'<' | b'>') {
+            class |= VALUE;
+        }
+        if b > b' ' && b != 0x7f && !matches!(b, b'"' | b'<' | b'>') {
+            class |= URI;
+        }
+        table[i] = class;
+        i += 1;
+    }
+    table
+}
+
+static CLASS: [u8; 256] = build();
+
+/// True if `octet` belongs to one of the classes in `mask`.
+#[inline(always)]
+pub(crate) fn is(octet: u8, mask: u8) -> bool {
+    CLASS[octet as usize] & mask != 0
+}
+
+/// The first position from `at` whose octet is in none of the classes of `mask`.
+#[inline(always)]
+pub(crate) fn skip(octets: &[u8], mut at: usize, mask: u8) -> usize {
+    while let Some(&octet) = octets.get(at) {
+        if !is(octet, mask) {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// True if every octet is in a class of `mask`.
+#[inline]
+pub(crate) fn all(octets: &[u8], mask: u8) -> bool {
+    octets.iter().all(|&octet| is(octet, mask))
+}
+
+/// True for a non-empty `token`.
+#[inline]
+pub(crate) fn is_token(octets: &[u8]) -> bool {
+    !octets.is_empty() && all(octets, TOKEN)
+}
+
+/// True if no octet is a control or a space.
+#[inline]
+pub(crate) fn is_visible(octets: &[u8]) -> bool {
+    octets.iter().fold(true, |fine, &octet| fine & (octet > b' ') & (octet != 0x7f))
+}
+
+/// Without leading and trailing LWS.
+#[inline]
+pub(crate) fn trim(octets: &[u8]) -> &[u8] {
+    let mut rest = octets;
+    while let [first, tail @ ..] = rest {
+        if !is(*first, LWS) {
+            break;
+        }
+        rest = tail;
+    }
+    trim_end(rest)
+}
+
+/// Without trailing LWS.
+#[inline]
+pub(crate) fn trim_end(octets: &[u8]) -> &[u8] {
+    let mut rest = octets;
+    while let [head @ .., last] = rest {
+        if !is(*last, LWS) {
+            break;
+        }
+        rest = head;
+    }
+    rest
+}
+
+/// A decimal number of at most `max`; digits only, at least one.
+#[inline]
+pub(crate) fn decimal(octets: &[u8], max: u64) -> Option<u64> {
+    if octets.is_empty() {
+        return None;
+    }
+    let mut number = 0_u64;
+    for &octet in octets {
+        let digit = octet.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    (number <= max).then_some(number)
+}
+
+/// The value of a hexadecimal digit.
+#[inline]
+pub(crate) fn hex_digit(octet: u8) -> Option<u8> {
+    match octet {
+        b'0'..=b'9' => Some(octet - b'0'),
+        b'a'..=b'f' => Some(octet - b'a' + 10),
+        b'A'..=b'F' => Some(octet - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// True if every `%` is followed by two hexadecimal digits.
+pub(crate) fn escapes_are_sound(octets: &[u8]) -> bool {
+    let mut rest = octets;
+    while let Some(at) = memchr::memchr(b'%', rest) {
+        match rest.get(at + 1..at + 3) {
+            Some([high, low]) if hex_digit(*high).is_some() && hex_digit(*low).is_some() => {}
+            _ => return false,
+        }
+        rest = rest.get(at + 3..).unwrap_or_default();
+    }
+    true
+}
+
+/// Appends a decimal number.
+pub(crate) fn write_decimal(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = number;
+    for slot in digits.iter_mut().rev() {
+        *slot = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        at -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}
+
+/// Appends a value that must stay in its field: CR, LF and NUL become spaces.
+pub(crate) fn write_value(out: &mut Vec<u8>, value: &[u8]) {
+    let start = out.len();
+    out.extend_from_slice(value);
+    blank_line_breaks(out.get_mut(start..).unwrap_or_default());
+}
+
+/// Turns CR, LF and NUL into spaces.
+pub(crate) fn blank_line_breaks(octets: &mut [u8]) {
+    if memchr::memchr3(b'\r', b'\n', 0, octets).is_some() {
+        for octet in octets {
+            if matches!(*octet, b'\r' | b'\n' | 0) {
+                *octet = b' ';
+            }
+        }
+    }
+}

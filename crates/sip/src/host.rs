@@ -1,0 +1,200 @@
+//! Hosts: names, IPv4 addresses, bracketed IPv6 references (RFC 3261 §19.1.1, §25.1 `host`).
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::io::Write as _;
+
+use crate::charset::{self, HOST};
+
+/// The host of a URI or of sent-by.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host<'a> {
+    /// A name; its case does not count (see [`Host::eq_ignore_case`]).
+    Name(&'a [u8]),
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An IPv6 address.
+    V6(Ipv6Addr),
+}
+
+impl<'a> Host<'a> {
+    /// Reads a host that is the whole of `octets`; IPv6 with or without brackets.
+    pub fn parse(octets: &'a [u8]) -> Option<Host<'a>> {
+        if octets.first() != Some(&b'[')
+            && let Some(address) = parse_v6(octets)
+        {
+            return Some(Host::V6(address));
+        }
+        match Host::parse_at(octets, 0) {
+            Some((host, end)) if end == octets.len() => Some(host),
+            _ => None,
+        }
+    }
+
+    /// Reads a host that starts at `at`; the second value is where it ends.
+    #[inline]
+    pub(crate) fn parse_at(octets: &'a [u8], at: usize) -> Option<(Host<'a>, usize)> {
+        let first = *octets.get(at)?;
+        if first == b'[' {
+            let rest = octets.get(at + 1..)?;
+            let len = memchr::memchr(b']', rest)?;
+            let address = parse_v6(rest.get(..len)?)?;
+            return Some((Host::V6(address), at + len + 2));
+        }
+        let end = charset::skip(octets, at, HOST);
+        let name = octets.get(at..end)?;
+        if name.is_empty() {
+            return None;
+        }
+        if first.is_ascii_digit() {
+            if let Some(address) = parse_v4(name) {
+                return Some((Host::V4(address), end));
+            }
+            // A last label of digits alone can only be meant as an address (§25.1 `toplabel`).
+            let last = name.rsplit(|&octet| octet == b'.').next().unwrap_or_default();
+            if name.contains(&b'.') && last.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+        }
+        Some((Host::Name(name), end))
+    }
+
+    /// The address, if it is one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Host::Name(_) => None,
+            Host::V4(address) => Some(IpAddr::V4(*address)),
+            Host::V6(address) => Some(IpAddr::V6(*address)),
+        }
+    }
+
+    /// Equality by §19.1.4: names without regard to case, addresses by value; a name never equals an address.
+    pub fn eq_ignore_case(&self, other: &Host<'_>) -> bool {
+        match (self, other) {
+            (Host::Name(a), Host::Name(b)) => a.eq_ignore_ascii_case(b),
+            (Host::V4(a), Host::V4(b)) => a == b,
+            (Host::V6(a), Host::V6(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// True if there is no host (URIs that have none).
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Host::Name(name) if name.is_empty())
+    }
+
+    /// Appends the canonical form: names in lower case, IPv6 in brackets.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Host::Name(name) => out.extend(name.iter().map(u8::to_ascii_lowercase)),
+            Host::V4(address) => write_v4(out, *address),
+            Host::V6(address) => write_v6(out, *address),
+        }
+    }
+}
+
+/// Appends an address as a host: IPv6 in brackets.
+pub fn write_ip(out: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => write_v4(out, address),
+        IpAddr::V6(address) => write_v6(out, address),
+    }
+}
+
+fn write_v4(out: &mut Vec<u8>, address: Ipv4Addr) {
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if index > 0 {
+            out.push(b'.');
+        }
+        charset::write_decimal(out, u64::from(octet));
+    }
+}
+
+fn write_v6(out: &mut Vec<u8>, address: Ipv6Addr) {
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "[{address}]");
+}
+
+fn parse_v4(octets: &[u8]) -> Option<Ipv4Addr> {
+    let mut parts = [0_u8; 4];
+    let mut count = 0_usize;
+    let mut value = 0_u16;
+    let mut digits = 0_usize;
+    for &octet in octets {
+        if octet == b'.' {
+            if digits == 0 {
+                return None;
+            }
+            *parts.get_mut(count)? = u8::try_from(value).ok()?;
+            count += 1;
+            (value, digits) = (0, 0);
+            continue;
+        }
+        let digit = octet.wrapping_sub(b'0');
+        // A leading zero would be octal to some and decimal to others.
+        if digit > 9 || digits == 3 || (digits > 0 && value == 0) {
+            return None;
+        }
+        value = value * 10 + u16::from(digit);
+        digits += 1;
+    }
+    if count != 3 || digits == 0 {
+        return None;
+    }
+    *parts.get_mut(3)? = u8::try_from(value).ok()?;
+    Some(Ipv4Addr::from(parts))
+}
+
+/// Reads an IPv6 address. The three colons that the grammar of RFC 2373 allowed before an
+/// embedded IPv4 address are taken as two (RFC 5118 §4.10).
+fn parse_v6(octets: &[u8]) -> Option<Ipv6Addr> {
+    let text = core::str::from_utf8(octets).ok()?;
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let at = text.find(":::")?;
+    if text.len() > 48 {
+        return None;
+    }
+    let mut fixed = String::with_capacity(text.len());
+    fixed.push_str(text.get(..at)?);
+    fixed.push_str(text.get(at + 1..)?);
+    fixed.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_names_are_told_apart() {
+        assert_eq!(Host::parse(b"192.0.2.1"), Some(Host::V4(Ipv4Addr::new(192, 0, 2, 1))));
+        assert_eq!(Host::parse(b"192.0.2.1.example"), Some(Host::Name(b"192.0.2.1.example")));
+        assert_eq!(Host::parse(b"3com.example"), Some(Host::Name(b"3com.example")));
+        assert_eq!(Host::parse(b"[2001:db8::1]"), Host::parse(b"2001:db8:0::1"));
+        assert_eq!(Host::parse(b"localhost"), Some(Host::Name(b"localhost")));
+    }
+
+    #[test]
+    fn malformed_addresses_are_refused() {
+        for bad in [&b"192.0.2.256"[..], b"192.0.2", b"1.2.3.4.5", b"192.0.2.010", b"[2001:db8::g]", b"[::1", b"", b"a b"] {
+            assert_eq!(Host::parse(bad), None, "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn three_colons_before_an_embedded_address_are_two() {
+        assert_eq!(Host::parse(b"[2001:db8:::192.0.2.1]"), Host::parse(b"[2001:db8::192.0.2.1]"));
+    }
+
+    #[test]
+    fn writes_the_canonical_form() {
+        let mut out = Vec::new();
+        for host in [&b"ExAmple.COM"[..], b"192.0.2.1", b"[2001:DB8:0:0::1]"] {
+            if let Some(host) = Host::parse(host) {
+                host.write(&mut out);
+                out.push(b' ');
+            }
+        }
+        assert_eq!(out, b"example.com 192.0.2.1 [2001:db8::1] ");
+    }
+}

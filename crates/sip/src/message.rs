@@ -1,0 +1,317 @@
+//! A message: the octets as received, an index of its header fields, and the mandatory ones decoded
+//! (RFC 3261 §7, §8.1.1).
+//!
+//! Offsets into the header section stay as they came; nothing is unfolded, copied or re-encoded. The typed
+//! views (`via`, `from`, `contacts` …) are slices of the octets.
+
+use core::ops::Range;
+use smallvec::SmallVec;
+
+use crate::contact::Contact;
+use crate::cseq::CSeq;
+use crate::error::FieldError;
+use crate::header_name::HeaderName;
+use crate::method::Method;
+use crate::name_addr::{NameAddr, NameAddrSpans};
+use crate::span::Span;
+use crate::status::StatusCode;
+use crate::values::{OptionTags, Values};
+use crate::via::{Via, ViaSpans};
+
+/// Header fields that are indexed without an allocation of their own.
+pub const HEADERS_INLINE: usize = 32;
+
+/// A request or a response.
+#[derive(Clone)]
+pub struct Message {
+    pub(crate) octets: Vec<u8>,
+    pub(crate) index: SmallVec<[Entry; HEADERS_INLINE]>,
+    /// One bit per [`HeaderName`] that occurs.
+    pub(crate) present: u128,
+    pub(crate) start_line: StartLine,
+    pub(crate) header_end: usize,
+    pub(crate) body_start: usize,
+    pub(crate) via: ViaSpans,
+    pub(crate) from: NameAddrSpans,
+    pub(crate) to: NameAddrSpans,
+    pub(crate) call_id: Span,
+    pub(crate) cseq_number: u32,
+    pub(crate) cseq_method: Span,
+    pub(crate) max_forwards: NumberField,
+    pub(crate) content_length: Option<u32>,
+}
+
+/// One header field in the index. Its line ends where the next one starts.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) line_start: u16,
+    pub(crate) name_end: u16,
+    pub(crate) value: Span,
+    pub(crate) name: HeaderName,
+}
+
+/// Request line or status line; `status` is 0 in a request.
+#[derive(Copy, Clone, Debug, Default)]
+pub(crate) struct StartLine {
+    pub(crate) status: u16,
+    /// `Method::known_index` plus one; 0 for extensions.
+    pub(crate) known_method: u8,
+    /// Method of a request.
+    pub(crate) method: Span,
+    /// Request-URI, or reason phrase.
+    pub(crate) rest: Span,
+}
+
+/// A number that may be absent or malformed.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NumberField {
+    Absent,
+    Malformed,
+    Value(u32),
+}
+
+/// One header field of a message.
+#[derive(Clone, Debug)]
+pub struct Header<'a> {
+    /// Position among the header fields of the message, from 0.
+    pub index: usize,
+    /// Which header field it is.
+    pub name: HeaderName,
+    /// The name as it stands.
+    pub name_raw: &'a [u8],
+    /// The value without surrounding LWS; it may contain folds.
+    pub value: &'a [u8],
+    /// The whole line, or lines if folded, with the CR LF at the end.
+    pub line: Range<usize>,
+    /// Where the value lies.
+    pub value_range: Range<usize>,
+}
+
+impl Message {
+    /// The octets as received, without leading CR LF and without what follows the body.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Gives the octets back.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.octets
+    }
+
+    /// Number of octets.
+    #[allow(clippy::len_without_is_empty, reason = "a message is never empty")]
+    pub fn len(&self) -> usize {
+        self.octets.len()
+    }
+
+    /// True for a request.
+    pub fn is_request(&self) -> bool {
+        self.start_line.status == 0
+    }
+
+    /// True for a response.
+    pub fn is_response(&self) -> bool {
+        !self.is_request()
+    }
+
+    /// The method of a request; of a response the method of its CSeq.
+    pub fn method(&self) -> Method<'_> {
+        match self.start_line.known_method.checked_sub(1).and_then(Method::from_known_index) {
+            Some(method) => method,
+            None if self.is_request() => Method::Extension(self.start_line.method.of(&self.octets)),
+            None => Method::from_bytes(self.cseq_method.of(&self.octets)),
+        }
+    }
+
+    /// The Request-URI as it stands; empty for a response.
+    pub fn request_uri(&self) -> &[u8] {
+        self.octets.get(self.request_uri_range()).unwrap_or_default()
+    }
+
+    /// Where the Request-URI lies; empty for a response.
+    pub fn request_uri_range(&self) -> Range<usize> {
+        if self.is_request() { self.start_line.rest.range() } else { 0..0 }
+    }
+
+    /// The status code of a response.
+    pub fn status(&self) -> Option<StatusCode> {
+        StatusCode::new(self.start_line.status)
+    }
+
+    /// The reason phrase of a response; empty for a request.
+    pub fn reason(&self) -> &[u8] {
+        if self.is_response() { self.start_line.rest.of(&self.octets) } else { b"" }
+    }
+
+    /// Length of the start line with its CR LF: where the header fields begin.
+    pub fn header_start(&self) -> usize {
+        self.index.first().map_or(self.header_end, |entry| usize::from(entry.line_start))
+    }
+
+    /// Offset of the empty line.
+    pub fn header_end(&self) -> usize {
+        self.header_end
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        self.octets.get(self.body_start..).unwrap_or_default()
+    }
+
+    /// The value of Content-Length, if it is there.
+    pub fn content_length(&self) -> Option<usize> {
+        self.content_length.map(|length| length as usize)
+    }
+
+    /// Number of header fields.
+    pub fn header_count(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The header fields in their order.
+    pub fn headers(&self) -> impl Iterator<Item = Header<'_>> + Clone {
+        (0..self.index.len()).filter_map(|index| self.header_at(index))
+    }
+
+    /// The header field at a position.
+    pub fn header_at(&self, index: usize) -> Option<Header<'_>> {
+        let entry = self.index.get(index)?;
+        let name_range = usize::from(entry.line_start)..usize::from(entry.name_end);
+        Some(Header {
+            index,
+            name: entry.name,
+            name_raw: self.octets.get(name_range)?,
+            value: entry.value.of(&self.octets),
+            line: self.line_range(index),
+            value_range: entry.value.range(),
+        })
+    }
+
+    /// True if there is a header field of that name (not for [`HeaderName::Unknown`]).
+    pub fn has_header(&self, name: HeaderName) -> bool {
+        self.present & (1 << name as u32) != 0
+    }
+
+    /// The first header field of that name.
+    pub fn header(&self, name: HeaderName) -> Option<Header<'_>> {
+        self.headers_named(name).next()
+    }
+
+    /// All header fields of that name in their order.
+    pub fn headers_named(&self, name: HeaderName) -> impl Iterator<Item = Header<'_>> + Clone {
+        let entries = if self.has_header(name) { self.index.as_slice() } else { &[] };
+        entries
+            .iter()
+            .enumerate()
+            .filter(move |(_, entry)| entry.name == name)
+            .filter_map(|(index, _)| self.header_at(index))
+    }
+
+    /// The first header field of a name given in octets, without regard to case. A compact form finds the long
+    /// one and the other way about.
+    pub fn header_raw_name<'a>(&'a self, name: &[u8]) -> Option<Header<'a>> {
+        match HeaderName::from_bytes(name) {
+            HeaderName::Unknown => {
+                self.headers_named(HeaderName::Unknown).find(|header| header.name_raw.eq_ignore_ascii_case(name))
+            }
+            known => self.header(known),
+        }
+    }
+
+    /// The topmost Via.
+    pub fn via(&self) -> Via<'_> {
+        Via::from_spans(&self.octets, &self.via)
+    }
+
+    /// All Via values, over lines and comma lists, topmost first.
+    pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, FieldError>> {
+        Values::new(self, HeaderName::Via)
+    }
+
+    /// From.
+    pub fn from(&self) -> NameAddr<'_> {
+        NameAddr::from_spans(&self.octets, &self.from)
+    }
+
+    /// To.
+    pub fn to(&self) -> NameAddr<'_> {
+        NameAddr::from_spans(&self.octets, &self.to)
+    }
+
+    /// The tag of From.
+    pub fn from_tag(&self) -> Option<&[u8]> {
+        self.from.tag.of_present(&self.octets)
+    }
+
+    /// The tag of To.
+    pub fn to_tag(&self) -> Option<&[u8]> {
+        self.to.tag.of_present(&self.octets)
+    }
+
+    /// Call-ID.
+    pub fn call_id(&self) -> &[u8] {
+        self.call_id.of(&self.octets)
+    }
+
+    /// CSeq.
+    pub fn cseq(&self) -> CSeq<'_> {
+        let method = match self.start_line.known_method {
+            0 => Method::from_bytes(self.cseq_method.of(&self.octets)),
+            _ => self.method(),
+        };
+        CSeq { number: self.cseq_number, method }
+    }
+
+    /// Max-Forwards; numbers beyond 32 bits count as malformed.
+    pub fn max_forwards(&self) -> Result<Option<u32>, FieldError> {
+        match self.max_forwards {
+            NumberField::Absent => Ok(None),
+            NumberField::Value(value) => Ok(Some(value)),
+            NumberField::Malformed => Err(FieldError::Number),
+        }
+    }
+
+    /// All Contact values.
+    pub fn contacts(&self) -> impl Iterator<Item = Result<Contact<'_>, FieldError>> {
+        Values::new(self, HeaderName::Contact)
+    }
+
+    /// All Route values, topmost first.
+    pub fn routes(&self) -> impl Iterator<Item = Result<NameAddr<'_>, FieldError>> {
+        self.addresses(HeaderName::Route)
+    }
+
+    /// All Record-Route values, topmost first.
+    pub fn record_routes(&self) -> impl Iterator<Item = Result<NameAddr<'_>, FieldError>> {
+        self.addresses(HeaderName::RecordRoute)
+    }
+
+    /// All Path values, topmost first (RFC 3327).
+    pub fn paths(&self) -> impl Iterator<Item = Result<NameAddr<'_>, FieldError>> {
+        self.addresses(HeaderName::Path)
+    }
+
+    /// All values of a header field that holds addresses (Refer-To, P-Asserted-Identity, Diversion …).
+    pub fn addresses(&self, name: HeaderName) -> impl Iterator<Item = Result<NameAddr<'_>, FieldError>> {
+        Values::new(self, name)
+    }
+
+    /// The tokens of a header field that is a comma list: Require, Proxy-Require, Supported, Unsupported,
+    /// Allow, Allow-Events, and so on.
+    pub fn option_tags(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+        OptionTags::new(self, name)
+    }
+
+    pub(crate) fn line_range(&self, index: usize) -> Range<usize> {
+        let start = self.index.get(index).map_or(self.header_end, |entry| usize::from(entry.line_start));
+        let end = self.index.get(index + 1).map_or(self.header_end, |entry| usize::from(entry.line_start));
+        start..end
+    }
+}
+
+impl core::fmt::Debug for Message {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let head = self.octets.get(..self.header_end).unwrap_or_default();
+        write!(f, "Message({} octets: {})", self.octets.len(), head.escape_ascii())
+    }
+}

@@ -1,0 +1,221 @@
+//! name-addr and addr-spec with parameters: From, To, Route, Record-Route, Path and more (RFC 3261 §20.10, §25.1).
+
+use core::ops::Range;
+use std::borrow::Cow;
+
+use crate::charset::{self, LWS, TOKEN, URI, VALUE};
+use crate::error::{FieldError, UriError};
+use crate::params::{self, Params};
+use crate::quoted;
+use crate::span::Span;
+use crate::uri::{self, Uri};
+
+/// An address with its display name and parameters.
+#[derive(Clone, Debug)]
+pub struct NameAddr<'a> {
+    /// The display name as it stands, with its quotes; empty if absent (see [`NameAddr::display_name_unquoted`]).
+    pub display_name: &'a [u8],
+    /// The URI as it stands, without angle brackets.
+    pub uri: &'a [u8],
+    /// The parameters of the header field (not those of the URI).
+    pub params: Params<'a>,
+    /// Where the value lies in the octets it was read from, without surrounding LWS.
+    pub range: Range<usize>,
+    /// True if the URI stands in angle brackets.
+    pub bracketed: bool,
+    pub(crate) uri_start: usize,
+    tag: Option<&'a [u8]>,
+}
+
+impl<'a> NameAddr<'a> {
+    /// Reads the first value of `octets`.
+    pub fn parse(octets: &'a [u8]) -> Result<NameAddr<'a>, FieldError> {
+        NameAddr::parse_at(octets, 0)
+    }
+
+    pub(crate) fn parse_at(octets: &'a [u8], at: usize) -> Result<NameAddr<'a>, FieldError> {
+        let spans = scan(octets, at, usize::MAX)?;
+        Ok(NameAddr::from_spans(octets, &spans))
+    }
+
+    #[inline]
+    pub(crate) fn from_spans(octets: &'a [u8], spans: &NameAddrSpans) -> NameAddr<'a> {
+        NameAddr {
+            display_name: spans.display_name.of(octets),
+            uri: spans.uri.of(octets),
+            params: Params::new(spans.params.of(octets)),
+            range: spans.whole.range(),
+            bracketed: spans.bracketed,
+            uri_start: usize::from(spans.uri.start),
+            tag: spans.tag.of_present(octets),
+        }
+    }
+
+    /// The display name as text: quotes and escapes taken off.
+    pub fn display_name_unquoted(&self) -> Cow<'a, [u8]> {
+        quoted::unquote(self.display_name)
+    }
+
+    /// The URI, read.
+    pub fn uri_parsed(&self) -> Result<Uri<'a>, UriError> {
+        Uri::parse(self.uri)
+    }
+
+    /// Where the URI lies in the octets the value was read from.
+    pub fn uri_range(&self) -> Range<usize> {
+        self.uri_start..self.uri_start + self.uri.len()
+    }
+
+    /// The `tag` parameter.
+    pub fn tag(&self) -> Option<&'a [u8]> {
+        self.tag
+    }
+}
+
+/// Where the parts of an address lie.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NameAddrSpans {
+    pub(crate) whole: Span,
+    pub(crate) display_name: Span,
+    pub(crate) uri: Span,
+    pub(crate) params: Span,
+    pub(crate) tag: Span,
+    pub(crate) bracketed: bool,
+}
+
+/// Reads the address at `at`.
+#[inline]
+pub(crate) fn scan(octets: &[u8], at: usize, parameters_max: usize) -> Result<NameAddrSpans, FieldError> {
+    let start = charset::skip(octets, at, LWS);
+    let first = *octets.get(start).ok_or(FieldError::Empty)?;
+    let mut display_name = Span::default();
+    let mut open = start;
+    if first == b'"' {
+        let quote_end = quoted::end_of_quoted(octets, start).ok_or(FieldError::Quotes)?;
+        display_name = Span::new(start, quote_end);
+        open = charset::skip(octets, quote_end, LWS);
+        if octets.get(open) != Some(&b'<') {
+            return Err(FieldError::DisplayName);
+        }
+    } else if first != b'<' {
+        let token_end = charset::skip(octets, start, TOKEN);
+        if octets.get(token_end) != Some(&b':') {
+            open = display_name_end(octets, token_end)?;
+            let name = octets.get(start..open).map_or(0, |name| charset::trim_end(name).len());
+            display_name = Span::new(start, start + name);
+        }
+    }
+    let bracketed = octets.get(open) == Some(&b'<');
+    let (uri_start, uri_end, after) = if bracketed {
+        let uri_end = charset::skip(octets, open + 1, URI);
+        if octets.get(uri_end) != Some(&b'>') {
+            return Err(bracket_error(octets, uri_end));
+        }
+        (open + 1, uri_end, uri_end + 1)
+    } else {
+        let uri_end = charset::skip(octets, open, VALUE);
+        (open, uri_end, uri_end)
+    };
+    let uri = octets.get(uri_start..uri_end).unwrap_or_default();
+    uri::split_scheme(uri)?;
+    if !bracketed && uri.contains(&b'?') {
+        // A URI with a question mark has to stand in brackets (§20.10).
+        return Err(FieldError::Uri(UriError::Headers));
+    }
+    let mut spans = NameAddrSpans { display_name, uri: Span::new(uri_start, uri_end), bracketed, ..Default::default() };
+    let mut end = after;
+    let mut count = 0;
+    while let Some(param) = params::scan(octets, end)? {
+        count += 1;
+        if count > parameters_max {
+            return Err(FieldError::TooManyParameters);
+        }
+        end = param.end;
+        if param.name_end - param.name_start == 3
+            && octets.get(param.name_start..param.name_end).is_some_and(|name| name.eq_ignore_ascii_case(b"tag"))
+        {
+            if !spans.tag.is_absent() {
+                return Err(FieldError::RepeatedParameter);
+            }
+            if param.value_start == 0 || param.value_start == param.end {
+                return Err(FieldError::Parameter);
+            }
+            spans.tag = Span::new(param.value_start, param.end);
+        }
+    }
+    let rest = charset::skip(octets, end, LWS);
+    if octets.get(rest).is_some_and(|&octet| octet != b',') {
+        return Err(FieldError::Trailing);
+    }
+    spans.params = Span::new(after, end);
+    spans.whole = Span::new(start, end);
+    Ok(spans)
+}
+
+/// Position of `<` after a display name of tokens. Octets from 0x80 are let pass: names in UTF-8 without
+/// quotes are met.
+fn display_name_end(octets: &[u8], at: usize) -> Result<usize, FieldError> {
+    let mut at = at;
+    loop {
+        match octets.get(at) {
+            Some(b'<') => return Ok(at),
+            Some(&octet) if octet >= 0x80 || charset::is(octet, TOKEN | LWS) => at += 1,
+            _ => return Err(FieldError::DisplayName),
+        }
+    }
+}
+
+#[cold]
+fn bracket_error(octets: &[u8], at: usize) -> FieldError {
+    match octets.get(at..).and_then(|rest| memchr::memchr(b'>', rest)) {
+        Some(_) => FieldError::Uri(UriError::Octet),
+        None => FieldError::Brackets,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(octets: &[u8]) -> Option<FieldError> {
+        NameAddr::parse(octets).err()
+    }
+
+    #[test]
+    fn parameters_of_the_uri_stay_inside_the_brackets() {
+        let address = NameAddr::parse(b"\"A, \\\"B\\\"\"<sip:a@b;x=1?y=z>;tag=t1 , next").expect("valid");
+        assert_eq!(address.uri, b"sip:a@b;x=1?y=z");
+        assert_eq!(address.display_name_unquoted().as_ref(), b"A, \"B\"");
+        assert_eq!(address.tag(), Some(&b"t1"[..]));
+        assert!(address.params.get(b"x").is_none());
+    }
+
+    #[test]
+    fn without_brackets_parameters_belong_to_the_field() {
+        let address = NameAddr::parse(b"\r\n sip:vivekg@example.com ;   tag    = 1918181833n").expect("valid");
+        assert_eq!(address.uri, b"sip:vivekg@example.com");
+        assert_eq!(address.tag(), Some(&b"1918181833n"[..]));
+        assert!(!address.bracketed);
+    }
+
+    #[test]
+    fn display_names_may_be_several_tokens() {
+        let address = NameAddr::parse(b"token1~` token2'+_ token3*%!.- <sip:m@example.com>").expect("valid");
+        assert_eq!(address.display_name, b"token1~` token2'+_ token3*%!.-");
+        assert_eq!(NameAddr::parse("Jürgen <sip:j@h>".as_bytes()).expect("valid").display_name, "Jürgen".as_bytes());
+    }
+
+    #[test]
+    fn malformed_addresses_are_refused() {
+        assert_eq!(error(b"\"Mr. J. User <sip:j.user@example.com>"), Some(FieldError::Quotes));
+        assert_eq!(error(b"\"W\" < sip:t.watson@example.org >"), Some(FieldError::Uri(UriError::Octet)));
+        assert_eq!(error(b"Bell, Alexander <sip:a@h>"), Some(FieldError::DisplayName));
+        assert_eq!(error(b"<sip:a@h"), Some(FieldError::Brackets));
+        assert_eq!(error(b"sip:a@h?Route=x"), Some(FieldError::Uri(UriError::Headers)));
+        assert_eq!(error(b"<sip:a@h>;tag=a;tag=b"), Some(FieldError::RepeatedParameter));
+        assert_eq!(error(b"<sip:a@h>;tag="), Some(FieldError::Parameter));
+        assert_eq!(error(b"<sip:a@h> x"), Some(FieldError::Trailing));
+        assert_eq!(error(b"ralph@example.com"), Some(FieldError::DisplayName));
+        assert_eq!(error(b" "), Some(FieldError::Empty));
+    }
+}

@@ -1,0 +1,124 @@
+//! Walking over all values of a header field: every line of that name, every item of its comma list.
+
+use crate::charset::{self, LWS};
+use crate::contact::Contact;
+use crate::error::FieldError;
+use crate::header_name::HeaderName;
+use crate::list::{ListItems, item_end};
+use crate::message::{Entry, Message};
+use crate::name_addr::NameAddr;
+use crate::via::Via;
+
+/// A value that may stand in a comma list.
+pub(crate) trait ListValue<'a>: Sized {
+    /// Reads the value at `at`; `octets` ends with the header field.
+    fn read(octets: &'a [u8], at: usize) -> Result<Self, FieldError>;
+    /// Where it ends.
+    fn end(&self) -> usize;
+}
+
+impl<'a> ListValue<'a> for Via<'a> {
+    fn read(octets: &'a [u8], at: usize) -> Result<Self, FieldError> {
+        Via::parse_at(octets, at)
+    }
+    fn end(&self) -> usize {
+        self.range.end
+    }
+}
+
+impl<'a> ListValue<'a> for NameAddr<'a> {
+    fn read(octets: &'a [u8], at: usize) -> Result<Self, FieldError> {
+        NameAddr::parse_at(octets, at)
+    }
+    fn end(&self) -> usize {
+        self.range.end
+    }
+}
+
+impl<'a> ListValue<'a> for Contact<'a> {
+    fn read(octets: &'a [u8], at: usize) -> Result<Self, FieldError> {
+        Contact::parse_at(octets, at)
+    }
+    fn end(&self) -> usize {
+        self.address().map_or(usize::MAX, |address| address.range.end)
+    }
+}
+
+/// All values of one header field.
+pub(crate) struct Values<'a, T> {
+    octets: &'a [u8],
+    rest: &'a [Entry],
+    name: HeaderName,
+    at: usize,
+    end: usize,
+    kind: core::marker::PhantomData<T>,
+}
+
+impl<'a, T> Values<'a, T> {
+    pub(crate) fn new(message: &'a Message, name: HeaderName) -> Values<'a, T> {
+        let rest = if message.has_header(name) { message.index.as_slice() } else { &[] };
+        Values { octets: &message.octets, rest, name, at: 0, end: 0, kind: core::marker::PhantomData }
+    }
+}
+
+impl<'a, T: ListValue<'a>> Iterator for Values<'a, T> {
+    type Item = Result<T, FieldError>;
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let field = self.octets.get(..self.end).unwrap_or_default();
+            let at = charset::skip(field, self.at, LWS);
+            if at < field.len() {
+                if field.get(at) == Some(&b',') {
+                    // An empty item of a list; the grammar of RFC 2616 allowed it.
+                    self.at = at + 1;
+                    continue;
+                }
+                let value = T::read(field, at);
+                self.at = match &value {
+                    Ok(value) => charset::skip(field, value.end(), LWS).saturating_add(1),
+                    Err(_) => item_end(field, at) + 1,
+                };
+                return Some(value);
+            }
+            let (entry, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            if entry.name == self.name {
+                (self.at, self.end) = (usize::from(entry.value.start), usize::from(entry.value.end));
+                if entry.value.start == entry.value.end {
+                    return Some(Err(FieldError::Empty));
+                }
+            }
+        }
+    }
+}
+
+/// All items of a header field that is a list of tokens.
+pub(crate) struct OptionTags<'a> {
+    octets: &'a [u8],
+    rest: &'a [Entry],
+    name: HeaderName,
+    items: ListItems<'a>,
+}
+
+impl<'a> OptionTags<'a> {
+    pub(crate) fn new(message: &'a Message, name: HeaderName) -> OptionTags<'a> {
+        let rest = if message.has_header(name) { message.index.as_slice() } else { &[] };
+        OptionTags { octets: &message.octets, rest, name, items: ListItems::new(b"") }
+    }
+}
+
+impl<'a> Iterator for OptionTags<'a> {
+    type Item = &'a [u8];
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            if let Some(item) = self.items.next() {
+                return Some(item);
+            }
+            let (entry, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            if entry.name == self.name {
+                self.items = ListItems::new(entry.value.of(self.octets));
+            }
+        }
+    }
+}

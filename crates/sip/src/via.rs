@@ -1,0 +1,283 @@
+//! Via: protocol, sent-by and parameters of one hop (RFC 3261 §20.42, §18.2.1; RFC 3581).
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::ops::Range;
+
+use crate::Transport;
+use crate::charset::{self, LWS, TOKEN};
+use crate::error::FieldError;
+use crate::host::Host;
+use crate::params::{self, Params};
+use crate::span::Span;
+
+/// One Via value.
+#[derive(Clone, Debug)]
+pub struct Via<'a> {
+    /// The transport as it stands.
+    pub transport_token: &'a [u8],
+    /// The transport, if it is in use here.
+    pub transport: Option<Transport>,
+    /// The host of sent-by.
+    pub host: Host<'a>,
+    /// The port of sent-by, if it is there.
+    pub port: Option<u16>,
+    /// The parameters.
+    pub params: Params<'a>,
+    /// Where the value lies in the octets it was read from, without surrounding LWS.
+    pub range: Range<usize>,
+    pub(crate) sent_by_end: usize,
+    pub(crate) params_start: usize,
+    branch: Option<&'a [u8]>,
+}
+
+/// Branches that begin so are unique by RFC 3261 §8.1.1.7; others come from RFC 2543 elements.
+pub const BRANCH_COOKIE: &[u8] = b"z9hG4bK";
+
+impl<'a> Via<'a> {
+    /// Reads the first Via value of `octets`.
+    pub fn parse(octets: &'a [u8]) -> Result<Via<'a>, FieldError> {
+        Via::parse_at(octets, 0)
+    }
+
+    pub(crate) fn parse_at(octets: &'a [u8], at: usize) -> Result<Via<'a>, FieldError> {
+        let mut spans = ViaSpans::default();
+        scan(octets, at, usize::MAX, &mut spans)?;
+        Ok(Via::from_spans(octets, &spans))
+    }
+
+    #[inline]
+    pub(crate) fn from_spans(octets: &'a [u8], spans: &ViaSpans) -> Via<'a> {
+        Via {
+            transport_token: spans.transport.of(octets),
+            transport: spans.known_transport,
+            host: spans.host.of(octets),
+            port: spans.port,
+            params: Params::new(spans.params.of(octets)),
+            range: spans.whole.range(),
+            sent_by_end: usize::from(spans.sent_by_end),
+            params_start: usize::from(spans.params.start),
+            branch: spans.branch.of_present(octets),
+        }
+    }
+
+    /// The `branch` parameter.
+    pub fn branch(&self) -> Option<&'a [u8]> {
+        self.branch
+    }
+
+    /// True if the branch begins with [`BRANCH_COOKIE`] and says more than that.
+    pub fn has_unique_branch(&self) -> bool {
+        self.branch.is_some_and(|branch| {
+            branch.len() > BRANCH_COOKIE.len()
+                && branch.get(..BRANCH_COOKIE.len()).is_some_and(|cookie| cookie.eq_ignore_ascii_case(BRANCH_COOKIE))
+        })
+    }
+
+    /// The address in `received`, with or without brackets.
+    pub fn received(&self) -> Option<IpAddr> {
+        Host::parse(self.params.get(b"received")?.value?)?.ip()
+    }
+
+    /// `rport`: absent, without value, or with a port (RFC 3581 §3).
+    pub fn rport(&self) -> Option<Option<u16>> {
+        let param = self.params.get(b"rport")?;
+        Some(param.value.and_then(|digits| charset::decimal(digits, 65_535)).map(|port| port as u16))
+    }
+
+    /// The host in `maddr`.
+    pub fn maddr(&self) -> Option<Host<'a>> {
+        Host::parse(self.params.get(b"maddr")?.value?)
+    }
+
+    /// The `ttl` parameter.
+    pub fn ttl(&self) -> Option<u8> {
+        charset::decimal(self.params.get(b"ttl")?.value?, 255).map(|ttl| ttl as u8)
+    }
+
+    /// The port of sent-by, or the default of the transport (§18.2.2); 5060 for transports unknown here.
+    pub fn sent_by_port_or_default(&self) -> u16 {
+        self.port.unwrap_or_else(|| self.transport.map_or(5060, Transport::default_port))
+    }
+
+    /// Where sent-by ends in the octets; parameters may be inserted there.
+    pub fn sent_by_end(&self) -> usize {
+        self.sent_by_end
+    }
+}
+
+/// A host as a range or an address.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum HostSpan {
+    Name(Span),
+    V4(Ipv4Addr),
+    V6(Ipv6Addr),
+}
+
+impl HostSpan {
+    #[inline]
+    fn of<'a>(&self, octets: &'a [u8]) -> Host<'a> {
+        match *self {
+            HostSpan::Name(span) => Host::Name(span.of(octets)),
+            HostSpan::V4(address) => Host::V4(address),
+            HostSpan::V6(address) => Host::V6(address),
+        }
+    }
+}
+
+/// Where the parts of a Via lie.
+#[derive(Clone, Debug)]
+pub(crate) struct ViaSpans {
+    pub(crate) whole: Span,
+    pub(crate) transport: Span,
+    pub(crate) known_transport: Option<Transport>,
+    pub(crate) host: HostSpan,
+    pub(crate) port: Option<u16>,
+    /// Not 0 as soon as sent-by has been read.
+    pub(crate) sent_by_end: u16,
+    pub(crate) params: Span,
+    pub(crate) branch: Span,
+}
+
+impl Default for ViaSpans {
+    fn default() -> ViaSpans {
+        ViaSpans {
+            whole: Span::default(),
+            transport: Span::default(),
+            known_transport: None,
+            host: HostSpan::Name(Span::default()),
+            port: None,
+            sent_by_end: 0,
+            params: Span::default(),
+            branch: Span::default(),
+        }
+    }
+}
+
+/// Reads the Via value at `at`. What could be read before an error is in `spans`.
+#[inline]
+pub(crate) fn scan(octets: &[u8], at: usize, parameters_max: usize, spans: &mut ViaSpans) -> Result<(), FieldError> {
+    let start = charset::skip(octets, at, LWS);
+    spans.whole = Span::new(start, octets.len());
+    let transport_start = protocol(octets, start)?;
+    let transport_end = charset::skip(octets, transport_start, TOKEN);
+    let host_start = charset::skip(octets, transport_end, LWS);
+    if transport_end == transport_start || host_start == transport_end {
+        return Err(FieldError::Protocol);
+    }
+    spans.transport = Span::new(transport_start, transport_end);
+    spans.known_transport = match octets.get(transport_start..transport_end) {
+        Some(b"UDP") => Some(Transport::Udp),
+        Some(token) => Transport::from_token(token),
+        None => None,
+    };
+    let (host, mut end) = Host::parse_at(octets, host_start).ok_or(FieldError::Host)?;
+    spans.host = match host {
+        Host::Name(_) => HostSpan::Name(Span::new(host_start, end)),
+        Host::V4(address) => HostSpan::V4(address),
+        Host::V6(address) => HostSpan::V6(address),
+    };
+    if let Some(&octet) = octets.get(end)
+        && octet != b';'
+    {
+        let colon = charset::skip(octets, end, LWS);
+        if octets.get(colon) == Some(&b':') {
+            let digits_start = charset::skip(octets, colon + 1, LWS);
+            let mut digits_end = digits_start;
+            while octets.get(digits_end).is_some_and(u8::is_ascii_digit) {
+                digits_end += 1;
+            }
+            let digits = octets.get(digits_start..digits_end).unwrap_or_default();
+            spans.port = Some(charset::decimal(digits, 65_535).ok_or(FieldError::Port)? as u16);
+            end = digits_end;
+        }
+    }
+    spans.sent_by_end = end as u16;
+    spans.params = Span::new(end, octets.len());
+    let params_start = end;
+    let mut count = 0;
+    while let Some(param) = params::scan(octets, end)? {
+        count += 1;
+        if count > parameters_max {
+            return Err(FieldError::TooManyParameters);
+        }
+        end = param.end;
+        if param.name_end - param.name_start == 6
+            && octets.get(param.name_start..param.name_end).is_some_and(|name| name.eq_ignore_ascii_case(b"branch"))
+        {
+            if !spans.branch.is_absent() {
+                return Err(FieldError::RepeatedParameter);
+            }
+            if param.value_start != 0 && param.value_start < param.end {
+                spans.branch = Span::new(param.value_start, param.end);
+            }
+        }
+    }
+    let after = charset::skip(octets, end, LWS);
+    if octets.get(after).is_some_and(|&octet| octet != b',') {
+        return Err(FieldError::Trailing);
+    }
+    spans.params = Span::new(params_start, end);
+    spans.whole = Span::new(start, end);
+    Ok(())
+}
+
+/// Position of the transport token. The version is not compared: a message of another version is answered (505).
+#[inline]
+fn protocol(octets: &[u8], start: usize) -> Result<usize, FieldError> {
+    if octets.get(start..start + 8) == Some(b"SIP/2.0/") {
+        return Ok(start + 8);
+    }
+    let mut at = start;
+    for _ in 0..2 {
+        let end = charset::skip(octets, at, TOKEN);
+        let slash = charset::skip(octets, end, LWS);
+        if end == at || octets.get(slash) != Some(&b'/') {
+            return Err(FieldError::Protocol);
+        }
+        at = charset::skip(octets, slash + 1, LWS);
+    }
+    Ok(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_and_folds_may_stand_between_all_parts() {
+        let via = Via::parse(b"SIP  /   2.0\r\n /UDP\r\n    192.0.2.2 : 5070 ; branch=\r\n 390skdjuw , SIP/2.0/TCP x");
+        let via = via.expect("valid");
+        assert_eq!(via.transport, Some(Transport::Udp));
+        assert_eq!(via.host, Host::V4(Ipv4Addr::new(192, 0, 2, 2)));
+        assert_eq!(via.port, Some(5070));
+        assert_eq!(via.branch(), Some(&b"390skdjuw"[..]));
+        assert!(!via.has_unique_branch());
+    }
+
+    #[test]
+    fn received_is_read_with_and_without_brackets() {
+        for received in ["2001:db8::9:255", "[2001:db8::9:255]"] {
+            let octets = format!("SIP/2.0/UDP [2001:db8::9:1];received={received};rport;branch=z9hG4bKas3");
+            let via = Via::parse(octets.as_bytes()).expect("valid");
+            assert_eq!(via.received(), "2001:db8::9:255".parse().ok());
+            assert_eq!(via.rport(), Some(None));
+            assert!(via.has_unique_branch());
+        }
+    }
+
+    #[test]
+    fn malformed_values_are_refused() {
+        for (octets, error) in [
+            (&b"SIP/2.0/UDP 192.0.2.15;;,;,,"[..], FieldError::Parameter),
+            (b"SIP/2.0/UDP", FieldError::Protocol),
+            (b"SIP/2.0 192.0.2.15", FieldError::Protocol),
+            (b"SIP/2.0/UDP 192.0.2.300", FieldError::Host),
+            (b"SIP/2.0/UDP a:65536", FieldError::Port),
+            (b"SIP/2.0/UDP a:", FieldError::Port),
+            (b"SIP/2.0/UDP a b", FieldError::Trailing),
+            (b"SIP/2.0/UDP a;branch=x;branch=y", FieldError::RepeatedParameter),
+        ] {
+            assert_eq!(Via::parse(octets).err(), Some(error), "{}", octets.escape_ascii());
+        }
+    }
+}
