@@ -1,6 +1,7 @@
 """Drive linphonec, with its own HOME and files as its sound card."""
 
 import os
+import re
 import shutil
 
 from . import audio
@@ -14,6 +15,7 @@ class Linphonec:
         if shutil.which("linphonec") is None:
             raise Skip("linphonec is not installed")
         self.user = user
+        self.server_uri = server.host_port
         self.directory = world.directory(f"linphonec-{user}")
         os.makedirs(os.path.join(self.directory, ".local", "share", "linphone"), exist_ok=True)
         os.makedirs(os.path.join(self.directory, ".config", "linphone"), exist_ok=True)
@@ -57,6 +59,22 @@ class Linphonec:
     def _until(self, text, seconds, what):
         wait_until(lambda: text in self.debug(), seconds, f"linphonec {self.user} {what}",
                    give_up=lambda: not self.process.running)
+
+    def call(self, user):
+        self.say(f"call sip:{user}@{self.server_uri}")
+
+    def recorded_seconds(self):
+        samples, rate = audio.read(self.record) if os.path.exists(self.record) else ([], 1)
+        return len(samples) / rate
+
+    def algorithms_answered(self):
+        """The algorithm of every Authorization and Proxy-Authorization it sent (MD5 where none is named)."""
+        found = []
+        for line in self.debug().splitlines():
+            if line.startswith(("Authorization:", "Proxy-Authorization:")):
+                named = re.search(r'algorithm="?([\w-]+)', line)
+                found.append(named.group(1) if named else "MD5")
+        return found
 
     def quit(self):
         if self.process.running:

@@ -61,3 +61,51 @@ def linphone(world):
     bob.quit()
     must_hear(world, alice, CALLEE_TONE)
     must_hear(world, bob, CALLER_TONE, 0.8)
+
+
+@scenario("phones-linphonec-baresip-tcp", seconds=45)
+def linphone_calls_over_tcp(world):
+    server = world.server()
+    bob = Baresip(world, server, "bob", CALLEE_TONE, "tcp", seconds=5)
+    bob.registered()
+    alice = Linphonec(world, server, "alice", CALLER_TONE, transport="tcp", seconds=5, answer=False)
+    alice.registered()
+    alice.call("bob")
+    alice.connected()
+    bob.established()
+    bob.ended()
+    alice.quit()
+    must_hear(world, alice, CALLEE_TONE, 0.8)
+    must_hear(world, bob, CALLER_TONE)
+
+
+def linphonec_answers(world, algorithms, wanted):
+    """Both phones are linphonec; every answer to a challenge, of REGISTER and INVITE, must use `wanted`."""
+    server = world.server(auth={"algorithms": algorithms})
+    bob = Linphonec(world, server, "bob", CALLEE_TONE, seconds=4)
+    bob.registered()
+    alice = Linphonec(world, server, "alice", CALLER_TONE, seconds=4, answer=False)
+    alice.registered()
+    alice.call("bob")
+    alice.connected()
+    bob.connected()
+    wait_until(lambda: bob.recorded_seconds() > 2 and alice.recorded_seconds() > 2, 8, "two seconds of sound at both phones")
+    alice.quit()
+    bob.quit()
+    for phone in (alice, bob):
+        used = set(phone.algorithms_answered())
+        if used != {wanted}:
+            raise Failure(f"{phone.user} answered with {sorted(used)}, not {wanted}")
+    must_hear(world, alice, CALLEE_TONE, 0.8)
+    must_hear(world, bob, CALLER_TONE, 0.8)
+
+
+@scenario("phones-linphonec-sha-256", seconds=45, stand_in=False)
+def sha_256(world):
+    linphonec_answers(world, ["SHA-256", "MD5"], "SHA-256")
+
+
+@scenario("phones-linphonec-md5-first", seconds=45, stand_in=False)
+def md5_first(world):
+    """linphonec takes the first algorithm it knows."""
+    linphonec_answers(world, ["MD5", "SHA-256"], "MD5")
