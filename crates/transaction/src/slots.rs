@@ -1,0 +1,175 @@
+//! A slab whose keys carry a generation, grown by pages so that no growth copies what is held.
+
+/// Slots per page.
+const PAGE_SLOTS: usize = 1024;
+/// End of the list of vacant slots.
+const NONE: u32 = u32::MAX;
+
+/// Names an entry; a key outlives its entry harmlessly, because a reused slot has another generation.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotKey {
+    /// Position.
+    pub slot: u32,
+    /// How often the position was used before, modulo 2^31.
+    pub generation: u32,
+}
+
+/// Generations use 31 bits, so that a key and one more bit fit 64.
+pub(crate) const GENERATION_MASK: u32 = u32::MAX >> 1;
+
+#[derive(Debug)]
+struct Slot<T> {
+    generation: u32,
+    content: Content<T>,
+}
+
+#[derive(Debug)]
+enum Content<T> {
+    Vacant { next: u32 },
+    Occupied(T),
+}
+
+/// The slab.
+#[derive(Debug)]
+pub(crate) struct Slots<T> {
+    pages: Vec<Vec<Slot<T>>>,
+    vacant: u32,
+    used: u32,
+    length: u32,
+}
+
+impl<T> Slots<T> {
+    pub(crate) const fn new() -> Slots<T> {
+        Slots { pages: Vec::new(), vacant: NONE, used: 0, length: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.length as usize
+    }
+
+    /// The key of the next entry is known only after this returns.
+    pub(crate) fn insert(&mut self, value: T) -> SlotKey {
+        self.length += 1;
+        let reused = self.vacant;
+        if let Some(slot) = self.slot_mut(reused)
+            && let Content::Vacant { next } = slot.content
+        {
+            slot.content = Content::Occupied(value);
+            let key = SlotKey { slot: reused, generation: slot.generation };
+            self.vacant = next;
+            return key;
+        }
+        let slot = self.used;
+        self.used += 1;
+        let fresh = Slot { generation: 0, content: Content::Occupied(value) };
+        match self.pages.last_mut() {
+            Some(page) if page.len() < PAGE_SLOTS => page.push(fresh),
+            _ => {
+                let mut page = Vec::with_capacity(PAGE_SLOTS);
+                page.push(fresh);
+                self.pages.push(page);
+            }
+        }
+        SlotKey { slot, generation: 0 }
+    }
+
+    pub(crate) fn remove(&mut self, key: SlotKey) -> Option<T> {
+        let next = self.vacant;
+        let slot = self.slot_mut(key.slot)?;
+        if slot.generation != key.generation || matches!(slot.content, Content::Vacant { .. }) {
+            return None;
+        }
+        slot.generation = slot.generation.wrapping_add(1) & GENERATION_MASK;
+        let content = core::mem::replace(&mut slot.content, Content::Vacant { next });
+        self.vacant = key.slot;
+        self.length -= 1;
+        match content {
+            Content::Occupied(value) => Some(value),
+            Content::Vacant { .. } => None,
+        }
+    }
+
+    pub(crate) fn get(&self, key: SlotKey) -> Option<&T> {
+        let slot = self.slot(key.slot)?;
+        match &slot.content {
+            Content::Occupied(value) if slot.generation == key.generation => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, key: SlotKey) -> Option<&mut T> {
+        let slot = self.slot_mut(key.slot)?;
+        match &mut slot.content {
+            Content::Occupied(value) if slot.generation == key.generation => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whatever occupies the position now.
+    pub(crate) fn at(&self, position: u32) -> Option<&T> {
+        match &self.slot(position)?.content {
+            Content::Occupied(value) => Some(value),
+            Content::Vacant { .. } => None,
+        }
+    }
+
+    /// Whatever occupies the position now.
+    pub(crate) fn at_mut(&mut self, position: u32) -> Option<&mut T> {
+        match &mut self.slot_mut(position)?.content {
+            Content::Occupied(value) => Some(value),
+            Content::Vacant { .. } => None,
+        }
+    }
+
+    /// The key of whatever occupies the position now.
+    pub(crate) fn key_at(&self, position: u32) -> Option<SlotKey> {
+        let slot = self.slot(position)?;
+        match slot.content {
+            Content::Occupied(_) => Some(SlotKey { slot: position, generation: slot.generation }),
+            Content::Vacant { .. } => None,
+        }
+    }
+
+    fn slot(&self, position: u32) -> Option<&Slot<T>> {
+        let position = position as usize;
+        self.pages.get(position / PAGE_SLOTS)?.get(position % PAGE_SLOTS)
+    }
+
+    fn slot_mut(&mut self, position: u32) -> Option<&mut Slot<T>> {
+        let position = position as usize;
+        self.pages.get_mut(position / PAGE_SLOTS)?.get_mut(position % PAGE_SLOTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_key_does_not_reach_the_new_entry() {
+        let mut slots = Slots::new();
+        let first = slots.insert('a');
+        assert_eq!(slots.remove(first), Some('a'));
+        let second = slots.insert('b');
+        assert_eq!(second.slot, first.slot);
+        assert_eq!(slots.get(first), None);
+        assert_eq!(slots.remove(first), None);
+        assert_eq!(slots.get(second), Some(&'b'));
+        assert_eq!(slots.key_at(second.slot), Some(second));
+    }
+
+    #[test]
+    fn entries_survive_growth_over_pages() {
+        let mut slots = Slots::new();
+        let keys: Vec<SlotKey> = (0..3000).map(|n| slots.insert(n)).collect();
+        assert_eq!(slots.len(), 3000);
+        for (n, key) in keys.iter().enumerate() {
+            assert_eq!(slots.get(*key), Some(&n));
+        }
+        for key in &keys {
+            slots.remove(*key);
+        }
+        assert_eq!(slots.len(), 0);
+        assert_eq!(slots.at(17), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! Secrets and the keyed hash over the parts of a token.
+
+use core::hash::Hasher;
+use siphasher::sip::SipHasher24;
+
+/// What a token is for. The kind goes into every MAC, so that no token can stand in for one of another kind.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// Branch of a stateful proxy's client transaction.
+    BranchStatefulProxy = 1,
+    /// Branch of a request that was forwarded without a transaction.
+    BranchStatelessForward = 2,
+    /// Branch of a user agent's client transaction.
+    BranchUserAgentClient = 3,
+    /// To tag of a stateless reply.
+    ToTag = 4,
+    /// User part of our Record-Route URI.
+    RecordRoute = 5,
+    /// Nonce of a challenge.
+    Nonce = 6,
+}
+
+/// One key with the id that tokens name.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub struct SecretKey {
+    /// Named in tokens.
+    pub id: u8,
+    /// 128 random bits.
+    pub key: [u8; 16],
+}
+
+impl core::fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "SecretKey {{ id: {}, .. }}", self.id)
+    }
+}
+
+/// The keys of a server; two are valid at a time, so that a change breaks nothing that is under way.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Secrets {
+    /// Writes and reads.
+    pub current: SecretKey,
+    /// Reads only.
+    pub previous: Option<SecretKey>,
+}
+
+impl Secrets {
+    /// One key, with id 0.
+    pub const fn new(key: [u8; 16]) -> Secrets {
+        Secrets { current: SecretKey { id: 0, key }, previous: None }
+    }
+
+    /// The key of that id.
+    pub fn key(&self, id: u8) -> Option<&SecretKey> {
+        match &self.previous {
+            _ if self.current.id == id => Some(&self.current),
+            Some(previous) if previous.id == id => Some(previous),
+            _ => None,
+        }
+    }
+}
+
+/// SipHash-2-4 over parts, each with its length, so that moving a boundary changes the result.
+#[derive(Clone)]
+pub struct Mac(SipHasher24);
+
+impl Mac {
+    /// A MAC without a kind, for uses that name their own purpose as first part.
+    pub fn new(key: &[u8; 16]) -> Mac {
+        Mac(SipHasher24::new_with_key(key))
+    }
+
+    /// A MAC for tokens of one kind.
+    pub fn for_kind(key: &SecretKey, kind: Kind) -> Mac {
+        let mut mac = Mac::new(&key.key);
+        mac.0.write(&[kind as u8]);
+        mac
+    }
+
+    /// Takes in octets.
+    #[must_use]
+    pub fn part(mut self, octets: &[u8]) -> Mac {
+        self.0.write(&(octets.len() as u32).to_le_bytes());
+        self.0.write(octets);
+        self
+    }
+
+    /// Takes in octets, upper case read as lower.
+    #[must_use]
+    pub fn part_ignoring_case(mut self, octets: &[u8]) -> Mac {
+        self.0.write(&(octets.len() as u32).to_le_bytes());
+        for chunk in octets.chunks(32) {
+            let mut lower = [0; 32];
+            for (to, from) in lower.iter_mut().zip(chunk) {
+                *to = from.to_ascii_lowercase();
+            }
+            if let Some(lower) = lower.get(..chunk.len()) {
+                self.0.write(lower);
+            }
+        }
+        self
+    }
+
+    /// Takes in a number.
+    #[must_use]
+    pub fn number(mut self, number: u64) -> Mac {
+        self.0.write(&number.to_le_bytes());
+        self
+    }
+
+    /// The 64 bits of the MAC.
+    pub fn finish(self) -> u64 {
+        self.0.finish()
+    }
+}
