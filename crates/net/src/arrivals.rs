@@ -1,0 +1,161 @@
+//! What one receive batch brought, before any shard is locked: parsed, given a shard, sorted by shard.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use strowger_sip::{Limits, Message};
+use strowger_transaction::Flow;
+
+use crate::driver::Driver;
+use crate::seam::Input;
+use crate::shard::PanicReport;
+use crate::shard_cell::{Job, panic_message};
+use crate::turn::Turn;
+
+/// What became of the octets of one message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Classified {
+    /// It waits in the arrivals.
+    Taken,
+    /// It was dropped.
+    Dropped,
+    /// It was malformed; if the buffer that was handed in has grown, it holds the answer.
+    Malformed,
+}
+
+/// Messages that wait for their shards.
+#[derive(Default)]
+pub(crate) struct Arrivals {
+    entries: Vec<Arrival>,
+    /// Shard and place in `entries`.
+    order: Vec<(u16, u32)>,
+}
+
+/// Who classifies, and by which limits.
+pub(crate) struct Source<'a> {
+    pub(crate) driver: &'a Driver,
+    pub(crate) worker: u16,
+    pub(crate) limits: &'a Limits,
+}
+
+/// One message as it came.
+pub(crate) struct Letter<'a> {
+    pub(crate) flow: Flow,
+    /// What is parsed, and kept by the message.
+    pub(crate) octets: Vec<u8>,
+    /// The same octets where they stay until the turn ends.
+    pub(crate) original: &'a [u8],
+    /// Names `original` when [`Arrivals::run`] asks for it again.
+    pub(crate) evidence: u32,
+}
+
+struct Arrival {
+    input: Option<Input>,
+    /// Names the octets for whoever keeps them.
+    evidence: u32,
+}
+
+impl Arrivals {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Parses a message and finds its shard; an answer to a malformed one is appended to `answer`. A panic of the
+    /// parser costs only this message.
+    pub(crate) fn classify(
+        &mut self,
+        source: &Source<'_>,
+        letter: Letter<'_>,
+        answer: &mut Vec<u8>,
+    ) -> Classified {
+        let kept = (self.entries.len(), self.order.len(), answer.len());
+        let (flow, original) = (letter.flow, letter.original);
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.parse(source, letter, answer)));
+        outcome.unwrap_or_else(|panic| {
+            self.entries.truncate(kept.0);
+            self.order.truncate(kept.1);
+            answer.truncate(kept.2);
+            let message = panic_message(panic.as_ref());
+            let octets = original.to_vec();
+            let report = PanicReport {
+                message,
+                while_doing: "parse",
+                flow: Some(flow),
+                octets,
+            };
+            source.driver.worker_panicked(source.worker, report);
+            Classified::Dropped
+        })
+    }
+
+    fn parse(
+        &mut self,
+        source: &Source<'_>,
+        letter: Letter<'_>,
+        answer: &mut Vec<u8>,
+    ) -> Classified {
+        let Letter {
+            flow,
+            octets,
+            evidence,
+            ..
+        } = letter;
+        let meter = source.driver.meter(Some(source.worker));
+        match Message::parse(octets, source.limits) {
+            Ok(message) => match source.driver.ingress.shard_for(&message, &flow) {
+                Some(shard) => {
+                    let place = self.entries.len() as u32;
+                    self.order.push((shard, place));
+                    self.entries.push(Arrival {
+                        input: Some(Input::Received { flow, message }),
+                        evidence,
+                    });
+                    meter.messages_received.one();
+                    Classified::Taken
+                }
+                None => {
+                    meter.messages_unroutable.one();
+                    Classified::Dropped
+                }
+            },
+            Err(failure) => {
+                meter.messages_malformed.one();
+                let start = answer.len();
+                if source.driver.ingress.refuse(&failure, &flow, answer) {
+                    meter.messages_refused.one();
+                } else {
+                    answer.truncate(start);
+                }
+                Classified::Malformed
+            }
+        }
+    }
+
+    /// Hands all messages to their shards, each shard locked once; `octets` finds the octets of a message again.
+    pub(crate) fn run<'a>(
+        &mut self,
+        driver: &Driver,
+        worker: u16,
+        turn: &mut Turn,
+        octets: impl Fn(u32) -> &'a [u8],
+    ) {
+        self.order.sort_unstable();
+        let now = driver.now();
+        let mut rest = self.order.as_slice();
+        while let Some((shard, _)) = rest.first().copied() {
+            let same = rest.iter().take_while(|(other, _)| *other == shard).count();
+            let (group, others) = rest.split_at(same);
+            rest = others;
+            let jobs = group.iter().filter_map(|(_, place)| {
+                let arrival = self.entries.get_mut(*place as usize)?;
+                let octets = octets(arrival.evidence);
+                arrival
+                    .input
+                    .take()
+                    .map(|input| Job::Input { input, octets })
+            });
+            driver.run(shard, now, jobs, turn, Some(worker));
+        }
+        self.entries.clear();
+        self.order.clear();
+    }
+}

@@ -1,0 +1,519 @@
+//! The driver: shards, sockets and connections of a process, used by all its threads at once.
+//!
+//! Whoever has an input locks the shard, runs it to completion, gathers what it wants sent and done, unlocks, and
+//! only then makes system calls and calls services. Messages for connections are put into their output buffers
+//! while the lock is held, so that one shard's messages on a connection keep their order.
+
+use core::cell::{Cell, RefCell};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use strowger_sip::{Now, Transport};
+use strowger_transaction::{Flow, ListenerId, TransmitToken};
+
+use crate::blocklist::Blocklist;
+use crate::clock::Clock;
+use crate::connect::begin_connect;
+use crate::counters::{Meter, NetCounters};
+use crate::datagram_send::Outlet;
+use crate::directory::{Directory, Found, Waiter};
+use crate::seam::{ConnectId, Input, Output};
+use crate::settings::NetSettings;
+use crate::shard::{Ingress, PanicReport, Services, ShardFactory};
+use crate::shard_cell::{Job, ShardCell};
+use crate::stream::Appended;
+use crate::turn::Turn;
+use crate::worker_handle::{Task, WorkerHandle};
+
+/// Rounds of inputs that come of outputs (a connection that is open already, an answer given at once), before the
+/// rest is left to the shard's own worker.
+const ROUNDS_MAX: usize = 64;
+
+/// The sockets of one listener.
+pub(crate) enum ListenerSockets {
+    /// One per worker.
+    Datagram(Vec<UdpSocket>),
+    /// One, minded by one worker, which takes it while it runs.
+    Stream(Mutex<Option<TcpListener>>),
+}
+
+/// One listener.
+pub(crate) struct BoundListener {
+    pub(crate) transport: Transport,
+    pub(crate) address: SocketAddr,
+    pub(crate) sockets: ListenerSockets,
+}
+
+/// Drives the shards of a process. Shared by its workers and by every thread that has an answer for a shard.
+pub struct Driver {
+    pub(crate) settings: NetSettings,
+    pub(crate) clock: Clock,
+    pub(crate) ingress: Arc<dyn Ingress>,
+    services: Arc<dyn Services>,
+    factory: Arc<dyn ShardFactory>,
+    shards: Vec<ShardCell>,
+    pub(crate) listeners: Vec<BoundListener>,
+    pub(crate) directory: Directory,
+    pub(crate) workers: Vec<WorkerHandle>,
+    /// Counters of threads that are no workers.
+    visitors: Meter,
+    segmentation: AtomicBool,
+    pub(crate) blocklist: Blocklist,
+    /// Nanoseconds at which workers end even if something is still to be written; `u64::MAX` while running.
+    stop_at: AtomicU64,
+}
+
+thread_local! {
+    /// The driver that this thread works for at the moment (its address), 0 for none.
+    static WORKING_FOR: Cell<usize> = const { Cell::new(0) };
+    /// Inputs delivered while this thread was already at work.
+    static DELIVERED: RefCell<VecDeque<(u16, Input)>> = const { RefCell::new(VecDeque::new()) };
+    /// The turn of a thread that is no worker, kept for the next time.
+    static SPARE_TURN: Cell<Option<Box<Turn>>> = const { Cell::new(None) };
+}
+
+/// Marks this thread as working for a driver until dropped.
+pub(crate) struct AtWork {
+    before: usize,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        WORKING_FOR.set(self.before);
+    }
+}
+
+impl Driver {
+    #[allow(clippy::too_many_arguments)] // Called once.
+    pub(crate) fn new(
+        settings: NetSettings,
+        clock: Clock,
+        ingress: Arc<dyn Ingress>,
+        services: Arc<dyn Services>,
+        factory: Arc<dyn ShardFactory>,
+        listeners: Vec<BoundListener>,
+        workers: Vec<WorkerHandle>,
+        connections_max: usize,
+    ) -> Driver {
+        let shards = (0..settings.shards)
+            .map(|shard| ShardCell::new(factory.build(shard)))
+            .collect();
+        let per_source_max = settings.streams.connections_per_source_max;
+        Driver {
+            directory: Directory::new(settings.workers, connections_max, per_source_max),
+            segmentation: AtomicBool::new(settings.segmentation),
+            settings,
+            clock,
+            ingress,
+            services,
+            factory,
+            shards,
+            listeners,
+            workers,
+            visitors: Meter::default(),
+            blocklist: Blocklist::default(),
+            stop_at: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// Hands `input` to a shard and does what it asks for. May be called by any thread; from inside a call of
+    /// [`Services`] it returns at once, and the input follows when that call has returned.
+    pub fn deliver(&self, shard: u16, input: Input) {
+        if WORKING_FOR.get() == self.id() {
+            DELIVERED.with_borrow_mut(|queue| queue.push_back((shard, input)));
+            return;
+        }
+        let _at_work = self.begin_work();
+        let mut turn = SPARE_TURN.take().unwrap_or_else(|| Box::new(Turn::new()));
+        let jobs = core::iter::once(Job::Input { input, octets: &[] });
+        self.run(shard, self.now(), jobs, &mut turn, None);
+        self.finish(&mut turn, None);
+        SPARE_TURN.set(Some(turn));
+    }
+
+    /// Hands an input to every shard.
+    pub fn deliver_to_all(&self, mut input: impl FnMut(u16) -> Input) {
+        for shard in 0..self.shard_count() {
+            self.deliver(shard, input(shard));
+        }
+    }
+
+    /// Both clocks, as the shards see them.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// How many shards there are.
+    pub fn shard_count(&self) -> u16 {
+        self.settings.shards
+    }
+
+    /// The addresses bound, in `ListenerId` order.
+    pub fn addresses(&self) -> impl Iterator<Item = (Transport, SocketAddr)> + '_ {
+        self.listeners
+            .iter()
+            .map(|listener| (listener.transport, listener.address))
+    }
+
+    /// Connections that are open or being opened.
+    pub fn connection_count(&self) -> usize {
+        self.directory.count()
+    }
+
+    /// The sum of all counters.
+    pub fn counters(&self) -> NetCounters {
+        let mut sum = NetCounters::default();
+        self.visitors.add_to(&mut sum);
+        for worker in &self.workers {
+            worker.meter.add_to(&mut sum);
+        }
+        sum
+    }
+
+    /// Datagrams that the kernel dropped because a receive buffer was full. Reads a file of the kernel.
+    pub fn kernel_drops(&self) -> io::Result<u64> {
+        let sockets = self
+            .listeners
+            .iter()
+            .filter_map(|listener| match &listener.sockets {
+                ListenerSockets::Datagram(sockets) => Some(sockets.iter()),
+                ListenerSockets::Stream(_) => None,
+            });
+        crate::kernel_drops::kernel_drops(sockets.flatten())
+    }
+
+    /// Marks this thread as working for this driver: deliveries made meanwhile wait for [`Driver::finish`].
+    pub(crate) fn begin_work(&self) -> AtWork {
+        AtWork {
+            before: WORKING_FOR.replace(self.id()),
+        }
+    }
+
+    /// Runs a shard; what it wants done is left in `turn`.
+    pub(crate) fn run<'a>(
+        &self,
+        shard: u16,
+        now: Now,
+        jobs: impl Iterator<Item = Job<'a>>,
+        turn: &mut Turn,
+        worker: Option<u16>,
+    ) {
+        let Some(cell) = self.shards.get(usize::from(shard)) else {
+            self.meter(worker).messages_unroutable.one();
+            return;
+        };
+        let deadline = cell.run(shard, now, jobs, self.factory.as_ref(), turn, |turn| {
+            self.buffer_stream_messages(shard, now, turn, worker);
+        });
+        let home = self.home(shard);
+        if worker != Some(home)
+            && let Some(handle) = self.workers.get(usize::from(home))
+        {
+            handle.wake_before(deadline);
+        }
+    }
+
+    /// Sends and does what was gathered, and what comes of it.
+    pub(crate) fn finish(&self, turn: &mut Turn, worker: Option<u16>) {
+        for _ in 0..ROUNDS_MAX {
+            self.transmit(turn, worker);
+            self.dispatch(turn, worker);
+            self.report_panics(turn, worker);
+            DELIVERED.with_borrow_mut(|queue| turn.pending.append(queue));
+            if turn.pending.is_empty() {
+                return;
+            }
+            let now = self.now();
+            let mut inputs = core::mem::take(&mut turn.pending);
+            for (shard, input) in inputs.drain(..) {
+                self.run(
+                    shard,
+                    now,
+                    core::iter::once(Job::Input { input, octets: &[] }),
+                    turn,
+                    worker,
+                );
+            }
+            inputs.append(&mut turn.pending);
+            turn.pending = inputs;
+        }
+        self.transmit(turn, worker);
+        self.dispatch(turn, worker);
+        self.report_panics(turn, worker);
+        DELIVERED.with_borrow_mut(|queue| turn.pending.append(queue));
+        for (shard, input) in turn.pending.drain(..) {
+            self.meter(worker).deliveries_deferred.one();
+            if let Some(handle) = self.workers.get(usize::from(self.home(shard))) {
+                handle.post(Task::Deliver(shard, input));
+            }
+        }
+    }
+
+    /// The worker that runs a shard's timers.
+    pub(crate) fn home(&self, shard: u16) -> u16 {
+        shard % self.settings.workers.max(1)
+    }
+
+    /// The next deadline among the shards at home with `worker`, in nanoseconds.
+    pub(crate) fn next_deadline(&self, worker: u16) -> u64 {
+        self.shards_of(worker)
+            .map(|(_, cell)| cell.deadline())
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+
+    /// Runs the timers that are due of the shards at home with `worker`.
+    pub(crate) fn run_timers(&self, worker: u16, now: Now, turn: &mut Turn) -> bool {
+        let mut ran = false;
+        for (shard, cell) in self.shards_of(worker) {
+            if cell.deadline() <= now.monotonic.as_nanos() {
+                self.meter(Some(worker)).timer_runs.one();
+                self.run(
+                    shard,
+                    now,
+                    core::iter::once(Job::Timeout),
+                    turn,
+                    Some(worker),
+                );
+                ran = true;
+            }
+        }
+        ran
+    }
+
+    /// Tells every shard that a flow has ended.
+    pub(crate) fn flow_closed(&self, flow: Flow, turn: &mut Turn) {
+        turn.pending
+            .extend((0..self.shard_count()).map(|shard| (shard, Input::FlowClosed { flow })));
+    }
+
+    pub(crate) fn meter(&self, worker: Option<u16>) -> &Meter {
+        let handle = worker.and_then(|worker| self.workers.get(usize::from(worker)));
+        handle.map_or(&self.visitors, |handle| &handle.meter)
+    }
+
+    pub(crate) fn stop_at(&self) -> u64 {
+        self.stop_at.load(Ordering::SeqCst)
+    }
+
+    /// Makes all workers end: at once if nothing is to be written, else at `nanos` at the latest.
+    pub(crate) fn stop(&self, nanos: u64) {
+        self.stop_at.store(nanos, Ordering::SeqCst);
+        for worker in &self.workers {
+            worker.wake_before(0);
+        }
+    }
+
+    fn shards_of(&self, worker: u16) -> impl Iterator<Item = (u16, &ShardCell)> {
+        let step = usize::from(self.settings.workers.max(1));
+        (0u16..)
+            .zip(&self.shards)
+            .skip(usize::from(worker))
+            .step_by(step)
+    }
+
+    fn id(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
+    /// Copies a shard's messages for connections into their output buffers.
+    fn buffer_stream_messages(&self, shard: u16, now: Now, turn: &mut Turn, worker: Option<u16>) {
+        let octets_max = self.settings.streams.output_octets_max;
+        let Turn {
+            batch,
+            touched,
+            pending,
+            ..
+        } = turn;
+        let start = turn.owners.last().map_or(0, |(end, _)| *end);
+        for send in batch.sends.get(start..).unwrap_or_default() {
+            let Some(id) = send.flow.stream else { continue };
+            let known = touched.last().filter(|stream| stream.id == id);
+            let stream = known.cloned().or_else(|| self.directory.stream(id));
+            let message = batch.bytes.get(send.range.clone()).unwrap_or_default();
+            let appended = stream.as_ref().map_or(Appended::Gone, |s| {
+                s.append(message, octets_max, now.monotonic)
+            });
+            match appended {
+                Appended::Buffered => {
+                    self.meter(worker).stream_messages_sent.one();
+                    if let Some(stream) =
+                        stream.filter(|_| touched.last().is_none_or(|last| last.id != id))
+                    {
+                        touched.push(stream);
+                    }
+                    continue;
+                }
+                Appended::Full => self.meter(worker).streams_closed_overflow.one(),
+                Appended::Gone => {}
+            }
+            self.meter(worker).stream_messages_unsent.one();
+            if send.token != TransmitToken::NONE {
+                pending.push_back((shard, transmit_failed(send.flow, send.token)));
+            }
+        }
+        turn.own(shard);
+    }
+
+    /// Sends the gathered datagrams and writes what connections have to write.
+    fn transmit(&self, turn: &mut Turn, worker: Option<u16>) {
+        if !turn.batch.is_empty() {
+            let place = usize::from(worker.unwrap_or(0));
+            let socket = |listener: u16| match &self.listeners.get(usize::from(listener))?.sockets {
+                ListenerSockets::Datagram(sockets) => sockets.get(place),
+                ListenerSockets::Stream(_) => None,
+            };
+            let outlet = Outlet {
+                socket: &socket,
+                segmentation: &self.segmentation,
+                meter: self.meter(worker),
+            };
+            let failed = turn.sender.send(&turn.batch, &outlet);
+            // Rare: collected so that the turn is free again.
+            let failed: Vec<u32> = failed.to_vec();
+            for place in failed.into_iter().map(|place| place as usize) {
+                let Some(send) = turn.batch.sends.get(place) else {
+                    continue;
+                };
+                if let Some(shard) = turn
+                    .owner(place)
+                    .filter(|_| send.token != TransmitToken::NONE)
+                {
+                    turn.pending
+                        .push_back((shard, transmit_failed(send.flow, send.token)));
+                }
+            }
+            turn.clear_sent();
+        }
+        for stream in turn.touched.drain(..) {
+            self.meter(worker)
+                .stream_octets_sent
+                .add(stream.flush() as u64);
+        }
+    }
+
+    /// Does what shards asked for, transmissions apart.
+    fn dispatch(&self, turn: &mut Turn, worker: Option<u16>) {
+        let mut deferred = core::mem::take(&mut turn.deferred);
+        for (shard, output) in deferred.drain(..) {
+            match output {
+                Output::Transmit => {}
+                Output::Connect {
+                    request,
+                    remote,
+                    transport,
+                    listener,
+                } => {
+                    self.connect(
+                        Waiter { shard, request },
+                        remote,
+                        transport,
+                        listener,
+                        turn,
+                        worker,
+                    );
+                }
+                Output::Close { flow } => {
+                    if let Some(stream) = flow.stream.and_then(|id| self.directory.stream(id)) {
+                        stream.close_when_flushed();
+                    }
+                }
+                Output::Resolve { query, question } => {
+                    self.services.resolve(shard, query, question)
+                }
+                Output::Query { query, request } => self.services.query(shard, query, request),
+                Output::Event(event) => self.services.event(shard, event),
+            }
+        }
+        turn.deferred = deferred;
+    }
+
+    /// Finds or opens a connection.
+    fn connect(
+        &self,
+        waiter: Waiter,
+        remote: SocketAddr,
+        transport: Transport,
+        listener: ListenerId,
+        turn: &mut Turn,
+        worker: Option<u16>,
+    ) {
+        let failed = |request: ConnectId| Input::ConnectFailed { request };
+        if transport != Transport::Tcp || self.stop_at() != u64::MAX {
+            turn.pending
+                .push_back((waiter.shard, failed(waiter.request)));
+            return;
+        }
+        match self.directory.find_or_begin(transport, remote, waiter) {
+            Found::Open(flow) => {
+                turn.pending.push_back((
+                    waiter.shard,
+                    Input::Connected {
+                        request: waiter.request,
+                        flow,
+                    },
+                ));
+            }
+            Found::Opening => {}
+            Found::TooMany => turn
+                .pending
+                .push_back((waiter.shard, failed(waiter.request))),
+            Found::Absent => {
+                if begin_connect(self, self.home(waiter.shard), remote, transport, listener)
+                    .is_err()
+                {
+                    self.meter(worker).streams_connect_failed.one();
+                    let waiters = self.directory.failed(transport, remote);
+                    turn.pending
+                        .extend(waiters.into_iter().map(|w| (w.shard, failed(w.request))));
+                }
+            }
+        }
+    }
+
+    fn report_panics(&self, turn: &mut Turn, worker: Option<u16>) {
+        for (shard, report) in turn.panics.drain(..) {
+            self.meter(worker).shard_panics.one();
+            self.block(&report);
+            self.services.shard_panicked(shard, report);
+        }
+    }
+
+    /// Tells of a panic outside the shards: in the parser, or in the loop itself.
+    pub(crate) fn worker_panicked(&self, worker: u16, report: PanicReport) {
+        self.meter(Some(worker)).worker_panics.one();
+        self.block(&report);
+        self.services.worker_panicked(worker, report);
+    }
+
+    /// Keeps the message of a panic from doing it again.
+    fn block(&self, report: &PanicReport) {
+        if !report.octets.is_empty() {
+            self.blocklist.block(&report.octets, self.now().monotonic);
+        }
+    }
+}
+
+fn transmit_failed(flow: Flow, token: TransmitToken) -> Input {
+    Input::TransmitFailed {
+        flow,
+        token,
+        branch: None,
+    }
+}
+
+impl core::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Driver")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Locks, whatever happened to the last holder.
+pub(crate) fn take_listener(slot: &Mutex<Option<TcpListener>>) -> Option<TcpListener> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+}

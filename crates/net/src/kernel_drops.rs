@@ -1,0 +1,64 @@
+//! How many datagrams the kernel dropped because nobody read them in time.
+
+use std::collections::HashSet;
+use std::fs::read_to_string;
+use std::io;
+use std::net::UdpSocket;
+
+use nix::sys::stat::fstat;
+
+/// The sum of the drop counters of `sockets`.
+pub(crate) fn kernel_drops<'a>(sockets: impl Iterator<Item = &'a UdpSocket>) -> io::Result<u64> {
+    let inodes: HashSet<u64> = sockets
+        .filter_map(|socket| fstat(socket).ok())
+        .map(|stat| stat.st_ino)
+        .collect();
+    let mut sum = 0;
+    for table in ["/proc/net/udp", "/proc/net/udp6"] {
+        match read_to_string(table) {
+            Ok(text) => sum += drops_in(&text, &inodes),
+            // A kernel without IPv6 has no such table.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sum)
+}
+
+fn drops_in(table: &str, inodes: &HashSet<u64>) -> u64 {
+    const INODE: usize = 9;
+    let rows = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_ascii_whitespace());
+    rows.filter_map(|fields| {
+        let fields: Vec<&str> = fields.collect();
+        let inode: u64 = fields.get(INODE)?.parse().ok()?;
+        let drops: u64 = fields.last()?.parse().ok()?;
+        inodes.contains(&inode).then_some(drops)
+    })
+    .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_the_drops_of_our_sockets() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
+            1: 0100007F:13C4 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4711 2 0000000000000000 5\n\
+            2: 0100007F:13C5 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4712 2 0000000000000000 7\n";
+        assert_eq!(drops_in(table, &HashSet::from([4711])), 5);
+        assert_eq!(drops_in(table, &HashSet::from([4711, 4712])), 12);
+    }
+
+    #[test]
+    fn a_fresh_socket_has_no_drops() {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        assert_eq!(
+            kernel_drops(core::iter::once(&socket)).expect("the kernel's table"),
+            0
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! One shard with its lock and its deadline; runs it to completion, and replaces it when it panics.
+
+use core::any::Any;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+
+use strowger_sip::{Now, Time};
+use strowger_transaction::Flow;
+
+use crate::seam::{Input, Output};
+use crate::shard::{PanicReport, Shard, ShardFactory};
+use crate::turn::Turn;
+
+/// What a shard is locked for.
+pub(crate) enum Job<'a> {
+    /// Run what is due.
+    Timeout,
+    /// Take an input; `octets` is the message it carries, if any, for the report of a panic.
+    Input { input: Input, octets: &'a [u8] },
+}
+
+impl<'a> Job<'a> {
+    fn describe(&self) -> &'static str {
+        match self {
+            Job::Timeout => "handle_timeout",
+            Job::Input { input, .. } => match input {
+                Input::Received { .. } => "Received",
+                Input::Connected { .. } => "Connected",
+                Input::ConnectFailed { .. } => "ConnectFailed",
+                Input::TransmitFailed { .. } => "TransmitFailed",
+                Input::FlowClosed { .. } => "FlowClosed",
+                Input::Resolved { .. } => "Resolved",
+                Input::Completed { .. } => "Completed",
+                #[allow(unreachable_patterns)] // Until the seam is the element's own.
+                _ => "input",
+            },
+        }
+    }
+
+    fn evidence(&self) -> (Option<Flow>, &'a [u8]) {
+        match self {
+            Job::Input {
+                input: Input::Received { flow, .. },
+                octets,
+            } => (Some(*flow), octets),
+            _ => (None, &[]),
+        }
+    }
+}
+
+/// A shard and its lock; aligned so that two locks never share a cache line.
+#[repr(align(128))]
+pub(crate) struct ShardCell {
+    machine: Mutex<Box<dyn Shard>>,
+    /// Nanoseconds of the shard's next deadline, `u64::MAX` for none; readable without the lock.
+    deadline: AtomicU64,
+}
+
+impl ShardCell {
+    pub(crate) fn new(machine: Box<dyn Shard>) -> ShardCell {
+        let deadline = nanos(machine.poll_timeout());
+        ShardCell {
+            machine: Mutex::new(machine),
+            deadline: AtomicU64::new(deadline),
+        }
+    }
+
+    /// When the shard's timers must run next, in nanoseconds.
+    pub(crate) fn deadline(&self) -> u64 {
+        self.deadline.load(Ordering::SeqCst)
+    }
+
+    /// Locks the shard, does all `jobs`, drains its outputs into `turn`, and calls `unlocking` before the lock is
+    /// given back. Returns the shard's next deadline.
+    pub(crate) fn run<'a>(
+        &self,
+        shard: u16,
+        now: Now,
+        jobs: impl Iterator<Item = Job<'a>>,
+        factory: &dyn ShardFactory,
+        turn: &mut Turn,
+        unlocking: impl FnOnce(&mut Turn),
+    ) -> u64 {
+        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        for job in jobs {
+            let before = turn.mark();
+            let while_doing = job.describe();
+            let (flow, octets) = job.evidence();
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                match job {
+                    Job::Timeout => machine.handle_timeout(now),
+                    Job::Input { input, .. } => machine.handle_input(now, input),
+                }
+                while let Some(output) = machine.poll_output(&mut turn.batch) {
+                    if !matches!(output, Output::Transmit) {
+                        turn.deferred.push((shard, output));
+                    }
+                }
+            }));
+            if let Err(panic) = outcome {
+                turn.rewind(before);
+                let message = panic_message(panic.as_ref());
+                turn.panics.push((
+                    shard,
+                    PanicReport {
+                        message,
+                        while_doing,
+                        flow,
+                        octets: octets.to_vec(),
+                    },
+                ));
+                replace(&mut machine, shard, factory, turn);
+            }
+        }
+        let deadline = match catch_unwind(AssertUnwindSafe(|| machine.poll_timeout())) {
+            Ok(deadline) => nanos(deadline),
+            Err(panic) => {
+                let message = panic_message(panic.as_ref());
+                let report = PanicReport {
+                    message,
+                    while_doing: "poll_timeout",
+                    flow: None,
+                    octets: Vec::new(),
+                };
+                turn.panics.push((shard, report));
+                replace(&mut machine, shard, factory, turn);
+                nanos(machine.poll_timeout())
+            }
+        };
+        self.deadline.store(deadline, Ordering::SeqCst);
+        unlocking(turn);
+        deadline
+    }
+}
+
+/// Puts a fresh machine in the place of one that panicked. If even that panics the old one stays.
+fn replace(machine: &mut Box<dyn Shard>, shard: u16, factory: &dyn ShardFactory, turn: &mut Turn) {
+    match catch_unwind(AssertUnwindSafe(|| factory.build(shard))) {
+        Ok(fresh) => {
+            let old = core::mem::replace(machine, fresh);
+            // Its state is broken; if dropping it panics too, that is no worse.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));
+        }
+        Err(panic) => {
+            let message = panic_message(panic.as_ref());
+            let report = PanicReport {
+                message,
+                while_doing: "build",
+                flow: None,
+                octets: Vec::new(),
+            };
+            turn.panics.push((shard, report));
+        }
+    }
+}
+
+/// The text of a caught panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("panic without a text")
+        .to_owned()
+}
+
+fn nanos(deadline: Option<Time>) -> u64 {
+    deadline.map_or(u64::MAX, Time::as_nanos)
+}
