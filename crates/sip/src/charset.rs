@@ -85,11 +85,6 @@ pub(crate) fn all(octets: &[u8], mask: u8) -> bool {
     octets.iter().all(|&octet| is(octet, mask))
 }
 
-/// True for a non-empty `token`.
-#[inline]
-pub(crate) fn is_token(octets: &[u8]) -> bool {
-    !octets.is_empty() && all(octets, TOKEN)
-}
 
 /// True if no octet is a control or a space.
 #[inline]

@@ -1,0 +1,352 @@
+//! A proxy's changes, applied in one pass over the received octets (RFC 3261 §16.6): everything that is not
+//! named stays as it came, unknown header fields and odd octets included.
+
+use core::ops::Range;
+
+use crate::charset;
+use crate::header_name::HeaderName;
+use crate::list::ListItems;
+use crate::message::{Header, Message};
+
+/// Changes to one message. Keeps its memory over [`Edits::clear`], so that a steady state allocates nothing.
+///
+/// Ranges refer to the message as it was parsed. Of two edits that overlap the later one (by position, then
+/// by order of calls) is void. What is written into header fields keeps no CR, LF or NUL of its callers:
+/// they become spaces, except where whole lines are handed in.
+#[derive(Clone, Debug, Default)]
+pub struct Edits {
+    /// In rising order of `start`; at equal starts insertions come first.
+    edits: Vec<Edit>,
+    /// New octets of all edits.
+    text: Vec<u8>,
+    /// List items that were removed, for whole-line removal.
+    items: Vec<(u32, u32)>,
+}
+
+/// Replaces `start..end` of the message by `from..to` of the text.
+#[derive(Copy, Clone, Debug)]
+struct Edit {
+    start: u32,
+    end: u32,
+    from: u32,
+    to: u32,
+    /// Made by `remove_list_item`, to be made again when another item of the list goes.
+    list: bool,
+}
+
+impl Edits {
+    /// No changes.
+    pub fn new() -> Edits {
+        Edits::default()
+    }
+
+    /// Forgets all changes, keeps the memory.
+    pub fn clear(&mut self) {
+        self.edits.clear();
+        self.text.clear();
+        self.items.clear();
+    }
+
+    /// True without changes.
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// Replaces the Request-URI.
+    pub fn set_request_uri(&mut self, message: &Message, uri: &[u8]) {
+        self.replace_range(message.request_uri_range(), uri);
+    }
+
+    /// Adds a line `name: …` before the first line of that name, or before all header fields if there is none.
+    /// `write` appends the value. Of two such calls the later one stands first.
+    pub fn insert_first(&mut self, message: &Message, name: HeaderName, write: impl FnOnce(&mut Vec<u8>)) {
+        let line = message.header(name).map_or(message.header_start(), |header| header.line.start);
+        let from = self.text.len();
+        self.text.extend_from_slice(name.as_str().as_bytes());
+        self.text.extend_from_slice(b": ");
+        let value = self.text.len();
+        write(&mut self.text);
+        charset::blank_line_breaks(self.text.get_mut(value..).unwrap_or_default());
+        self.text.extend_from_slice(b"\r\n");
+        self.add(line..line, from, true, false);
+    }
+
+    /// Adds a line at the end of the header fields, after those added before.
+    pub fn append(&mut self, message: &Message, name: &[u8], value: &[u8]) {
+        let from = self.text.len();
+        charset::write_value(&mut self.text, name);
+        self.text.extend_from_slice(b": ");
+        charset::write_value(&mut self.text, value);
+        self.text.extend_from_slice(b"\r\n");
+        self.add(message.header_end()..message.header_end(), from, false, false);
+    }
+
+    /// Adds complete lines at the end of the header fields.
+    pub fn append_lines(&mut self, message: &Message, lines: &[u8]) {
+        let from = self.text.len();
+        self.text.extend_from_slice(lines);
+        self.add(message.header_end()..message.header_end(), from, false, false);
+    }
+
+    /// Removes a header field.
+    pub fn remove(&mut self, message: &Message, header: &Header<'_>) {
+        self.replace_range(message.line_range(header.index), b"");
+    }
+
+    /// Removes every header field of that name.
+    pub fn remove_all(&mut self, message: &Message, name: HeaderName) {
+        for header in message.headers_named(name) {
+            self.replace_range(header.line, b"");
+        }
+    }
+
+    /// Removes one item of a comma list, given by the `range` of its typed view; the whole line if no other
+    /// item is left.
+    pub fn remove_list_item(&mut self, message: &Message, item: Range<usize>) {
+        let Some(header) = message.headers().find(|header| header.line.contains(&item.start)) else { return };
+        self.items.push((item.start as u32, item.end as u32));
+        self.edits.retain(|edit| !edit.list || !header.line.contains(&(edit.start as usize)));
+        let base = header.value_range.start;
+        let mut items = ListItems::new(header.value);
+        let mut previous_end = None;
+        let mut first_kept = None;
+        let mut kept = false;
+        while let Some(range) = items.next_range() {
+            let (start, end) = (base + range.start, base + range.end);
+            let gone = self.items.iter().any(|&(from, to)| (from as usize) < end && start < to as usize);
+            if !gone && !kept {
+                kept = true;
+                first_kept = Some(start);
+            }
+            if gone && kept {
+                // With the comma before it.
+                self.add(previous_end.unwrap_or(start)..end, self.text.len(), false, true);
+            }
+            previous_end = Some(end);
+        }
+        match first_kept {
+            None => self.add(header.line.clone(), self.text.len(), false, true),
+            Some(start) if start > base => self.add(base..start, self.text.len(), false, true),
+            Some(_) => {}
+        }
+    }
+
+    /// Replaces the value of the header field at `header_index`.
+    pub fn replace_value(&mut self, message: &Message, header_index: usize, value: &[u8]) {
+        let Some(header) = message.header_at(header_index) else { return };
+        let from = self.text.len();
+        if header.value_range.is_empty() {
+            self.text.push(b' ');
+        }
+        charset::write_value(&mut self.text, value);
+        self.add(header.value_range, from, false, false);
+    }
+
+    /// Replaces a range of the message by a value without CR, LF and NUL.
+    pub fn replace_range(&mut self, range: Range<usize>, value: &[u8]) {
+        let from = self.text.len();
+        charset::write_value(&mut self.text, value);
+        self.add(range, from, false, false);
+    }
+
+    /// Inserts a value without CR, LF and NUL at an offset of the message.
+    pub fn insert_at(&mut self, at: usize, value: &[u8]) {
+        self.replace_range(at..at, value);
+    }
+
+    /// Inserts at an offset what `write` appends; CR, LF and NUL become spaces.
+    pub fn insert_at_with(&mut self, at: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let from = self.text.len();
+        write(&mut self.text);
+        charset::blank_line_breaks(self.text.get_mut(from..).unwrap_or_default());
+        self.add(at..at, from, false, false);
+    }
+
+    /// Replaces the body, and with it Content-Type and Content-Length.
+    pub fn set_body(&mut self, message: &Message, content_type: &[u8], body: &[u8]) {
+        self.set_field(message, HeaderName::ContentType, content_type);
+        self.set_content_length(message, body.len());
+        let from = self.text.len();
+        self.text.extend_from_slice(body);
+        self.add(message.body_start..message.octets.len(), from, false, false);
+    }
+
+    /// Adds a Content-Length where there is none, as a stream needs it (§18.3, §20.14).
+    pub fn ensure_content_length(&mut self, message: &Message) {
+        if message.content_length().is_none() {
+            self.set_content_length(message, message.body().len());
+        }
+    }
+
+    /// Sets a header field that stands once: replaces its first value, or appends a line.
+    pub fn set_field(&mut self, message: &Message, name: HeaderName, value: &[u8]) {
+        match message.header(name) {
+            Some(header) => self.replace_value(message, header.index, value),
+            None => self.append(message, name.as_str().as_bytes(), value),
+        }
+    }
+
+    /// Sets a header field to a number: Max-Forwards, Max-Breadth, Expires.
+    pub fn set_number(&mut self, message: &Message, name: HeaderName, number: u32) {
+        let from = self.text.len();
+        match message.header(name).filter(|header| !header.value_range.is_empty()) {
+            Some(header) => {
+                charset::write_decimal(&mut self.text, u64::from(number));
+                self.add(header.value_range, from, false, false);
+            }
+            None => {
+                self.text.extend_from_slice(name.as_str().as_bytes());
+                self.text.extend_from_slice(b": ");
+                charset::write_decimal(&mut self.text, u64::from(number));
+                self.text.extend_from_slice(b"\r\n");
+                let at = message.header(name).map_or(message.header_end()..message.header_end(), |header| header.line);
+                self.add(at, from, false, false);
+            }
+        }
+    }
+
+    fn set_content_length(&mut self, message: &Message, length: usize) {
+        self.set_number(message, HeaderName::ContentLength, u32::try_from(length).unwrap_or(u32::MAX));
+    }
+
+    /// Appends the changed message to `out`.
+    pub fn write(&self, message: &Message, out: &mut Vec<u8>) {
+        let octets = message.as_bytes();
+        out.reserve(octets.len() + self.text.len());
+        let mut at = 0_usize;
+        for edit in &self.edits {
+            let start = edit.start as usize;
+            if start < at {
+                continue;
+            }
+            out.extend_from_slice(octets.get(at..start).unwrap_or_default());
+            out.extend_from_slice(self.text.get(edit.from as usize..edit.to as usize).unwrap_or_default());
+            at = edit.end as usize;
+        }
+        out.extend_from_slice(octets.get(at..).unwrap_or_default());
+    }
+
+    /// Takes the text from `from` on as the replacement of `range`. With `before` it stands before other
+    /// insertions at the same place.
+    fn add(&mut self, range: Range<usize>, from: usize, before: bool, list: bool) {
+        let insertion = range.is_empty();
+        let edit = Edit {
+            start: range.start as u32,
+            end: range.end as u32,
+            from: from as u32,
+            to: self.text.len() as u32,
+            list,
+        };
+        let precedes = |other: &Edit| {
+            let other_inserts = other.start == other.end;
+            match other.start.cmp(&edit.start) {
+                core::cmp::Ordering::Less => true,
+                core::cmp::Ordering::Greater => false,
+                core::cmp::Ordering::Equal => (other_inserts || !insertion) && !(before && insertion),
+            }
+        };
+        let mut at = self.edits.len();
+        while at > 0 && !self.edits.get(at - 1).is_none_or(precedes) {
+            at -= 1;
+        }
+        self.edits.insert(at, edit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+
+    const REQUEST: &str = "INVITE sip:bob@example.com SIP/2.0\r\n\
+        Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+        Route: <sip:a;lr>, <sip:b;lr> , <sip:c;lr>\r\n\
+        From: <sip:alice@example.com>;tag=1\r\n\
+        To: <sip:bob@example.com>\r\n\
+        Call-ID: x\r\nCSeq: 1 INVITE\r\n\
+        Max-Forwards: 70\r\nSubject:\r\n\r\nbody";
+
+    fn message() -> Message {
+        Message::parse(REQUEST.as_bytes().to_vec(), &Limits::default()).expect("valid")
+    }
+
+    fn edited(edit: impl FnOnce(&Message, &mut Edits)) -> String {
+        let message = message();
+        let mut edits = Edits::new();
+        edit(&message, &mut edits);
+        let mut out = Vec::new();
+        edits.write(&message, &mut out);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn without_edits_the_octets_stay() {
+        assert_eq!(edited(|_, _| {}), REQUEST);
+    }
+
+    #[test]
+    fn a_proxy_changes_only_what_it_names() {
+        let out = edited(|message, edits| {
+            edits.set_number(message, HeaderName::MaxForwards, 69);
+            edits.set_request_uri(message, b"sip:bob@192.0.2.9:5070");
+            edits.insert_first(message, HeaderName::RecordRoute, |out| out.extend_from_slice(b"<sip:p;lr>"));
+            edits.insert_first(message, HeaderName::Via, |out| out.extend_from_slice(b"SIP/2.0/UDP p;branch=z9hG4bK2"));
+            edits.insert_at(message.via().sent_by_end(), b";received=192.0.2.7");
+            edits.ensure_content_length(message);
+        });
+        let expected = REQUEST
+            .replace("sip:bob@example.com SIP", "sip:bob@192.0.2.9:5070 SIP")
+            .replace("Via: SIP/2.0/UDP 192.0.2.1;", "Via: SIP/2.0/UDP p;branch=z9hG4bK2\r\nRecord-Route: <sip:p;lr>\r\nVia: SIP/2.0/UDP 192.0.2.1;received=192.0.2.7;")
+            .replace("Forwards: 70", "Forwards: 69")
+            .replace("Subject:\r\n", "Subject:\r\nContent-Length: 4\r\n");
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn list_items_go_with_their_comma_and_the_last_with_its_line() {
+        let without = |remove: &[usize]| {
+            edited(|message, edits| {
+                let routes: Vec<_> = message.routes().filter_map(Result::ok).map(|route| route.range).collect();
+                for &index in remove {
+                    edits.remove_list_item(message, routes[index].clone());
+                }
+            })
+        };
+        let line = |text: &str| REQUEST.replace("Route: <sip:a;lr>, <sip:b;lr> , <sip:c;lr>\r\n", text);
+        assert_eq!(without(&[0]), line("Route: <sip:b;lr> , <sip:c;lr>\r\n"));
+        assert_eq!(without(&[1]), line("Route: <sip:a;lr> , <sip:c;lr>\r\n"));
+        assert_eq!(without(&[2]), line("Route: <sip:a;lr>, <sip:b;lr>\r\n"));
+        assert_eq!(without(&[0, 1]), line("Route: <sip:c;lr>\r\n"));
+        assert_eq!(without(&[2, 0]), line("Route: <sip:b;lr>\r\n"));
+        assert_eq!(without(&[1, 2]), line("Route: <sip:a;lr>\r\n"));
+        assert_eq!(without(&[2, 0, 1]), line(""));
+    }
+
+    #[test]
+    fn line_breaks_of_a_value_do_not_reach_the_wire() {
+        let out = edited(|message, edits| {
+            edits.append(message, b"X-Test", b"a\r\nRoute: <sip:evil>\0");
+            let subject = message.header(HeaderName::Subject).map_or(0, |header| header.index);
+            edits.replace_value(message, subject, b"hello\nworld");
+        });
+        assert!(out.contains("X-Test: a  Route: <sip:evil> \r\n\r\nbody"));
+        assert!(out.contains("Subject: hello world\r\n"));
+    }
+
+    #[test]
+    fn an_edit_inside_a_removed_line_is_void() {
+        let out = edited(|message, edits| {
+            let via = message.header(HeaderName::Via).expect("there");
+            edits.insert_at(message.via().sent_by_end(), b";rport=1");
+            edits.remove(message, &via);
+            edits.insert_first(message, HeaderName::Via, |out| out.extend_from_slice(b"SIP/2.0/UDP q"));
+        });
+        assert_eq!(out, REQUEST.replace("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1", "Via: SIP/2.0/UDP q"));
+    }
+
+    #[test]
+    fn a_new_body_brings_type_and_length() {
+        let out = edited(|message, edits| edits.set_body(message, b"text/plain", b"hello"));
+        assert!(out.ends_with("Subject:\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"));
+    }
+}
