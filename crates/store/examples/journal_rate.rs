@@ -31,11 +31,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let database = Database::open_for_service(&data, &lock, 0)?.database;
     let total = usize::try_from(rate * seconds)?;
     let done: &'static Done = Box::leak(Box::new(Done::with_capacity(total)));
-    let settings = JournalSettings { durability, ..JournalSettings::default() };
+    let settings = JournalSettings {
+        durability,
+        ..JournalSettings::default()
+    };
     let completion = |items: &[Instant], ok: bool| done.record(items, ok);
     let journal = Journal::start(&database, settings, completion)?.ok_or("no journal")?;
 
-    println!("{rate}/s for {seconds} s, {users} users, {durability:?}, {}", folder.display());
+    println!(
+        "{rate}/s for {seconds} s, {users} users, {durability:?}, {}",
+        folder.display()
+    );
     let start = Instant::now();
     let mut random = 1u64;
     for number in 0..total as u64 {
@@ -43,7 +49,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if due > Instant::now() + TICK {
             thread::sleep(TICK);
         }
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let change = change((random >> 33) % users, u32::try_from(number)?);
         if journal.submit(Instant::now(), change).is_err() {
             println!("queue full at {number}");
@@ -60,7 +68,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let log = std::fs::metadata(folder.join("strowger.db-wal"))?.len();
     println!("log {} KiB", log / 1024);
     drop(journal);
-    println!("database {} KiB", std::fs::metadata(database.path())?.len() / 1024);
+    println!(
+        "database {} KiB",
+        std::fs::metadata(database.path())?.len() / 1024
+    );
     Ok(())
 }
 
@@ -71,7 +82,10 @@ fn default_folder() -> PathBuf {
 fn change(user: u64, cseq: u32) -> LocationChange {
     let contact = format!("sip:user{user}@192.0.2.5:5062;transport=udp;line=a1b2c3d4");
     let call_id = format!("a84b4c76e66710{user:016x}@pc33.example.test");
-    let now = Now { monotonic: Time::from_secs(100), wall: Time::from_secs(1_700_000_000) };
+    let now = Now {
+        monotonic: Time::from_secs(100),
+        wall: Time::from_secs(1_700_000_000),
+    };
     let binding = Binding::new(&BindingParts {
         contact: contact.as_bytes(),
         params: b";+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-000a95a0e128>\";methods=\"INVITE, ACK, BYE\"",
@@ -88,9 +102,16 @@ fn change(user: u64, cseq: u32) -> LocationChange {
         outbound: false,
         branch_hash: u64::from(cseq),
     });
-    let steps = binding.map(|binding| BindingChange::Put { binding, replaced: None });
+    let steps = binding.map(|binding| BindingChange::Put {
+        binding,
+        replaced: None,
+    });
     let aor = AddressOfRecord::new(format!("user{user}").as_bytes(), "example.test");
-    LocationChange { aor, now, steps: steps.into_iter().collect() }
+    LocationChange {
+        aor,
+        now,
+        steps: steps.into_iter().collect(),
+    }
 }
 
 /// Waiting times and sizes of batches.
@@ -100,7 +121,9 @@ struct Done {
 
 impl Done {
     fn with_capacity(total: usize) -> Done {
-        Done { times: Mutex::new((Vec::with_capacity(total), Vec::new(), 0)) }
+        Done {
+            times: Mutex::new((Vec::with_capacity(total), Vec::new(), 0)),
+        }
     }
 
     fn record(&self, items: &[Instant], ok: bool) {
@@ -112,15 +135,34 @@ impl Done {
     }
 
     fn print(&self) {
-        let Ok(mut times) = self.times.lock() else { return };
+        let Ok(mut times) = self.times.lock() else {
+            return;
+        };
         let (waits, batches, failed) = &mut *times;
         waits.sort_unstable();
         batches.sort_unstable();
-        let part = |per_mille: usize, length: usize| (length * per_mille / 1000).min(length.saturating_sub(1));
-        for (name, per_mille) in [("p50", 500), ("p90", 900), ("p99", 990), ("p99.9", 999), ("max", 1000)] {
-            let wait = waits.get(part(per_mille, waits.len())).copied().unwrap_or_default();
-            let batch = batches.get(part(per_mille, batches.len())).copied().unwrap_or_default();
-            println!("{name:>6}  wait {:>8.3} ms  batch {batch:>5}", wait.as_secs_f64() * 1e3);
+        let part = |per_mille: usize, length: usize| {
+            (length * per_mille / 1000).min(length.saturating_sub(1))
+        };
+        for (name, per_mille) in [
+            ("p50", 500),
+            ("p90", 900),
+            ("p99", 990),
+            ("p99.9", 999),
+            ("max", 1000),
+        ] {
+            let wait = waits
+                .get(part(per_mille, waits.len()))
+                .copied()
+                .unwrap_or_default();
+            let batch = batches
+                .get(part(per_mille, batches.len()))
+                .copied()
+                .unwrap_or_default();
+            println!(
+                "{name:>6}  wait {:>8.3} ms  batch {batch:>5}",
+                wait.as_secs_f64() * 1e3
+            );
         }
         println!("{failed} failed");
     }

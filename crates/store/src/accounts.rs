@@ -58,16 +58,28 @@ impl User {
     }
 
     /// A user from its parts; no domain means the first one served.
-    pub fn new(name: &str, domain: Option<&str>, served: &[impl AsRef<str>]) -> Result<User, StoreError> {
+    pub fn new(
+        name: &str,
+        domain: Option<&str>,
+        served: &[impl AsRef<str>],
+    ) -> Result<User, StoreError> {
         if let Some(reason) = fault_of_name(name) {
-            return Err(StoreError::BadUser { user: name.to_owned(), reason });
+            return Err(StoreError::BadUser {
+                user: name.to_owned(),
+                reason,
+            });
         }
         let found = match domain {
             None => served.first(),
-            Some(domain) => served.iter().find(|one| one.as_ref().eq_ignore_ascii_case(domain)),
+            Some(domain) => served
+                .iter()
+                .find(|one| one.as_ref().eq_ignore_ascii_case(domain)),
         };
         match found {
-            Some(domain) => Ok(User { name: name.into(), domain: domain.as_ref().to_ascii_lowercase().into() }),
+            Some(domain) => Ok(User {
+                name: name.into(),
+                domain: domain.as_ref().to_ascii_lowercase().into(),
+            }),
             None => Err(StoreError::UnknownDomain {
                 domain: domain.unwrap_or_default().to_owned(),
                 served: served.iter().map(|one| one.as_ref().to_owned()).collect(),
@@ -87,7 +99,11 @@ pub fn account_with_password(user: &User, password: &str) -> Result<Subscriber, 
     if let Some(reason) = fault_of_password(password) {
         return Err(StoreError::BadPassword(reason));
     }
-    Ok(Subscriber::from_password(&user.name, &user.domain, password))
+    Ok(Subscriber::from_password(
+        &user.name,
+        &user.domain,
+        password.as_bytes(),
+    ))
 }
 
 /// Hashes made elsewhere, in hexadecimal digits: `ha1` of `user:realm:password`, `ha1b` of
@@ -114,19 +130,29 @@ impl Hashes<'_> {
 /// The account of a user with hashes made elsewhere; `ha1_md5` or `ha1_sha256` at least.
 pub fn account_with_hashes(user: &User, hashes: &Hashes<'_>) -> Result<Subscriber, StoreError> {
     if hashes.ha1_md5.or(hashes.ha1_sha256).is_none() {
-        return Err(StoreError::BadPassword("neither a password nor ha1_md5 or ha1_sha256 is given"));
+        return Err(StoreError::BadPassword(
+            "neither a password nor ha1_md5 or ha1_sha256 is given",
+        ));
     }
     let md5 = |digits: Option<&str>| {
-        octets_of(digits).map_err(|()| StoreError::BadPassword("an MD5 hash must be 32 hexadecimal digits"))
+        octets_of(digits)
+            .map_err(|()| StoreError::BadPassword("an MD5 hash must be 32 hexadecimal digits"))
     };
     let sha256 = |digits: Option<&str>| {
-        octets_of(digits).map_err(|()| StoreError::BadPassword("a SHA-256 hash must be 64 hexadecimal digits"))
+        octets_of(digits)
+            .map_err(|()| StoreError::BadPassword("a SHA-256 hash must be 64 hexadecimal digits"))
     };
     Ok(Subscriber {
         user: user.name.clone(),
         domain: user.domain.clone(),
-        ha1: Ha1 { md5: md5(hashes.ha1_md5)?, sha256: sha256(hashes.ha1_sha256)? },
-        ha1_with_domain: Ha1 { md5: md5(hashes.ha1b_md5)?, sha256: sha256(hashes.ha1b_sha256)? },
+        ha1: Ha1 {
+            md5: md5(hashes.ha1_md5)?,
+            sha256: sha256(hashes.ha1_sha256)?,
+        },
+        ha1_with_domain: Ha1 {
+            md5: md5(hashes.ha1b_md5)?,
+            sha256: sha256(hashes.ha1b_sha256)?,
+        },
         enabled: true,
     })
 }
@@ -141,7 +167,10 @@ pub struct Accounts {
 impl Accounts {
     /// The accounts of this database.
     pub fn open(database: &Database) -> Result<Accounts, StoreError> {
-        Ok(Accounts { connection: database.connect()?, database: database.clone() })
+        Ok(Accounts {
+            connection: database.connect()?,
+            database: database.clone(),
+        })
     }
 
     /// Add an account; refused if the user has one.
@@ -166,16 +195,24 @@ impl Accounts {
     pub fn delete(&mut self, user: &User) -> Result<(), StoreError> {
         let path = self.database.path().to_owned();
         let wrap = |error| StoreError::sqlite("delete an account", &path, error);
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(wrap)?;
         let deleted = transaction
-            .execute("DELETE FROM account WHERE domain = ?1 AND name = ?2", params![user.domain, user.name])
+            .execute(
+                "DELETE FROM account WHERE domain = ?1 AND name = ?2",
+                params![user.domain, user.name],
+            )
             .map_err(wrap)?;
         if deleted == 0 {
             return Err(StoreError::UnknownUser(user.to_string()));
         }
         transaction
-            .execute("DELETE FROM binding WHERE aor = ?1", [format!("sip:{user}")])
+            .execute(
+                "DELETE FROM binding WHERE aor = ?1",
+                [format!("sip:{user}")],
+            )
             .map_err(wrap)?;
         transaction.commit().map_err(wrap)
     }
@@ -190,17 +227,28 @@ impl Accounts {
 
     /// All accounts, by domain and name.
     pub fn list(&self) -> Result<Vec<Subscriber>, StoreError> {
-        let read = || self.connection.prepare(LIST)?.query_map([], account_of)?.collect::<rusqlite::Result<Vec<_>>>();
+        let read = || {
+            self.connection
+                .prepare(LIST)?
+                .query_map([], account_of)?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        };
         read().map_err(|error| self.wrap("read the accounts", error))
     }
 
     /// Add many accounts, all or none. Returns the positions of those whose user exists already; if there are
     /// any and `replace` is false, nothing was changed.
-    pub fn add_all(&mut self, accounts: &[Subscriber], replace: bool) -> Result<Vec<usize>, StoreError> {
+    pub fn add_all(
+        &mut self,
+        accounts: &[Subscriber],
+        replace: bool,
+    ) -> Result<Vec<usize>, StoreError> {
         let path = self.database.path().to_owned();
         let wrap = |error| StoreError::sqlite("import accounts", &path, error);
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(wrap)?;
         let mut present = Vec::new();
         {
             let mut add = transaction.prepare(ADD).map_err(wrap)?;
@@ -227,8 +275,14 @@ fn account_of(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
     Ok(Subscriber {
         domain: row.get(0)?,
         user: row.get(1)?,
-        ha1: Ha1 { md5: hash_in(row, 2)?, sha256: hash_in(row, 3)? },
-        ha1_with_domain: Ha1 { md5: hash_in(row, 4)?, sha256: hash_in(row, 5)? },
+        ha1: Ha1 {
+            md5: hash_in(row, 2)?,
+            sha256: hash_in(row, 3)?,
+        },
+        ha1_with_domain: Ha1 {
+            md5: hash_in(row, 4)?,
+            sha256: hash_in(row, 5)?,
+        },
         enabled: row.get(6)?,
     })
 }
@@ -277,7 +331,9 @@ fn fault_of_password(password: &str) -> Option<&'static str> {
 }
 
 fn octets_of<const N: usize>(digits: Option<&str>) -> Result<Option<[u8; N]>, ()> {
-    let Some(digits) = digits else { return Ok(None) };
+    let Some(digits) = digits else {
+        return Ok(None);
+    };
     if digits.len() != 2 * N || !digits.bytes().all(|octet| octet.is_ascii_hexdigit()) {
         return Err(());
     }
@@ -290,7 +346,13 @@ fn octets_of<const N: usize>(digits: Option<&str>) -> Result<Option<[u8; N]>, ()
 }
 
 fn digits_of(octets: Option<impl AsRef<[u8]>>) -> Option<String> {
-    octets.map(|octets| octets.as_ref().iter().map(|octet| format!("{octet:02x}")).collect())
+    octets.map(|octets| {
+        octets
+            .as_ref()
+            .iter()
+            .map(|octet| format!("{octet:02x}"))
+            .collect()
+    })
 }
 
 #[cfg(test)]

@@ -34,16 +34,26 @@ fn names_are_checked() {
         let error = User::parse(bad, &SERVED).expect_err(bad).to_string();
         assert!(error.contains(reason), "{error}");
     }
-    let error = User::parse(&"x".repeat(65), &SERVED).expect_err("too long").to_string();
+    let error = User::parse(&"x".repeat(65), &SERVED)
+        .expect_err("too long")
+        .to_string();
     assert!(error.contains("longer than 64 octets"), "{error}");
-    let error = User::parse("1001@elsewhere.test", &SERVED).expect_err("not served").to_string();
-    assert_eq!(error, "the domain `elsewhere.test` is not served here; `domains` has: example.test, example.org");
+    let error = User::parse("1001@elsewhere.test", &SERVED)
+        .expect_err("not served")
+        .to_string();
+    assert_eq!(
+        error,
+        "the domain `elsewhere.test` is not served here; `domains` has: example.test, example.org"
+    );
 }
 
 #[test]
 fn passwords_are_checked() {
     for bad in ["", "a\nb", &"x".repeat(257)] {
-        assert!(matches!(account_with_password(&user("1001"), bad), Err(StoreError::BadPassword(_))));
+        assert!(matches!(
+            account_with_password(&user("1001"), bad),
+            Err(StoreError::BadPassword(_))
+        ));
     }
 }
 
@@ -53,21 +63,46 @@ fn an_account_lives_and_ends() {
     let (database, _lock) = folder.open();
     let mut accounts = Accounts::open(&database).expect("opens");
     accounts.add(&account("1001", "secret")).expect("new");
-    accounts.add(&account("1001@example.org", "secret")).expect("another domain");
-    let error = accounts.add(&account("1001", "other")).expect_err("exists").to_string();
-    assert!(error.contains("the user 1001@example.test exists already"), "{error}");
-    assert_eq!(accounts.get(&user("1001")).expect("read"), Some(account("1001", "secret")));
+    accounts
+        .add(&account("1001@example.org", "secret"))
+        .expect("another domain");
+    let error = accounts
+        .add(&account("1001", "other"))
+        .expect_err("exists")
+        .to_string();
+    assert!(
+        error.contains("the user 1001@example.test exists already"),
+        "{error}"
+    );
+    assert_eq!(
+        accounts.get(&user("1001")).expect("read"),
+        Some(account("1001", "secret"))
+    );
 
-    accounts.change(&account("1001", "longer secret")).expect("exists");
-    assert_eq!(accounts.get(&user("1001")).expect("read"), Some(account("1001", "longer secret")));
-    assert!(matches!(accounts.change(&account("1002", "x")), Err(StoreError::UnknownUser(_))));
+    accounts
+        .change(&account("1001", "longer secret"))
+        .expect("exists");
+    assert_eq!(
+        accounts.get(&user("1001")).expect("read"),
+        Some(account("1001", "longer secret"))
+    );
+    assert!(matches!(
+        accounts.change(&account("1002", "x")),
+        Err(StoreError::UnknownUser(_))
+    ));
 
     let names: Vec<_> = accounts.list().expect("read").iter().map(name_of).collect();
     assert_eq!(names, ["1001@example.org", "1001@example.test"]);
 
     accounts.delete(&user("1001")).expect("exists");
-    let error = accounts.delete(&user("1001")).expect_err("gone").to_string();
-    assert_eq!(error, "there is no user 1001@example.test; `user list` shows all");
+    let error = accounts
+        .delete(&user("1001"))
+        .expect_err("gone")
+        .to_string();
+    assert_eq!(
+        error,
+        "there is no user 1001@example.test; `user list` shows all"
+    );
 }
 
 #[test]
@@ -75,7 +110,9 @@ fn the_password_is_in_no_file() {
     let folder = TestFolder::new();
     let (database, _lock) = folder.open();
     let mut accounts = Accounts::open(&database).expect("opens");
-    accounts.add(&account("1001", "correct-horse-battery")).expect("new");
+    accounts
+        .add(&account("1001", "correct-horse-battery"))
+        .expect("new");
     for file in std::fs::read_dir(folder.path()).expect("readable") {
         let octets = std::fs::read(file.expect("readable").path()).expect("readable");
         assert!(!octets.windows(13).any(|window| window == b"correct-horse"));
@@ -92,23 +129,42 @@ fn two_processes_may_change_accounts_at_once() {
             scope.spawn(move || {
                 let mut accounts = Accounts::open(database).expect("opens");
                 for number in 0..200 {
-                    accounts.add(&account(&format!("{number}@{domain}"), "secret")).expect("added");
+                    accounts
+                        .add(&account(&format!("{number}@{domain}"), "secret"))
+                        .expect("added");
                 }
             });
         }
     });
-    assert_eq!(Accounts::open(&beside).expect("opens").list().expect("read").len(), 400);
+    assert_eq!(
+        Accounts::open(&beside)
+            .expect("opens")
+            .list()
+            .expect("read")
+            .len(),
+        400
+    );
 }
 
 #[test]
 fn hashes_made_elsewhere_are_taken() {
     let (md5, sha256) = ("0123456789ABCDEF".repeat(2), "00ff".repeat(16));
-    let hashes = Hashes { ha1_md5: Some(&md5), ha1_sha256: Some(&sha256), ..Hashes::default() };
+    let hashes = Hashes {
+        ha1_md5: Some(&md5),
+        ha1_sha256: Some(&sha256),
+        ..Hashes::default()
+    };
     let account = account_with_hashes(&user("1001"), &hashes).expect("good");
     assert_eq!(account.ha1.md5.map(|octets| octets[0]), Some(0x01));
     assert_eq!(digits_of(account.ha1.sha256), Some(sha256));
     assert_eq!(account.ha1_with_domain, Ha1::default());
-    for bad in [Hashes { ha1_md5: Some("xyz"), ..Hashes::default() }, Hashes::default()] {
+    for bad in [
+        Hashes {
+            ha1_md5: Some("xyz"),
+            ..Hashes::default()
+        },
+        Hashes::default(),
+    ] {
         assert!(account_with_hashes(&user("1001"), &bad).is_err());
     }
 }

@@ -69,8 +69,11 @@ impl Checkpointer {
 
     /// Delete rows of bindings that expired long before `wall`; returns how many.
     pub(crate) fn purge(&self, wall: SystemTime) -> rusqlite::Result<usize> {
-        let since_epoch = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let limit = i64::try_from(since_epoch.saturating_sub(EXPIRED_KEPT).as_millis()).unwrap_or(0);
+        let since_epoch = wall
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let limit =
+            i64::try_from(since_epoch.saturating_sub(EXPIRED_KEPT).as_millis()).unwrap_or(0);
         let mut purged = 0;
         loop {
             // Looked for without the write lock: only the deletions hold up commits.
@@ -100,6 +103,8 @@ impl Checkpointer {
     /// Run a checkpoint; returns the pages in the log and those of them that were moved.
     fn move_pages(&self, mode: &str) -> rusqlite::Result<(i64, i64)> {
         self.connection
-            .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(1)?, row.get(2)?)))
+            .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+                Ok((row.get(1)?, row.get(2)?))
+            })
     }
 }

@@ -34,18 +34,70 @@ pub struct JournalCounters {
 impl JournalCounters {
     /// Calls `f` with name, help and value of each.
     pub fn visit(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
-        f("journal_committed_total", "Changes of bindings committed", self.committed);
-        f("journal_batches_total", "Transactions committed", self.batches);
-        f("journal_batch_largest", "Changes in the largest transaction", self.batch_largest);
-        f("journal_queue_full_total", "Changes refused because the journal's queue was full", self.queue_full);
-        f("journal_late_total", "Changes that waited longer than the journal's deadline", self.late);
-        f("journal_failed_total", "Changes of transactions that the database refused", self.failed);
-        f("journal_disk_full_total", "Transactions refused because the file system was full", self.disk_full);
-        f("journal_database_errors_total", "Transactions refused by the database", self.database_errors);
-        f("journal_undone_total", "Transactions undone because they came after their deadline", self.undone);
-        f("journal_checkpoints_total", "Checkpoints of the write-ahead log", self.checkpoints);
-        f("journal_checkpoint_errors_total", "Checkpoints that failed", self.checkpoint_errors);
-        f("journal_purged_total", "Rows of expired bindings deleted", self.purged);
-        f("journal_waiting", "Changes that wait for the journal now", self.waiting);
+        f(
+            "journal_committed_total",
+            "Changes of bindings committed",
+            self.committed,
+        );
+        f(
+            "journal_batches_total",
+            "Transactions committed",
+            self.batches,
+        );
+        f(
+            "journal_batch_largest",
+            "Changes in the largest transaction",
+            self.batch_largest,
+        );
+        f(
+            "journal_queue_full_total",
+            "Changes refused because the journal's queue was full",
+            self.queue_full,
+        );
+        f(
+            "journal_late_total",
+            "Changes that waited longer than the journal's deadline",
+            self.late,
+        );
+        f(
+            "journal_failed_total",
+            "Changes of transactions that the database refused",
+            self.failed,
+        );
+        f(
+            "journal_disk_full_total",
+            "Transactions refused because the file system was full",
+            self.disk_full,
+        );
+        f(
+            "journal_database_errors_total",
+            "Transactions refused by the database",
+            self.database_errors,
+        );
+        f(
+            "journal_undone_total",
+            "Transactions undone because they came after their deadline",
+            self.undone,
+        );
+        f(
+            "journal_checkpoints_total",
+            "Checkpoints of the write-ahead log",
+            self.checkpoints,
+        );
+        f(
+            "journal_checkpoint_errors_total",
+            "Checkpoints that failed",
+            self.checkpoint_errors,
+        );
+        f(
+            "journal_purged_total",
+            "Rows of expired bindings deleted",
+            self.purged,
+        );
+        f(
+            "journal_waiting",
+            "Changes that wait for the journal now",
+            self.waiting,
+        );
     }
 }

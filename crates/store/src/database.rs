@@ -49,7 +49,12 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Warning::Replaced { moved_to, reason, accounts, bindings } => write!(
+            Warning::Replaced {
+                moved_to,
+                reason,
+                accounts,
+                bindings,
+            } => write!(
                 f,
                 "the database was damaged ({reason}) and is now {}; a new one was made with the {accounts} accounts and {bindings} bindings that could be read; restore a backup if accounts are missing",
                 moved_to.display()
@@ -69,13 +74,24 @@ impl Database {
     ) -> Result<Opened, StoreError> {
         let path = folder.database();
         match open_and_check(&path) {
-            Ok(database) => Ok(Opened { database, warnings: Vec::new() }),
+            Ok(database) => Ok(Opened {
+                database,
+                warnings: Vec::new(),
+            }),
             Err(StoreError::Corrupt { reason, .. }) => {
                 let moved_to = salvage::move_aside(&path, wall_seconds)?;
                 let database = open_and_check(&path)?;
                 let (accounts, bindings) = salvage::copy_readable(&moved_to, &database.connect()?);
-                let warning = Warning::Replaced { moved_to, reason, accounts, bindings };
-                Ok(Opened { database, warnings: vec![warning] })
+                let warning = Warning::Replaced {
+                    moved_to,
+                    reason,
+                    accounts,
+                    bindings,
+                };
+                Ok(Opened {
+                    database,
+                    warnings: vec![warning],
+                })
             }
             Err(error) => Err(error),
         }
@@ -110,7 +126,9 @@ impl Database {
         if !mode.eq_ignore_ascii_case("wal") {
             return Err(StoreError::NoWal(self.path.clone()));
         }
-        connection.pragma_update(None, "synchronous", "NORMAL").map_err(wrap)?;
+        connection
+            .pragma_update(None, "synchronous", "NORMAL")
+            .map_err(wrap)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         Ok(connection)
     }
@@ -118,14 +136,19 @@ impl Database {
 
 fn open_and_check(path: &Path) -> Result<Database, StoreError> {
     ensure_private_file(path)?;
-    let database = Database { path: path.to_owned() };
+    let database = Database {
+        path: path.to_owned(),
+    };
     let mut connection = database.connect()?;
     schema::bring_up_to_date(&mut connection, path)?;
     let verdict: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(|error| StoreError::sqlite("check the database", path, error))?;
     if verdict != "ok" {
-        return Err(StoreError::Corrupt { path: path.to_owned(), reason: verdict.replace('\n', " ") });
+        return Err(StoreError::Corrupt {
+            path: path.to_owned(),
+            reason: verdict.replace('\n', " "),
+        });
     }
     Ok(database)
 }

@@ -34,15 +34,25 @@ fn refuses_a_file_in_the_place_of_the_folder() {
     let path = folder.path().join("data");
     fs::write(&path, "").expect("written");
     for path in [path.clone(), path.join("below")] {
-        let error = DataFolder::open(path).expect_err("a file is no folder").to_string();
-        assert!(error.contains("/data is not a folder; move that file away"), "{error}");
+        let error = DataFolder::open(path)
+            .expect_err("a file is no folder")
+            .to_string();
+        assert!(
+            error.contains("/data is not a folder; move that file away"),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn says_why_a_folder_cannot_be_made() {
-    let error = DataFolder::open("/proc/strowger").expect_err("nobody can make folders there").to_string();
-    assert!(error.starts_with("cannot create the data folder /proc/strowger: "), "{error}");
+    let error = DataFolder::open("/proc/strowger")
+        .expect_err("nobody can make folders there")
+        .to_string();
+    assert!(
+        error.starts_with("cannot create the data folder /proc/strowger: "),
+        "{error}"
+    );
     assert!(!error.contains("os error"), "{error}");
 }
 
@@ -51,7 +61,13 @@ fn refuses_a_second_instance_and_names_the_first() {
     let folder = TestFolder::new();
     let lock = folder.data().lock().expect("free");
     let error = folder.data().lock().expect_err("held").to_string();
-    assert!(error.contains(&format!("another Strowger (process {}) runs", std::process::id())), "{error}");
+    assert!(
+        error.contains(&format!(
+            "another Strowger (process {}) runs",
+            std::process::id()
+        )),
+        "{error}"
+    );
     drop(lock);
     folder.data().lock().expect("free again");
 }
@@ -67,7 +83,10 @@ pub(crate) fn child(test: &str, folder: &TestFolder, line: &str) -> Child {
         .spawn()
         .expect("it starts");
     let output = child.stdout.take().expect("piped");
-    let found = BufReader::new(output).lines().map_while(Result::ok).any(|text| text.contains(line));
+    let found = BufReader::new(output)
+        .lines()
+        .map_while(Result::ok)
+        .any(|text| text.contains(line));
     assert!(found, "the other process ended before it said `{line}`");
     child
 }
@@ -75,7 +94,10 @@ pub(crate) fn child(test: &str, folder: &TestFolder, line: &str) -> Child {
 #[test]
 fn holds_the_lock_until_killed() {
     if let Ok(folder) = std::env::var("STROWGER_TEST_FOLDER") {
-        let _lock = DataFolder::open(folder).expect("there").lock().expect("free");
+        let _lock = DataFolder::open(folder)
+            .expect("there")
+            .lock()
+            .expect("free");
         println!("\nlocked");
         let _ = std::io::stdin().read_line(&mut String::new());
     }
@@ -84,9 +106,20 @@ fn holds_the_lock_until_killed() {
 #[test]
 fn the_lock_vanishes_with_a_killed_process() {
     let folder = TestFolder::new();
-    let mut other = child("database::tests::holds_the_lock_until_killed", &folder, "locked");
-    let error = folder.data().lock().expect_err("held by the other").to_string();
-    assert!(error.contains(&format!("process {}", other.id())), "{error}");
+    let mut other = child(
+        "database::tests::holds_the_lock_until_killed",
+        &folder,
+        "locked",
+    );
+    let error = folder
+        .data()
+        .lock()
+        .expect_err("held by the other")
+        .to_string();
+    assert!(
+        error.contains(&format!("process {}", other.id())),
+        "{error}"
+    );
     other.kill().expect("killed");
     other.wait().expect("gone");
     folder.data().lock().expect("free");
@@ -96,7 +129,11 @@ fn the_lock_vanishes_with_a_killed_process() {
 fn moves_a_file_that_is_no_database_aside() {
     let folder = TestFolder::new();
     let data = folder.data();
-    fs::write(data.database(), "this is not a database, and long enough to be one ".repeat(50)).expect("written");
+    fs::write(
+        data.database(),
+        "this is not a database, and long enough to be one ".repeat(50),
+    )
+    .expect("written");
     let error = Database::open_for_accounts(&data).expect_err("damaged");
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     assert!(data.database().exists());
@@ -104,9 +141,17 @@ fn moves_a_file_that_is_no_database_aside() {
     let lock = data.lock().expect("free");
     let opened = Database::open_for_service(&data, &lock, 1_700_000_000).expect("replaced");
     let warning = opened.warnings.first().expect("a warning").to_string();
-    assert!(warning.contains("strowger.db.corrupt-1700000000"), "{warning}");
+    assert!(
+        warning.contains("strowger.db.corrupt-1700000000"),
+        "{warning}"
+    );
     assert!(warning.contains("0 accounts and 0 bindings"), "{warning}");
-    assert!(folder.path().join("strowger.db.corrupt-1700000000").exists());
+    assert!(
+        folder
+            .path()
+            .join("strowger.db.corrupt-1700000000")
+            .exists()
+    );
     Accounts::open(&opened.database).expect("usable");
 }
 
@@ -124,14 +169,27 @@ fn saves_the_accounts_of_a_damaged_database() {
     // The last connection moved the log into the database; now spoil a page in the middle.
     let mut octets = fs::read(database.path()).expect("readable");
     let middle = octets.len() / 2 / 4096 * 4096;
-    octets.iter_mut().skip(middle).take(4096).for_each(|octet| *octet = 0xA5);
+    octets
+        .iter_mut()
+        .skip(middle)
+        .take(4096)
+        .for_each(|octet| *octet = 0xA5);
     fs::write(database.path(), octets).expect("written");
 
     let opened = Database::open_for_service(&folder.data(), &lock, 5).expect("replaced");
-    let [Warning::Replaced { accounts: saved, .. }] = opened.warnings.as_slice() else {
+    let [
+        Warning::Replaced {
+            accounts: saved, ..
+        },
+    ] = opened.warnings.as_slice()
+    else {
         panic!("{:?}", opened.warnings);
     };
-    let kept = Accounts::open(&opened.database).expect("opens").list().expect("whole").len();
+    let kept = Accounts::open(&opened.database)
+        .expect("opens")
+        .list()
+        .expect("whole")
+        .len();
     assert_eq!(kept as u64, *saved);
     assert!((1_900..2_000).contains(&kept), "{kept} of 2000 accounts");
 }
@@ -140,9 +198,18 @@ fn saves_the_accounts_of_a_damaged_database() {
 fn refuses_a_database_of_a_newer_version() {
     let folder = TestFolder::new();
     let (database, lock) = folder.open();
-    database.connect().expect("opens").pragma_update(None, "user_version", 99).expect("written");
-    let error = Database::open_for_service(&folder.data(), &lock, 1).expect_err("newer").to_string();
-    assert!(error.contains("made by a newer Strowger (schema 99"), "{error}");
+    database
+        .connect()
+        .expect("opens")
+        .pragma_update(None, "user_version", 99)
+        .expect("written");
+    let error = Database::open_for_service(&folder.data(), &lock, 1)
+        .expect_err("newer")
+        .to_string();
+    assert!(
+        error.contains("made by a newer Strowger (schema 99"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -150,14 +217,18 @@ fn leaves_databases_of_other_programs_alone() {
     let folder = TestFolder::new();
     let path = folder.data().database();
     let other = Connection::open(&path).expect("made");
-    other.execute_batch("CREATE TABLE subscriber (username TEXT)").expect("made");
+    other
+        .execute_batch("CREATE TABLE subscriber (username TEXT)")
+        .expect("made");
     drop(other);
     let lock = folder.data().lock().expect("free");
     let error = Database::open_for_service(&folder.data(), &lock, 1).expect_err("not ours");
     assert!(matches!(error, StoreError::Foreign(_)), "{error}");
     let names = fs::read_dir(folder.path()).expect("readable").count();
     let other = Connection::open(&path).expect("still there");
-    other.execute("INSERT INTO subscriber VALUES ('x')", []).expect("untouched");
+    other
+        .execute("INSERT INTO subscriber VALUES ('x')", [])
+        .expect("untouched");
     assert!(names >= 2);
 }
 

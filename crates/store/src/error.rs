@@ -94,6 +94,8 @@ pub enum StoreError {
     UserExists(String),
     /// There is no such account.
     UnknownUser(String),
+    /// The table in memory has no room for what is stored.
+    TableFull(String),
     /// An import was refused as a whole; nothing was changed.
     Import {
         /// The first errors, in the order of lines.
@@ -121,8 +123,17 @@ impl fmt::Display for ImportError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StoreError::Io { action, path, source } => {
-                write!(f, "cannot {action} {}: {}", path.display(), plain_reason(source))?;
+            StoreError::Io {
+                action,
+                path,
+                source,
+            } => {
+                write!(
+                    f,
+                    "cannot {action} {}: {}",
+                    path.display(),
+                    plain_reason(source)
+                )?;
                 f.write_str(advice(source))
             }
             StoreError::NotAFolder(path) => write!(
@@ -130,7 +141,10 @@ impl fmt::Display for StoreError {
                 "the data folder {} is not a folder; move that file away or name another folder in `data`",
                 path.display()
             ),
-            StoreError::Running { folder, pid: Some(pid) } => write!(
+            StoreError::Running {
+                folder,
+                pid: Some(pid),
+            } => write!(
                 f,
                 "another Strowger (process {pid}) runs on the data folder {}; stop it, or give this one a `data` folder of its own",
                 folder.display()
@@ -156,7 +170,11 @@ impl fmt::Display for StoreError {
                 path.display()
             ),
             StoreError::Full(path) => {
-                write!(f, "no space left for {}; free some space on its file system", path.display())
+                write!(
+                    f,
+                    "no space left for {}; free some space on its file system",
+                    path.display()
+                )
             }
             StoreError::Busy(path) => write!(
                 f,
@@ -173,8 +191,16 @@ impl fmt::Display for StoreError {
                 "{} is a SQLite database of another program; name another folder in `data`",
                 path.display()
             ),
-            StoreError::Sqlite { action, path, source } => {
-                write!(f, "cannot {action} in the database {}: {source}", path.display())
+            StoreError::Sqlite {
+                action,
+                path,
+                source,
+            } => {
+                write!(
+                    f,
+                    "cannot {action} in the database {}: {source}",
+                    path.display()
+                )
             }
             StoreError::SecretsExposed { path, mode } => write!(
                 f,
@@ -186,7 +212,9 @@ impl fmt::Display for StoreError {
                 "the secrets file {} cannot be understood ({reason}); delete it to have new secrets made (running calls lose their tokens)",
                 path.display()
             ),
-            StoreError::BadUser { user, reason } => write!(f, "bad user name `{}`: {reason}", user.escape_debug()),
+            StoreError::BadUser { user, reason } => {
+                write!(f, "bad user name `{}`: {reason}", user.escape_debug())
+            }
             StoreError::UnknownDomain { domain, served } => write!(
                 f,
                 "the domain `{}` is not served here; `domains` has: {}",
@@ -195,11 +223,26 @@ impl fmt::Display for StoreError {
             ),
             StoreError::BadPassword(reason) => write!(f, "bad password: {reason}"),
             StoreError::UserExists(user) => {
-                write!(f, "the user {user} exists already; `user passwd` changes the password")
+                write!(
+                    f,
+                    "the user {user} exists already; `user passwd` changes the password"
+                )
             }
-            StoreError::UnknownUser(user) => write!(f, "there is no user {user}; `user list` shows all"),
+            StoreError::UnknownUser(user) => {
+                write!(f, "there is no user {user}; `user list` shows all")
+            }
+            StoreError::TableFull(what) => {
+                write!(
+                    f,
+                    "the database holds more than fits into memory: {what}; delete some, or spread them over servers"
+                )
+            }
             StoreError::Import { errors, total } => {
-                writeln!(f, "nothing was imported: {total} {}", if *total == 1 { "error" } else { "errors" })?;
+                writeln!(
+                    f,
+                    "nothing was imported: {total} {}",
+                    if *total == 1 { "error" } else { "errors" }
+                )?;
                 for error in errors {
                     writeln!(f, "  {error}")?;
                 }
@@ -225,7 +268,11 @@ impl std::error::Error for StoreError {
 impl StoreError {
     /// An error of the file system.
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> StoreError {
-        StoreError::Io { action, path: path.to_owned(), source }
+        StoreError::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
     }
 
     /// An error of SQLite, told apart by its code.
@@ -233,13 +280,18 @@ impl StoreError {
         use rusqlite::ErrorCode;
         let path = path.to_owned();
         match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                StoreError::Corrupt { path, reason: source.to_string() }
-            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt {
+                path,
+                reason: source.to_string(),
+            },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly(path),
             Some(ErrorCode::DiskFull) => StoreError::Full(path),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy(path),
-            _ => StoreError::Sqlite { action, path, source },
+            _ => StoreError::Sqlite {
+                action,
+                path,
+                source,
+            },
         }
     }
 }
@@ -256,7 +308,9 @@ fn plain_reason(source: &io::Error) -> String {
 /// What to do about it, where one can say.
 fn advice(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::PermissionDenied => "; give this user the right to it, or name another folder in `data`",
+        io::ErrorKind::PermissionDenied => {
+            "; give this user the right to it, or name another folder in `data`"
+        }
         io::ErrorKind::NotFound => "; check `data` in the configuration",
         io::ErrorKind::ReadOnlyFilesystem => "; name a folder on a writable file system in `data`",
         io::ErrorKind::StorageFull => "; free some space on its file system",

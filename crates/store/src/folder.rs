@@ -39,7 +39,9 @@ impl DataFolder {
             Err(error) => return Err(StoreError::io("open the data folder", path, error)),
         }
         fs::read_dir(path).map_err(|error| StoreError::io("read the data folder", path, error))?;
-        Ok(DataFolder { path: path.to_owned() })
+        Ok(DataFolder {
+            path: path.to_owned(),
+        })
     }
 
     /// Its path, as given.
@@ -75,7 +77,10 @@ impl DataFolder {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Running { folder: self.path.clone(), pid: pid_in(&mut file) });
+                return Err(StoreError::Running {
+                    folder: self.path.clone(),
+                    pid: pid_in(&mut file),
+                });
             }
             Err(TryLockError::Error(error)) => return Err(wrap("lock")(error)),
         }
@@ -109,7 +114,10 @@ fn pid_in(file: &mut File) -> Option<u32> {
 
 /// The part of a path that should be a folder and is a file.
 fn parent_that_is_a_file(path: &Path) -> PathBuf {
-    path.ancestors().find(|part| part.is_file()).unwrap_or(path).to_owned()
+    path.ancestors()
+        .find(|part| part.is_file())
+        .unwrap_or(path)
+        .to_owned()
 }
 
 /// Make an empty file with mode 0600 if it does not exist; SQLite gives its side files the same mode.
@@ -122,7 +130,9 @@ pub(crate) fn ensure_private_file(path: &Path) -> Result<(), StoreError> {
         .open(path)
         .map(drop)
         .map_err(|error| match error.kind() {
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem if path.exists() => {
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem
+                if path.exists() =>
+            {
                 StoreError::ReadOnly(path.to_owned())
             }
             _ => StoreError::io("create the database", path, error),

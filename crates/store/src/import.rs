@@ -53,12 +53,18 @@ impl ImportFile {
         if let Err(error) = input.take(IMPORT_OCTETS_MAX + 1).read_to_end(&mut text) {
             errors.add(0, format!("cannot be read: {error}"));
         } else if text.len() as u64 > IMPORT_OCTETS_MAX {
-            errors.add(0, format!("longer than {IMPORT_OCTETS_MAX} octets; split the file"));
+            errors.add(
+                0,
+                format!("longer than {IMPORT_OCTETS_MAX} octets; split the file"),
+            );
         }
         if errors.total > 0 {
             return errors.into_result(ImportFile::default());
         }
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_slice());
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text.as_slice());
         let mut file = ImportFile::default();
         let mut seen: HashMap<User, u64> = HashMap::new();
         let mut columns: Option<Columns> = None;
@@ -92,12 +98,20 @@ impl ImportFile {
                 }
             }
             if file.accounts.len() >= IMPORT_ROWS_MAX {
-                errors.add(line, format!("more than {IMPORT_ROWS_MAX} rows; split the file"));
+                errors.add(
+                    line,
+                    format!("more than {IMPORT_ROWS_MAX} rows; split the file"),
+                );
                 break;
             }
-            match columns.as_ref().map(|columns| columns.account(&record, served)) {
+            match columns
+                .as_ref()
+                .map(|columns| columns.account(&record, served))
+            {
                 Some(Ok((user, account))) => match seen.insert(user.clone(), line) {
-                    Some(first) => errors.add(line, format!("{user} stands in line {first} already")),
+                    Some(first) => {
+                        errors.add(line, format!("{user} stands in line {first} already"))
+                    }
                     None => {
                         file.accounts.push(account);
                         file.lines.push(line);
@@ -121,18 +135,32 @@ impl ImportFile {
         if mode == ImportMode::Add && !present.is_empty() {
             return Err(self.refuse_existing(&present));
         }
-        Ok(ImportReport { added: self.accounts.len() - present.len(), replaced: present.len() })
+        Ok(ImportReport {
+            added: self.accounts.len() - present.len(),
+            replaced: present.len(),
+        })
     }
 
     /// The error that says which lines name users who have an account.
     pub fn refuse_existing(&self, positions: &[usize]) -> StoreError {
         let mut errors = Errors::default();
         for position in positions {
-            if let (Some(account), Some(line)) = (self.accounts.get(*position), self.lines.get(*position)) {
-                errors.add(*line, format!("the user {}@{} exists already", account.user, account.domain));
+            if let (Some(account), Some(line)) =
+                (self.accounts.get(*position), self.lines.get(*position))
+            {
+                errors.add(
+                    *line,
+                    format!(
+                        "the user {}@{} exists already",
+                        account.user, account.domain
+                    ),
+                );
             }
         }
-        StoreError::Import { errors: errors.kept, total: errors.total }
+        StoreError::Import {
+            errors: errors.kept,
+            total: errors.total,
+        }
     }
 }
 
@@ -149,19 +177,46 @@ struct Columns {
 impl Columns {
     /// From the first row; true if it is a header and not an account.
     fn from_first(record: &StringRecord) -> Result<(Columns, bool), String> {
-        let known = ["name", "password", "domain", "ha1_md5", "ha1_sha256", "ha1b_md5", "ha1b_sha256"];
+        let known = [
+            "name",
+            "password",
+            "domain",
+            "ha1_md5",
+            "ha1_sha256",
+            "ha1b_md5",
+            "ha1b_sha256",
+        ];
         let names: Vec<String> = record
             .iter()
-            .map(|field| field.trim_start_matches('\u{feff}').trim().to_ascii_lowercase())
-            .map(|field| if field == "user" || field == "username" { "name".to_owned() } else { field })
+            .map(|field| {
+                field
+                    .trim_start_matches('\u{feff}')
+                    .trim()
+                    .to_ascii_lowercase()
+            })
+            .map(|field| {
+                if field == "user" || field == "username" {
+                    "name".to_owned()
+                } else {
+                    field
+                }
+            })
             .collect();
         let find = |wanted: &str| names.iter().position(|name| name == wanted);
-        let (Some(name), true) = (find("name"), names.iter().any(|name| known.iter().skip(1).any(|k| k == name)))
-        else {
+        let (Some(name), true) = (
+            find("name"),
+            names
+                .iter()
+                .any(|name| known.iter().skip(1).any(|k| k == name)),
+        ) else {
             return Ok((Columns::plain(), false));
         };
         if let Some(odd) = names.iter().find(|name| !known.contains(&name.as_str())) {
-            return Err(format!("unknown column `{}`; known: {}", odd.escape_debug(), known.join(", ")));
+            return Err(format!(
+                "unknown column `{}`; known: {}",
+                odd.escape_debug(),
+                known.join(", ")
+            ));
         }
         let columns = Columns {
             name,
@@ -174,10 +229,20 @@ impl Columns {
     }
 
     fn plain() -> Columns {
-        Columns { name: 0, password: Some(1), domain: Some(2), hashes: [None; 4], count: 3 }
+        Columns {
+            name: 0,
+            password: Some(1),
+            domain: Some(2),
+            hashes: [None; 4],
+            count: 3,
+        }
     }
 
-    fn account(&self, record: &StringRecord, served: &[impl AsRef<str>]) -> Result<(User, Subscriber), String> {
+    fn account(
+        &self,
+        record: &StringRecord,
+        served: &[impl AsRef<str>],
+    ) -> Result<(User, Subscriber), String> {
         if record.len() > self.count {
             return Err(format!(
                 "{} columns, expected at most {}; a comma in a password needs quotes around it",
@@ -187,7 +252,9 @@ impl Columns {
         }
         let field = |column: Option<usize>| column.and_then(|column| record.get(column));
         let trimmed = |column| field(column).map(str::trim).filter(|text| !text.is_empty());
-        let name = trimmed(Some(self.name)).unwrap_or_default().trim_start_matches('\u{feff}');
+        let name = trimmed(Some(self.name))
+            .unwrap_or_default()
+            .trim_start_matches('\u{feff}');
         let user = match trimmed(self.domain) {
             Some(domain) => User::new(name, Some(domain), served),
             None => User::parse(name, served),
@@ -195,12 +262,21 @@ impl Columns {
         let user = user.map_err(|error| error.to_string())?;
         let password = field(self.password).filter(|text| !text.is_empty());
         let [ha1_md5, ha1_sha256, ha1b_md5, ha1b_sha256] = self.hashes.map(trimmed);
-        let hashes = Hashes { ha1_md5, ha1_sha256, ha1b_md5, ha1b_sha256 };
+        let hashes = Hashes {
+            ha1_md5,
+            ha1_sha256,
+            ha1b_md5,
+            ha1b_sha256,
+        };
         let account = match (password, hashes.is_empty()) {
             (Some(_), false) => return Err(format!("{user}: a password or hashes, not both")),
             (Some(password), true) => account_with_password(&user, password),
             (None, false) => account_with_hashes(&user, &hashes),
-            (None, true) => return Err(format!("{user}: no password; expected name,password[,domain]")),
+            (None, true) => {
+                return Err(format!(
+                    "{user}: no password; expected name,password[,domain]"
+                ));
+            }
         };
         match account {
             Ok(account) => Ok((user, account)),
@@ -226,7 +302,10 @@ impl Errors {
     fn into_result(self, file: ImportFile) -> Result<ImportFile, StoreError> {
         match self.total {
             0 => Ok(file),
-            total => Err(StoreError::Import { errors: self.kept, total }),
+            total => Err(StoreError::Import {
+                errors: self.kept,
+                total,
+            }),
         }
     }
 }
@@ -236,7 +315,9 @@ fn line_at(text: &[u8], position: Option<&csv::Position>) -> u64 {
     let Some(position) = position else { return 0 };
     let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
     let before = text.get(from..).unwrap_or_default();
-    let skipped = before.iter().take_while(|octet| matches!(octet, b'\r' | b'\n'));
+    let skipped = before
+        .iter()
+        .take_while(|octet| matches!(octet, b'\r' | b'\n'));
     position.line() + skipped.filter(|octet| **octet == b'\n').count() as u64
 }
 

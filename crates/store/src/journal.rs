@@ -144,10 +144,21 @@ impl<T: Send + 'static> Journal<T> {
                 .spawn(move || body(&shared))
                 .map_err(|error| StoreError::io("start a thread for", database.path(), error))
         };
-        let mut journal = Journal { shared: Arc::clone(&shared), threads: Vec::new() };
-        journal.threads.push(spawn("journal", Box::new(move |shared| shared.write(&mut batches)))?);
-        journal.threads.push(spawn("checkpoint", Box::new(move |shared| checkpointer.run(shared)))?);
-        journal.threads.push(spawn("journal-late", Box::new(Shared::refuse_late))?);
+        let mut journal = Journal {
+            shared: Arc::clone(&shared),
+            threads: Vec::new(),
+        };
+        journal.threads.push(spawn(
+            "journal",
+            Box::new(move |shared| shared.write(&mut batches)),
+        )?);
+        journal.threads.push(spawn(
+            "checkpoint",
+            Box::new(move |shared| checkpointer.run(shared)),
+        )?);
+        journal
+            .threads
+            .push(spawn("journal-late", Box::new(Shared::refuse_late))?);
         Ok(journal)
     }
 
@@ -159,7 +170,11 @@ impl<T: Send + 'static> Journal<T> {
             return Err(QueueFull(waiter));
         }
         let due = Instant::now() + self.shared.deadline;
-        state.queue.push_back(Waiting { waiter, change, due });
+        state.queue.push_back(Waiting {
+            waiter,
+            change,
+            due,
+        });
         drop(state);
         self.shared.work.notify_one();
         Ok(())
@@ -168,8 +183,14 @@ impl<T: Send + 'static> Journal<T> {
     /// What was counted so far.
     pub fn counters(&self) -> JournalCounters {
         let state = self.shared.lock();
-        let in_flight = state.in_flight.as_ref().map_or(0, |batch| batch.waiters.len());
-        JournalCounters { waiting: (state.queue.len() + in_flight) as u64, ..state.counters.clone() }
+        let in_flight = state
+            .in_flight
+            .as_ref()
+            .map_or(0, |batch| batch.waiters.len());
+        JournalCounters {
+            waiting: (state.queue.len() + in_flight) as u64,
+            ..state.counters.clone()
+        }
     }
 }
 
@@ -181,8 +202,14 @@ impl<T: Send + 'static> Drop for Journal<T> {
         self.shared.work.notify_all();
         self.shared.checkpoint.notify_all();
         let patience = self.shared.deadline.saturating_add(Duration::from_secs(1));
-        let waited = self.shared.ended.wait_timeout_while(state, patience, |state| !state.writer_ended);
-        let ended = waited.unwrap_or_else(PoisonError::into_inner).0.writer_ended;
+        let waited = self
+            .shared
+            .ended
+            .wait_timeout_while(state, patience, |state| !state.writer_ended);
+        let ended = waited
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+            .writer_ended;
         if ended {
             for thread in self.threads.drain(..) {
                 let _ = thread.join();
@@ -271,7 +298,10 @@ impl<T> Shared<T> {
                 return None;
             }
             if !batches.has_undo() {
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self
+                    .work
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
             let waited = self.work.wait_timeout(state, self.deadline);
@@ -287,7 +317,10 @@ impl<T> Shared<T> {
         let count = state.queue.len().min(BATCH_CHANGES_MAX);
         let mut waiters = Vec::with_capacity(count);
         let mut changes = Vec::with_capacity(count);
-        let due = state.queue.front().map_or_else(Instant::now, |first| first.due);
+        let due = state
+            .queue
+            .front()
+            .map_or_else(Instant::now, |first| first.due);
         for waiting in state.queue.drain(..count) {
             waiters.push(waiting.waiter);
             changes.push(waiting.change);
@@ -301,7 +334,11 @@ impl<T> Shared<T> {
         let mut state = self.lock();
         while !state.writer_ended {
             let pause = self.deadline / LOOKS_PER_DEADLINE;
-            state = self.ended.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .ended
+                .wait_timeout(state, pause)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
             let late = state.take_late(Instant::now());
             if !late.is_empty() {
                 drop(state);
@@ -315,9 +352,13 @@ impl<T> Shared<T> {
     /// journal ends.
     pub(crate) fn wait_for_checkpoint(&self, patience: Duration) -> bool {
         let nothing = |state: &mut State<T>| state.to_checkpoint == 0 && !state.writer_ended;
-        let little =
-            |state: &mut State<T>| state.to_checkpoint < CHANGES_PER_CHECKPOINT && !state.writer_ended;
-        let state = self.checkpoint.wait_while(self.lock(), nothing).unwrap_or_else(PoisonError::into_inner);
+        let little = |state: &mut State<T>| {
+            state.to_checkpoint < CHANGES_PER_CHECKPOINT && !state.writer_ended
+        };
+        let state = self
+            .checkpoint
+            .wait_while(self.lock(), nothing)
+            .unwrap_or_else(PoisonError::into_inner);
         let waited = self.checkpoint.wait_timeout_while(state, patience, little);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.to_checkpoint = 0;

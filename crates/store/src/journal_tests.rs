@@ -4,16 +4,25 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 use crate::checkpoint::Checkpointer;
-use crate::testing::{PATIENCE, TestFolder, WALL, answers, aor, binding, listeners, put, remove, stored};
+use crate::testing::{
+    PATIENCE, TestFolder, WALL, answers, aor, binding, listeners, put, remove, stored,
+};
 use crate::writer::Step;
 
 fn settings() -> JournalSettings {
     // Far away, so that a slow machine does not fail changes; tests of the deadline bring their own.
-    JournalSettings { deadline: Duration::from_secs(600), listeners: listeners(), ..JournalSettings::default() }
+    JournalSettings {
+        deadline: Duration::from_secs(600),
+        listeners: listeners(),
+        ..JournalSettings::default()
+    }
 }
 
 fn hasty() -> JournalSettings {
-    JournalSettings { deadline: Duration::from_millis(10), ..settings() }
+    JournalSettings {
+        deadline: Duration::from_millis(10),
+        ..settings()
+    }
 }
 
 /// Receive answers until `count` waiters have one.
@@ -27,11 +36,17 @@ fn collect(receiver: &Receiver<(Vec<u64>, bool)>, count: usize) -> Vec<(u64, boo
 }
 
 fn bound(expected: &[(&str, u32)]) -> Vec<(String, u32)> {
-    expected.iter().map(|(user, cseq)| (format!("sip:{user}@example.test"), *cseq)).collect()
+    expected
+        .iter()
+        .map(|(user, cseq)| (format!("sip:{user}@example.test"), *cseq))
+        .collect()
 }
 
 fn io_error() -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_WRITE), None)
+    rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_WRITE),
+        None,
+    )
 }
 
 /// A hook that stops the journal at a step until the test lets it go on, and says that it is there.
@@ -58,7 +73,9 @@ fn an_answered_change_is_there_after_the_process_is_gone() {
     let folder = TestFolder::new();
     let (database, _lock) = folder.open();
     let (completion, receiver) = answers();
-    let journal = Journal::start(&database, settings(), completion).expect("starts").expect("durable");
+    let journal = Journal::start(&database, settings(), completion)
+        .expect("starts")
+        .expect("durable");
     journal.submit(1, put("1001", 7)).expect("room");
     assert_eq!(collect(&receiver, 1), [(1, true)]);
     // The files as `kill -9` would leave them: nothing was closed.
@@ -75,8 +92,15 @@ fn memory_needs_no_journal() {
     let folder = TestFolder::new();
     let (database, _lock) = folder.open();
     let (completion, _receiver) = answers();
-    let settings = JournalSettings { durability: Durability::Memory, ..settings() };
-    assert!(Journal::start(&database, settings, completion).expect("nothing to do").is_none());
+    let settings = JournalSettings {
+        durability: Durability::Memory,
+        ..settings()
+    };
+    assert!(
+        Journal::start(&database, settings, completion)
+            .expect("nothing to do")
+            .is_none()
+    );
 }
 
 #[test]
@@ -84,8 +108,13 @@ fn disk_durability_commits_too() {
     let folder = TestFolder::new();
     let (database, _lock) = folder.open();
     let (completion, receiver) = answers();
-    let settings = JournalSettings { durability: Durability::Disk, ..settings() };
-    let journal = Journal::start(&database, settings, completion).expect("starts").expect("durable");
+    let settings = JournalSettings {
+        durability: Durability::Disk,
+        ..settings()
+    };
+    let journal = Journal::start(&database, settings, completion)
+        .expect("starts")
+        .expect("durable");
     journal.submit(1, put("1001", 1)).expect("room");
     assert_eq!(collect(&receiver, 1), [(1, true)]);
 }
@@ -95,11 +124,19 @@ fn changes_of_one_aor_are_written_in_order() {
     let folder = TestFolder::new();
     let (database, _lock) = folder.open();
     let (completion, receiver) = answers();
-    let journal = Journal::start(&database, settings(), completion).expect("starts").expect("durable");
+    let journal = Journal::start(&database, settings(), completion)
+        .expect("starts")
+        .expect("durable");
     for cseq in 1..=300 {
-        journal.submit(u64::from(cseq), put("1001", cseq)).expect("room");
-        journal.submit(u64::from(cseq), put("1002", cseq)).expect("room");
-        journal.submit(u64::from(cseq), remove("1002")).expect("room");
+        journal
+            .submit(u64::from(cseq), put("1001", cseq))
+            .expect("room");
+        journal
+            .submit(u64::from(cseq), put("1002", cseq))
+            .expect("room");
+        journal
+            .submit(u64::from(cseq), remove("1002"))
+            .expect("room");
     }
     let order = collect(&receiver, 900);
     assert!(order.is_sorted_by_key(|(item, _)| *item));
@@ -115,16 +152,29 @@ fn a_batch_is_what_queued_during_the_last_commit() {
     let (faults, gate) = gate_at(Step::Commit);
     let journal = Journal::start_with(&database, settings(), completion, faults).expect("starts");
     journal.submit(0, put("1000", 1)).expect("room");
-    gate.reached.recv_timeout(PATIENCE).expect("the first commit");
+    gate.reached
+        .recv_timeout(PATIENCE)
+        .expect("the first commit");
     for number in 1..=20u64 {
-        journal.submit(number, put(&format!("{}", 1000 + number), 1)).expect("room");
+        journal
+            .submit(number, put(&format!("{}", 1000 + number), 1))
+            .expect("room");
     }
     gate.open.send(()).expect("waits");
     gate.open.send(()).expect("waits");
-    assert_eq!(receiver.recv_timeout(PATIENCE).expect("an answer"), (vec![0], true));
-    assert_eq!(receiver.recv_timeout(PATIENCE).expect("an answer"), ((1..=20).collect(), true));
+    assert_eq!(
+        receiver.recv_timeout(PATIENCE).expect("an answer"),
+        (vec![0], true)
+    );
+    assert_eq!(
+        receiver.recv_timeout(PATIENCE).expect("an answer"),
+        ((1..=20).collect(), true)
+    );
     let counters = journal.counters();
-    assert_eq!((counters.batches, counters.committed, counters.batch_largest), (2, 21, 20));
+    assert_eq!(
+        (counters.batches, counters.committed, counters.batch_largest),
+        (2, 21, 20)
+    );
 }
 
 #[test]
@@ -133,10 +183,15 @@ fn a_full_queue_refuses_at_once_and_calls_nobody() {
     let (database, _lock) = folder.open();
     let (completion, receiver) = answers();
     let (faults, gate) = gate_at(Step::Commit);
-    let small = JournalSettings { queue_max: 2, ..settings() };
+    let small = JournalSettings {
+        queue_max: 2,
+        ..settings()
+    };
     let journal = Journal::start_with(&database, small, completion, faults).expect("starts");
     journal.submit(0, put("1000", 1)).expect("room");
-    gate.reached.recv_timeout(PATIENCE).expect("the first commit");
+    gate.reached
+        .recv_timeout(PATIENCE)
+        .expect("the first commit");
     journal.submit(1, put("1001", 1)).expect("room");
     journal.submit(2, put("1002", 1)).expect("room");
     assert_eq!(journal.submit(3, put("1003", 1)), Err(QueueFull(3)));
@@ -144,7 +199,10 @@ fn a_full_queue_refuses_at_once_and_calls_nobody() {
     drop(gate);
     assert_eq!(collect(&receiver, 3), [(0, true), (1, true), (2, true)]);
     assert_eq!(journal.counters().queue_full, 1);
-    assert_eq!(stored(&database), bound(&[("1000", 1), ("1001", 1), ("1002", 1)]));
+    assert_eq!(
+        stored(&database),
+        bound(&[("1000", 1), ("1001", 1), ("1002", 1)])
+    );
 }
 
 #[test]
@@ -155,7 +213,9 @@ fn what_waits_too_long_before_its_commit_is_rolled_back() {
     let (faults, gate) = gate_at(Step::Written);
     let journal = Journal::start_with(&database, hasty(), completion, faults).expect("starts");
     journal.submit(1, put("1001", 1)).expect("room");
-    gate.reached.recv_timeout(PATIENCE).expect("rows are written");
+    gate.reached
+        .recv_timeout(PATIENCE)
+        .expect("rows are written");
     journal.submit(2, put("1002", 1)).expect("room");
     let mut failed = collect(&receiver, 2);
     failed.sort_unstable();
@@ -172,7 +232,9 @@ fn a_commit_that_comes_too_late_is_undone() {
     let folder = TestFolder::new();
     let (database, _lock) = folder.open();
     let (completion, receiver) = answers();
-    let journal = Journal::start(&database, settings(), completion).expect("starts").expect("durable");
+    let journal = Journal::start(&database, settings(), completion)
+        .expect("starts")
+        .expect("durable");
     journal.submit(1, put("1001", 1)).expect("room");
     journal.submit(2, put("1002", 1)).expect("room");
     collect(&receiver, 2);
@@ -196,8 +258,16 @@ fn several_changes_of_one_aor_are_undone_to_what_was_before_all() {
     let mut rows = RowWriter::new(listeners());
     let connection = database.connect().expect("opens");
     rows.apply(&connection, &put("1001", 1)).expect("written");
-    let changes = [put("1001", 2), remove("1001"), put("1001", 3), put("1002", 3)];
-    let before: Vec<_> = changes.iter().map(|change| rows.apply(&connection, change).expect("written")).collect();
+    let changes = [
+        put("1001", 2),
+        remove("1001"),
+        put("1001", 3),
+        put("1002", 3),
+    ];
+    let before: Vec<_> = changes
+        .iter()
+        .map(|change| rows.apply(&connection, change).expect("written"))
+        .collect();
     crate::rows::restore(&connection, &before).expect("restored");
     assert_eq!(stored(&database), bound(&[("1001", 1)]));
 }
@@ -219,7 +289,10 @@ fn an_io_error_in_a_commit_fails_the_batch_and_the_next_one_works() {
     assert_eq!(collect(&receiver, 1), [(2, true)]);
     assert_eq!(stored(&database), bound(&[("1002", 2)]));
     let counters = journal.counters();
-    assert_eq!((counters.failed, counters.database_errors, counters.undone), (1, 1, 1));
+    assert_eq!(
+        (counters.failed, counters.database_errors, counters.undone),
+        (1, 1, 1)
+    );
 }
 
 #[test]
@@ -265,7 +338,9 @@ fn a_full_disk_fails_changes_until_there_is_space() {
     limit.send(1).expect("kept");
     let many = 200;
     for number in 0..many {
-        journal.submit(number, put(&format!("{}", 1000 + number), 1)).expect("room");
+        journal
+            .submit(number, put(&format!("{}", 1000 + number), 1))
+            .expect("room");
     }
     let failed = collect(&receiver, 200).iter().filter(|(_, ok)| !ok).count();
     assert!(failed > 0);
@@ -282,9 +357,13 @@ fn the_end_of_the_journal_commits_what_waits() {
     let folder = TestFolder::new();
     let (database, _lock) = folder.open();
     let (completion, receiver) = answers();
-    let journal = Journal::start(&database, settings(), completion).expect("starts").expect("durable");
+    let journal = Journal::start(&database, settings(), completion)
+        .expect("starts")
+        .expect("durable");
     for number in 0..500 {
-        journal.submit(number, put(&format!("{}", 1000 + number), 1)).expect("room");
+        journal
+            .submit(number, put(&format!("{}", 1000 + number), 1))
+            .expect("room");
     }
     drop(journal);
     assert!(collect(&receiver, 500).iter().all(|(_, ok)| *ok));
@@ -300,12 +379,19 @@ fn an_update_with_another_key_replaces_the_row() {
     let mut rows = RowWriter::new(listeners());
     let connection = database.connect().expect("opens");
     rows.apply(&connection, &put("1001", 1)).expect("written");
-    let moved = strowger_registrar::BindingParts { contact: b"sip:1001@192.0.2.5", ..crate::testing::parts(2) };
+    let moved = strowger_registrar::BindingParts {
+        contact: b"sip:1001@192.0.2.5",
+        ..crate::testing::parts(2)
+    };
     let step = strowger_registrar::BindingChange::Put {
         binding: strowger_registrar::Binding::new(&moved).expect("fits"),
         replaced: Some(binding(1)),
     };
-    let change = LocationChange { aor: aor("1001"), now: crate::testing::NOW, steps: [step].into_iter().collect() };
+    let change = LocationChange {
+        aor: aor("1001"),
+        now: crate::testing::NOW,
+        steps: [step].into_iter().collect(),
+    };
     rows.apply(&connection, &change).expect("written");
     assert_eq!(stored(&database), bound(&[("1001", 2)]));
 }
@@ -328,15 +414,23 @@ fn rows_of_bindings_that_expired_days_ago_are_deleted() {
 /// Runs as a process of its own: writes without end, and prints every answer.
 #[test]
 fn writes_until_killed() {
-    let Ok(folder) = std::env::var("STROWGER_TEST_FOLDER") else { return };
+    let Ok(folder) = std::env::var("STROWGER_TEST_FOLDER") else {
+        return;
+    };
     let data = crate::DataFolder::open(folder).expect("there");
     let lock = data.lock().expect("free");
-    let database = Database::open_for_service(&data, &lock, 1).expect("opens").database;
+    let database = Database::open_for_service(&data, &lock, 1)
+        .expect("opens")
+        .database;
     let (completion, receiver) = answers();
-    let journal = Journal::start(&database, settings(), completion).expect("starts").expect("durable");
+    let journal = Journal::start(&database, settings(), completion)
+        .expect("starts")
+        .expect("durable");
     for cseq in 1..100_000 {
         for user in 0..20 {
-            journal.submit(u64::from(cseq), put(&format!("10{user:02}"), cseq)).expect("room");
+            journal
+                .submit(u64::from(cseq), put(&format!("10{user:02}"), cseq))
+                .expect("room");
         }
         assert!(collect(&receiver, 20).iter().all(|(_, ok)| *ok));
         // Twenty bindings of this CSeq were acknowledged; the parent believes the file, not the pipe.
@@ -350,7 +444,8 @@ fn writes_until_killed() {
 #[test]
 fn kill_9_loses_nothing_that_was_acknowledged() {
     let folder = TestFolder::new();
-    let mut other = crate::database::tests::child("journal::tests::writes_until_killed", &folder, "fifty");
+    let mut other =
+        crate::database::tests::child("journal::tests::writes_until_killed", &folder, "fifty");
     other.kill().expect("killed");
     other.wait().expect("gone");
     let text = std::fs::read_to_string(folder.path().join("acknowledged")).expect("written");
@@ -359,5 +454,8 @@ fn kill_9_loses_nothing_that_was_acknowledged() {
     assert_eq!(kept.len(), 20);
     // The file may have been cut by the kill between truncation and writing.
     let acknowledged = text.parse().unwrap_or(50);
-    assert!(kept.iter().all(|(_, cseq)| *cseq >= acknowledged), "{acknowledged}: {kept:?}");
+    assert!(
+        kept.iter().all(|(_, cseq)| *cseq >= acknowledged),
+        "{acknowledged}: {kept:?}"
+    );
 }

@@ -29,12 +29,16 @@ mod secrets;
 mod testing;
 mod writer;
 
-pub use accounts::{Accounts, Hashes, USER_OCTETS_MAX, User, account_with_hashes, account_with_password};
+pub use accounts::{
+    Accounts, Hashes, USER_OCTETS_MAX, User, account_with_hashes, account_with_password,
+};
 pub use counters::JournalCounters;
 pub use database::{Database, Opened, Warning};
 pub use error::{ImportError, StoreError};
 pub use folder::{DataFolder, InstanceLock};
-pub use import::{ImportFile, IMPORT_ERRORS_MAX, IMPORT_OCTETS_MAX, IMPORT_ROWS_MAX, ImportMode, ImportReport};
+pub use import::{
+    IMPORT_ERRORS_MAX, IMPORT_OCTETS_MAX, IMPORT_ROWS_MAX, ImportFile, ImportMode, ImportReport,
+};
 pub use journal::{Completion, Durability, Journal, JournalSettings, QueueFull};
 pub use rows::ListenerNames;
-pub use secrets::{SecretKey, SecretPair, SecretsFile};
+pub use secrets::{SecretsFile, new_secrets};

@@ -16,12 +16,14 @@ pub struct Loaded {
     pub expired: usize,
 }
 
-/// Fill the subscriber table. Accounts of domains that are not served any more are loaded too; nobody asks for them.
+/// Add the accounts to the subscriber table. Accounts of domains that are not served any more come along; nobody
+/// asks for them.
 pub fn accounts(database: &Database, into: &SubscriberTable) -> Result<usize, StoreError> {
     let accounts = Accounts::open(database)?.list()?;
     let count = accounts.len();
     for account in accounts {
-        into.insert(account);
+        into.add(account)
+            .map_err(|full| StoreError::TableFull(full.to_string()))?;
     }
     Ok(count)
 }
@@ -41,7 +43,9 @@ pub fn bindings(
     loaded.expired = rows - loaded.bindings;
     if loaded.expired > 0 {
         let now_wall = i64::try_from(now.wall.as_millis()).unwrap_or(i64::MAX);
-        connection.execute("DELETE FROM binding WHERE expires_at <= ?1", [now_wall]).map_err(wrap)?;
+        connection
+            .execute("DELETE FROM binding WHERE expires_at <= ?1", [now_wall])
+            .map_err(wrap)?;
     }
     Ok(loaded)
 }
@@ -49,7 +53,11 @@ pub fn bindings(
 /// Forget the bindings of earlier runs: with durability `memory` they are not kept.
 pub fn clear_bindings(database: &Database) -> Result<(), StoreError> {
     let wrap = |error| StoreError::sqlite("delete the bindings", database.path(), error);
-    database.connect()?.execute("DELETE FROM binding", []).map(drop).map_err(wrap)
+    database
+        .connect()?
+        .execute("DELETE FROM binding", [])
+        .map(drop)
+        .map_err(wrap)
 }
 
 fn read(

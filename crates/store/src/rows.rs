@@ -27,7 +27,11 @@ const OF_AOR: &str = "SELECT aor, contact, instance, params, q, expires_at, upda
 
 /// A stream that no worker ever has: requests for a binding that was reached over a stream before the restart must
 /// not find another one.
-const STREAM_BEFORE_RESTART: StreamId = StreamId { worker: u16::MAX, slot: u32::MAX, generation: u32::MAX };
+const STREAM_BEFORE_RESTART: StreamId = StreamId {
+    worker: u16::MAX,
+    slot: u32::MAX,
+    generation: u32::MAX,
+};
 
 /// The listeners of this process by index, so that a row can name one in a way that outlives the configuration.
 #[derive(Clone, Debug, Default)]
@@ -48,8 +52,14 @@ impl ListenerNames {
 
     /// The listener of that name; else one that can reach the address.
     fn find(&self, name: &[u8], transport: Transport, remote: SocketAddr) -> Option<ListenerId> {
-        let all = || (0u16..).zip(&self.0).map(|(index, entry)| (ListenerId(index), entry));
-        let fits = |entry: &(Transport, SocketAddr)| entry.0 == transport && entry.1.is_ipv4() == remote.is_ipv4();
+        let all = || {
+            (0u16..)
+                .zip(&self.0)
+                .map(|(index, entry)| (ListenerId(index), entry))
+        };
+        let fits = |entry: &(Transport, SocketAddr)| {
+            entry.0 == transport && entry.1.is_ipv4() == remote.is_ipv4()
+        };
         all()
             .find(|(id, entry)| fits(entry) && self.name_of(*id).as_bytes() == name)
             .or_else(|| all().find(|(_, entry)| fits(entry)))
@@ -72,7 +82,10 @@ pub(crate) struct RowWriter {
 
 impl RowWriter {
     pub(crate) fn new(listeners: ListenerNames) -> RowWriter {
-        RowWriter { listeners, instance: Vec::new() }
+        RowWriter {
+            listeners,
+            instance: Vec::new(),
+        }
     }
 
     /// Apply a change; returns what was there before.
@@ -133,7 +146,11 @@ impl RowWriter {
         binding: &Binding,
     ) -> rusqlite::Result<()> {
         self.set_instance(binding);
-        let key = params![Octets(aor.as_bytes()), Octets(binding.contact()), Octets(&self.instance)];
+        let key = params![
+            Octets(aor.as_bytes()),
+            Octets(binding.contact()),
+            Octets(&self.instance)
+        ];
         connection.prepare_cached(REMOVE)?.execute(key).map(drop)
     }
 
@@ -141,9 +158,11 @@ impl RowWriter {
     fn set_instance(&mut self, binding: &Binding) {
         self.instance.clear();
         if binding.is_outbound() {
-            self.instance.extend_from_slice(binding.reg_id().unwrap_or(0).to_string().as_bytes());
+            self.instance
+                .extend_from_slice(binding.reg_id().unwrap_or(0).to_string().as_bytes());
             self.instance.push(b' ');
-            self.instance.extend_from_slice(binding.instance().unwrap_or_default());
+            self.instance
+                .extend_from_slice(binding.instance().unwrap_or_default());
         }
     }
 }
@@ -151,17 +170,28 @@ impl RowWriter {
 fn read_before(connection: &Connection, aor: &AddressOfRecord) -> rusqlite::Result<Before> {
     let mut select: CachedStatement<'_> = connection.prepare_cached(OF_AOR)?;
     let rows = select
-        .query_map([Octets(aor.as_bytes())], |row| (0..BINDING_COLUMN_COUNT).map(|column| row.get(column)).collect())?
+        .query_map([Octets(aor.as_bytes())], |row| {
+            (0..BINDING_COLUMN_COUNT)
+                .map(|column| row.get(column))
+                .collect()
+        })?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(Before { aor: aor.clone(), rows })
+    Ok(Before {
+        aor: aor.clone(),
+        rows,
+    })
 }
 
 /// Put the rows back as they were; the changes are given in the order in which they were made.
 pub(crate) fn restore(connection: &Connection, changes: &[Before]) -> rusqlite::Result<()> {
     for before in changes.iter().rev() {
-        connection.prepare_cached(REMOVE_ALL)?.execute([Octets(before.aor.as_bytes())])?;
+        connection
+            .prepare_cached(REMOVE_ALL)?
+            .execute([Octets(before.aor.as_bytes())])?;
         for row in &before.rows {
-            connection.prepare_cached(PUT)?.execute(rusqlite::params_from_iter(row))?;
+            connection
+                .prepare_cached(PUT)?
+                .execute(rusqlite::params_from_iter(row))?;
         }
     }
     Ok(())
@@ -178,9 +208,14 @@ pub(crate) fn binding_of(
     if expires_at <= now_wall {
         return Ok(None);
     }
-    let octets = |column: usize| row.get_ref(column)?.as_bytes().map_err(rusqlite::Error::from);
+    let octets = |column: usize| {
+        row.get_ref(column)?
+            .as_bytes()
+            .map_err(rusqlite::Error::from)
+    };
     let instance = octets(2)?;
-    let (Some(transport), Some(remote)) = (Transport::from_token(octets(12)?), text(octets(13)?)) else {
+    let (Some(transport), Some(remote)) = (Transport::from_token(octets(12)?), text(octets(13)?))
+    else {
         return Ok(None);
     };
     let found = listeners.find(octets(14)?, transport, remote);

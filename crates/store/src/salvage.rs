@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, Statement};
 
 use crate::StoreError;
-use crate::rows::{Cell, BINDING_COLUMNS, BINDING_COLUMN_COUNT};
+use crate::rows::{BINDING_COLUMN_COUNT, BINDING_COLUMNS, Cell};
 
 /// Rows taken from a damaged database at most, per table: a damaged tree may be a circle.
 const ROWS_MAX: u64 = 10_000_000;
@@ -29,7 +29,10 @@ const BINDING: Table = Table {
     name: "binding",
     columns: BINDING_COLUMNS,
     count: BINDING_COLUMN_COUNT,
-    order: ["aor, contact, instance", "aor DESC, contact DESC, instance DESC"],
+    order: [
+        "aor, contact, instance",
+        "aor DESC, contact DESC, instance DESC",
+    ],
 };
 
 /// Rename the database and its side files; returns the new path of the database.
@@ -65,16 +68,26 @@ pub(crate) fn copy_readable(damaged: &Path, into: &Connection) -> (u64, u64) {
 
 /// From the front to the damage, then from the back to it: what lies on one damaged page is lost, not what lies behind.
 fn copy_table(from: &Connection, into: &Connection, table: &Table) -> rusqlite::Result<u64> {
-    let Table { name, columns, count, order } = table;
+    let Table {
+        name,
+        columns,
+        count,
+        order,
+    } = table;
     let places = vec!["?"; *count].join(",");
     let transaction = into.unchecked_transaction()?;
     let mut copied = 0;
     {
-        let mut insert =
-            transaction.prepare(&format!("INSERT OR IGNORE INTO {name} ({columns}) VALUES ({places})"))?;
+        let mut insert = transaction.prepare(&format!(
+            "INSERT OR IGNORE INTO {name} ({columns}) VALUES ({places})"
+        ))?;
         for order in order {
-            let (rows, whole) =
-                copy_rows(from, &mut insert, &format!("SELECT {columns} FROM {name} ORDER BY {order}"), *count);
+            let (rows, whole) = copy_rows(
+                from,
+                &mut insert,
+                &format!("SELECT {columns} FROM {name} ORDER BY {order}"),
+                *count,
+            );
             copied += rows;
             if whole {
                 break;
@@ -86,17 +99,27 @@ fn copy_table(from: &Connection, into: &Connection, table: &Table) -> rusqlite::
 }
 
 /// Copy rows up to the first that cannot be read; true if there was none such.
-fn copy_rows(from: &Connection, insert: &mut Statement<'_>, select: &str, count: usize) -> (u64, bool) {
+fn copy_rows(
+    from: &Connection,
+    insert: &mut Statement<'_>,
+    select: &str,
+    count: usize,
+) -> (u64, bool) {
     let mut copied = 0;
-    let Ok(mut select) = from.prepare(select) else { return (0, false) };
-    let Ok(mut rows) = select.query([]) else { return (0, false) };
+    let Ok(mut select) = from.prepare(select) else {
+        return (0, false);
+    };
+    let Ok(mut rows) = select.query([]) else {
+        return (0, false);
+    };
     for _ in 0..ROWS_MAX {
         let row = match rows.next() {
             Ok(Some(row)) => row,
             Ok(None) => return (copied, true),
             Err(_) => return (copied, false),
         };
-        let values: rusqlite::Result<Vec<Cell>> = (0..count).map(|column| row.get(column)).collect();
+        let values: rusqlite::Result<Vec<Cell>> =
+            (0..count).map(|column| row.get(column)).collect();
         // A row whose values do not fit the columns any more is left behind.
         let inserted = values.and_then(|values| insert.execute(rusqlite::params_from_iter(values)));
         copied += u64::from(matches!(inserted, Ok(1)));

@@ -66,7 +66,9 @@ pub(crate) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Resu
         return Ok(());
     }
     // Under the write lock, so that two processes do not both run the steps.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(wrap)?;
     let found = read(&transaction, "user_version").map_err(wrap)?;
     let tables: u32 = transaction
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
@@ -75,12 +77,20 @@ pub(crate) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Resu
         return Err(StoreError::Foreign(path.to_owned()));
     }
     if found > VERSION {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: VERSION });
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known: VERSION,
+        });
     }
     for step in STEPS.iter().skip(found as usize) {
         transaction.execute_batch(step).map_err(wrap)?;
     }
-    transaction.pragma_update(None, "user_version", VERSION).map_err(wrap)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(wrap)?;
+    transaction
+        .pragma_update(None, "user_version", VERSION)
+        .map_err(wrap)?;
+    transaction
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .map_err(wrap)?;
     transaction.commit().map_err(wrap)
 }

@@ -9,11 +9,12 @@
 //! previous <id> <32 hexadecimal digits>
 //! ```
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use strowger_transaction::token::{SecretKey, Secrets};
 
 use crate::folder::FILE_MODE;
 use crate::{DataFolder, StoreError};
@@ -23,43 +24,32 @@ const FIRST_LINE: &str = "strowger-secrets 1";
 const FILE_OCTETS_MAX: u64 = 1024;
 const KEY_OCTETS: usize = 16;
 
-/// One key and the id that tokens name it by.
-#[derive(Copy, Clone, PartialEq, Eq)]
-pub struct SecretKey {
-    /// Its id, which tokens carry.
-    pub id: u8,
-    /// The key.
-    pub key: [u8; KEY_OCTETS],
+/// Two new keys from the operating system's random source, for servers without a data folder.
+pub fn new_secrets() -> Result<Secrets, StoreError> {
+    let previous = SecretKey {
+        id: 0,
+        key: random_octets()?,
+    };
+    let current = SecretKey {
+        id: 1,
+        key: random_octets()?,
+    };
+    Ok(Secrets {
+        current,
+        previous: Some(previous),
+    })
 }
 
-impl fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SecretKey {{ id: {}, .. }}", self.id)
-    }
-}
-
-/// The two keys that are valid.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct SecretPair {
-    /// Signs.
-    pub current: SecretKey,
-    /// Still verifies.
-    pub previous: SecretKey,
-}
-
-impl SecretPair {
-    /// Two new keys from the operating system's random source.
-    pub fn generate() -> Result<SecretPair, StoreError> {
-        let previous = SecretKey { id: 0, key: random_octets()? };
-        let current = SecretKey { id: 1, key: random_octets()? };
-        Ok(SecretPair { current, previous })
-    }
-
-    /// A new current key; the present one becomes the previous.
-    fn rotated(&self) -> Result<SecretPair, StoreError> {
-        let current = SecretKey { id: self.current.id.wrapping_add(1), key: random_octets()? };
-        Ok(SecretPair { current, previous: self.current })
-    }
+/// A new current key; the present one becomes the previous.
+fn rotated(secrets: &Secrets) -> Result<Secrets, StoreError> {
+    let current = SecretKey {
+        id: secrets.current.id.wrapping_add(1),
+        key: random_octets()?,
+    };
+    Ok(Secrets {
+        current,
+        previous: Some(secrets.current),
+    })
 }
 
 /// The secrets of a data folder.
@@ -71,77 +61,102 @@ pub struct SecretsFile {
 impl SecretsFile {
     /// The secrets file of this folder.
     pub fn of(folder: &DataFolder) -> SecretsFile {
-        SecretsFile { path: folder.secrets() }
+        SecretsFile {
+            path: folder.secrets(),
+        }
     }
 
     /// Read the secrets; made first if there are none.
-    pub fn load_or_create(&self) -> Result<SecretPair, StoreError> {
+    pub fn load_or_create(&self) -> Result<Secrets, StoreError> {
         match File::open(&self.path) {
             Ok(file) => self.read(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let pair = SecretPair::generate()?;
-                self.replace(&pair)?;
-                Ok(pair)
+                let secrets = new_secrets()?;
+                self.replace(&secrets)?;
+                Ok(secrets)
             }
             Err(error) => Err(StoreError::io("open the secrets file", &self.path, error)),
         }
     }
 
     /// Make a new current key and keep the present one as previous.
-    pub fn rotate(&self) -> Result<SecretPair, StoreError> {
-        let pair = self.load_or_create()?.rotated()?;
-        self.replace(&pair)?;
-        Ok(pair)
+    pub fn rotate(&self) -> Result<Secrets, StoreError> {
+        let secrets = rotated(&self.load_or_create()?)?;
+        self.replace(&secrets)?;
+        Ok(secrets)
     }
 
-    fn read(&self, file: File) -> Result<SecretPair, StoreError> {
+    fn read(&self, file: File) -> Result<Secrets, StoreError> {
         let wrap = |error| StoreError::io("read the secrets file", &self.path, error);
         let mode = file.metadata().map_err(wrap)?.mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(StoreError::SecretsExposed { path: self.path.clone(), mode });
+            return Err(StoreError::SecretsExposed {
+                path: self.path.clone(),
+                mode,
+            });
         }
         let mut text = String::new();
-        file.take(FILE_OCTETS_MAX).read_to_string(&mut text).map_err(wrap)?;
-        parse(&text).map_err(|reason| StoreError::SecretsMalformed { path: self.path.clone(), reason })
+        file.take(FILE_OCTETS_MAX)
+            .read_to_string(&mut text)
+            .map_err(wrap)?;
+        parse(&text).map_err(|reason| StoreError::SecretsMalformed {
+            path: self.path.clone(),
+            reason,
+        })
     }
 
     /// Write a new file beside the old one and rename it: whoever reads sees the one or the other, whole.
-    fn replace(&self, pair: &SecretPair) -> Result<(), StoreError> {
+    fn replace(&self, secrets: &Secrets) -> Result<(), StoreError> {
         let wrap = |error| StoreError::io("write the secrets file", &self.path, error);
         let new = self.path.with_extension("new");
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrap(error)),
             _ => {}
         }
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&new).map_err(wrap)?;
-        file.write_all(text_of(pair).as_bytes()).and_then(|()| file.sync_all()).map_err(wrap)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(&new)
+            .map_err(wrap)?;
+        file.write_all(text_of(secrets).as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(wrap)?;
         fs::rename(&new, &self.path).map_err(wrap)?;
         sync_folder_of(&self.path).map_err(wrap)
     }
 }
 
-fn text_of(pair: &SecretPair) -> String {
-    let hex = |key: &[u8]| key.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
-    format!(
-        "{FIRST_LINE}\ncurrent {} {}\nprevious {} {}\n",
-        pair.current.id,
-        hex(&pair.current.key),
-        pair.previous.id,
-        hex(&pair.previous.key)
-    )
+fn text_of(secrets: &Secrets) -> String {
+    let mut text = format!("{FIRST_LINE}\n");
+    for (name, key) in [
+        ("current", Some(&secrets.current)),
+        ("previous", secrets.previous.as_ref()),
+    ] {
+        if let Some(key) = key {
+            let digits: String = key.key.iter().map(|octet| format!("{octet:02x}")).collect();
+            text.push_str(&format!("{name} {} {digits}\n", key.id));
+        }
+    }
+    text
 }
 
-fn parse(text: &str) -> Result<SecretPair, &'static str> {
+fn parse(text: &str) -> Result<Secrets, &'static str> {
     let mut lines = text.lines();
     if lines.next() != Some(FIRST_LINE) {
         return Err("its first line is not `strowger-secrets 1`");
     }
-    let current = key_of(lines.next(), "current").ok_or("no line `current <id> <32 hexadecimal digits>`")?;
-    let previous = key_of(lines.next(), "previous").ok_or("no line `previous <id> <32 hexadecimal digits>`")?;
-    match current.id == previous.id {
+    let current =
+        key_of(lines.next(), "current").ok_or("no line `current <id> <32 hexadecimal digits>`")?;
+    let previous = match lines.next() {
+        None => None,
+        line => Some(
+            key_of(line, "previous").ok_or("no line `previous <id> <32 hexadecimal digits>`")?,
+        ),
+    };
+    match previous.is_some_and(|previous| previous.id == current.id) {
         true => Err("both keys have the same id"),
-        false => Ok(SecretPair { current, previous }),
+        false => Ok(Secrets { current, previous }),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use strowger_registrar::{AddressOfRecord, Binding, BindingChange, BindingParts, LocationChange};
@@ -24,7 +24,8 @@ impl TestFolder {
     pub(crate) fn new() -> TestFolder {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("strowger-store-{}-{number}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("strowger-store-{}-{number}", std::process::id()));
         fs::create_dir_all(&path).expect("a folder for the test");
         TestFolder(path)
     }
@@ -52,7 +53,10 @@ impl Drop for TestFolder {
 pub(crate) const WALL: Time = Time::from_secs(1_700_000_000);
 
 /// One hour after the start of the process.
-pub(crate) const NOW: Now = Now { monotonic: Time::from_secs(3_600), wall: WALL };
+pub(crate) const NOW: Now = Now {
+    monotonic: Time::from_secs(3_600),
+    wall: WALL,
+};
 
 pub(crate) fn parts(cseq: u32) -> BindingParts<'static> {
     BindingParts {
@@ -65,7 +69,10 @@ pub(crate) fn parts(cseq: u32) -> BindingParts<'static> {
         cseq,
         path: b"",
         user_agent: b"phone/1.0",
-        flow: Flow::udp(ListenerId(0), "198.51.100.7:40000".parse().expect("an address")),
+        flow: Flow::udp(
+            ListenerId(0),
+            "198.51.100.7:40000".parse().expect("an address"),
+        ),
         behind_nat: true,
         flow_lost: false,
         outbound: false,
@@ -83,8 +90,15 @@ pub(crate) fn aor(user: &str) -> AddressOfRecord {
 
 /// A REGISTER of `user` with this CSeq.
 pub(crate) fn put(user: &str, cseq: u32) -> LocationChange {
-    let step = BindingChange::Put { binding: binding(cseq), replaced: None };
-    LocationChange { aor: aor(user), now: NOW, steps: [step].into_iter().collect() }
+    let step = BindingChange::Put {
+        binding: binding(cseq),
+        replaced: None,
+    };
+    LocationChange {
+        aor: aor(user),
+        now: NOW,
+        steps: [step].into_iter().collect(),
+    }
 }
 
 pub(crate) fn remove(user: &str) -> LocationChange {
@@ -93,8 +107,14 @@ pub(crate) fn remove(user: &str) -> LocationChange {
 
 pub(crate) fn listeners() -> ListenerNames {
     ListenerNames::new([
-        (strowger_sip::Transport::Udp, "127.0.0.1:5060".parse().expect("an address")),
-        (strowger_sip::Transport::Tcp, "127.0.0.1:5060".parse().expect("an address")),
+        (
+            strowger_sip::Transport::Udp,
+            "127.0.0.1:5060".parse().expect("an address"),
+        ),
+        (
+            strowger_sip::Transport::Tcp,
+            "127.0.0.1:5060".parse().expect("an address"),
+        ),
     ])
 }
 
@@ -103,9 +123,16 @@ pub(crate) fn stored(database: &Database) -> Vec<(String, u32)> {
     let connection = database.connect().expect("a connection");
     let sql = format!("SELECT {BINDING_COLUMNS} FROM binding ORDER BY aor, contact");
     let mut select = connection.prepare(&sql).expect("the table is there");
-    let rows = select.query_map([], |row| binding_of(row, NOW, &listeners())).expect("a query");
+    let rows = select
+        .query_map([], |row| binding_of(row, NOW, &listeners()))
+        .expect("a query");
     rows.map(|row| row.expect("a row").expect("a binding"))
-        .map(|(aor, binding)| (String::from_utf8_lossy(aor.as_bytes()).into_owned(), binding.cseq()))
+        .map(|(aor, binding)| {
+            (
+                String::from_utf8_lossy(aor.as_bytes()).into_owned(),
+                binding.cseq(),
+            )
+        })
         .collect()
 }
 
@@ -119,6 +146,10 @@ pub(crate) fn answers() -> (Answers, Receiver<(Vec<u64>, bool)>) {
 
 impl Completion<u64> for Answers {
     fn complete(&self, items: &[u64], ok: bool) {
-        let _ = self.0.lock().expect("no test panics here").send((items.to_vec(), ok));
+        let _ = self
+            .0
+            .lock()
+            .expect("no test panics here")
+            .send((items.to_vec(), ok));
     }
 }

@@ -59,11 +59,21 @@ impl Batches {
         let connection = database.connect()?;
         let wrap = |error| StoreError::sqlite("set up the journal", database.path(), error);
         // Checkpoints are made by another thread, never within a commit.
-        connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(wrap)?;
+        connection
+            .pragma_update(None, "wal_autocheckpoint", 0)
+            .map_err(wrap)?;
         if durability == Durability::Disk {
-            connection.pragma_update(None, "synchronous", "FULL").map_err(wrap)?;
+            connection
+                .pragma_update(None, "synchronous", "FULL")
+                .map_err(wrap)?;
         }
-        Ok(Batches { connection, rows, faults, before: Vec::new(), undo: Vec::new() })
+        Ok(Batches {
+            connection,
+            rows,
+            faults,
+            before: Vec::new(),
+            undo: Vec::new(),
+        })
     }
 
     /// Write a batch in one transaction, unless nobody waits for it any more when it comes to the commit.
@@ -90,7 +100,9 @@ impl Batches {
         wanted: impl FnOnce() -> bool,
     ) -> Result<(), Failure> {
         (self.faults)(Step::Begin, &self.connection)?;
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        self.connection
+            .prepare_cached("BEGIN IMMEDIATE")?
+            .execute([])?;
         for change in changes {
             self.before.push(self.rows.apply(&self.connection, change)?);
         }
@@ -138,7 +150,9 @@ impl Batches {
             self.connection.execute_batch("ROLLBACK")?;
         }
         (self.faults)(Step::Undo, &self.connection)?;
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         restore(&transaction, &self.undo)?;
         transaction.commit()
     }
