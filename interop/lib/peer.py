@@ -27,6 +27,7 @@ class Peer:
         self.loss = loss
         self.random = random.Random(seed)
         self.log = log if log is not None else []
+        self.lost = 0
         self.inbox = []
         self.arrived = 0
         self.changed = threading.Condition()
@@ -50,6 +51,7 @@ class Peer:
         self.sent_by = behind or host_port(*self.address)
         self.contact = f"<sip:{name}@{self.sent_by}" + (";transport=tcp>" if transport == "tcp" else ">")
         self.aor = f"sip:{name}@{self.domain}"
+        self.instance = sip.token()
         self.cseq = 0
         threading.Thread(target=self._receive, daemon=True).start()
 
@@ -99,12 +101,12 @@ class Peer:
         return response
 
     def tag_for(self, request):
-        return f"{self.name}-{request.call_id[-6:]}"
+        return f"{self.name}-{self.instance}-{request.call_id[-6:]}"
 
     def send(self, message, target=None):
         octets = message if isinstance(message, bytes) else message.encode()
         self._note("->", octets)
-        if self.loss and self.random.random() < self.loss:
+        if self._loses():
             return
         if self.transport == "udp":
             try:
@@ -137,13 +139,19 @@ class Peer:
             except OSError:
                 break
             for one in found:
-                if self.loss and self.random.random() < self.loss:
+                if self._loses():
                     continue
                 self._note("<-", one)
                 self._take(one, source)
         with self.changed:
             self.closed = True
             self.changed.notify_all()
+
+    def _loses(self):
+        if self.loss and self.random.random() < self.loss:
+            self.lost += 1
+            return True
+        return False
 
     def _take(self, octets, source):
         message = sip.Message.parse(octets)

@@ -69,7 +69,7 @@ def reordered(world):
     must_be("bindings at the end", alice.bindings(), [])
 
 
-@scenario("register-two-ports", stand_in=False)
+@scenario("register-two-ports")
 def two_ports(world):
     """The same REGISTER from two ports at once, twenty times: always one binding; each port gets an answer or silence."""
     server = world.server()
