@@ -9,9 +9,7 @@
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
-use strowger_sip::{Limits, Time};
-
-use crate::frame_stand_in::{Frame, FrameError, StreamFramer};
+use strowger_sip::{Frame, FrameError, Limits, StreamFramer, Time};
 
 use crate::settings::StreamSettings;
 use crate::stream::Stream;

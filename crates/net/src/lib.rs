@@ -19,7 +19,6 @@ mod datagram_receive;
 mod datagram_send;
 mod directory;
 mod driver;
-mod frame_stand_in;
 mod kernel_drops;
 mod quoted_branch;
 mod running;

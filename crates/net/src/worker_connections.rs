@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use mio::Interest;
 use mio::unix::SourceFd;
-use strowger_sip::{Limits, Now, Time};
-
-use crate::frame_stand_in::{Frame, FrameError};
+use strowger_sip::{Frame, FrameError, Limits, Now, Time};
 
 use crate::arrivals::{Arrivals, Classified, Letter, Source};
 use crate::connection::{Connection, Late, Phase, ReadEnd};
@@ -175,11 +173,10 @@ impl Worker {
         let end = connection.read(&mut self.read_buffer, now.monotonic, &mut octets, |frame| {
             intake.take(frame)
         });
-        if let Err(error) = &end {
-            intake.refuse(error);
-        }
+        let end = end.map_err(|error| intake.refuse(error));
         let (malformed, answers) = (intake.malformed, intake.answers);
         connection.malformed = malformed;
+        connection.queued = end == Ok(ReadEnd::More);
         driver
             .meter(Some(self.index))
             .stream_octets_received
@@ -187,16 +184,12 @@ impl Worker {
         if answers {
             self.turn.touched.push(Arc::clone(&connection.stream));
         }
-        let more = matches!(end, Ok(ReadEnd::More));
-        if more {
-            connection.queued = true;
-        }
         self.reschedule(slot);
         match end {
             Ok(_) if malformed >= driver.settings.streams.malformed_max => Err(Ending::Framing),
             Ok(ReadEnd::Closed) => Err(Ending::Peer),
-            Ok(ReadEnd::Drained | ReadEnd::More) => Ok(more),
-            Err(_) => Err(Ending::Framing),
+            Ok(end) => Ok(end == ReadEnd::More),
+            Err(()) => Err(Ending::Framing),
         }
     }
 
@@ -382,9 +375,22 @@ impl Intake<'_> {
         }
     }
 
-    /// Answers a message whose end could not be found, if enough of it was understood.
-    fn refuse(&mut self, error: &FrameError) {
-        let _ = error;
+    /// Answers a message whose end cannot be found, if enough of it was understood.
+    fn refuse(&mut self, error: FrameError) {
+        let meter = self.driver.meter(Some(self.worker));
+        meter.messages_malformed.one();
+        let Some(failure) = error.into_failure() else {
+            return;
+        };
+        let mut answer = Vec::new();
+        if self
+            .driver
+            .ingress
+            .refuse(&failure, &self.stream.flow, &mut answer)
+        {
+            meter.messages_refused.one();
+            self.answer(&answer);
+        }
     }
 
     fn answer(&mut self, octets: &[u8]) {

@@ -1,0 +1,113 @@
+//! Timers, deliveries from other threads and from inside services, and panics.
+
+mod toy;
+
+use std::time::Duration;
+
+use strowger_net::seam::{ConnectId, QueryId};
+use toy::{Order, Seen, nowhere, receive, request, start};
+
+#[test]
+fn a_deadline_set_by_another_thread_wakes_its_worker() {
+    let world = start(&["udp:127.0.0.1:0"], |settings| {
+        (settings.workers, settings.shards) = (2, 3)
+    });
+    for shard in 0..3 {
+        world.order(shard, [Order::TimerAfter(Duration::from_millis(20))]);
+        assert_eq!(world.next(), Seen::Timeout { shard });
+    }
+    // An earlier deadline takes the place of a later one that the worker sleeps for.
+    world.order(1, [Order::TimerAfter(Duration::from_secs(3_600))]);
+    world.order(1, [Order::TimerAfter(Duration::from_millis(20))]);
+    assert_eq!(world.next(), Seen::Timeout { shard: 1 });
+}
+
+#[test]
+fn a_service_may_answer_from_inside_the_call() {
+    let world = start(&["udp:127.0.0.1:0"], |_| {});
+    world.order(0, [Order::Resolve(QueryId(11), toy::question())]);
+    assert_eq!(
+        world.next(),
+        Seen::Connected {
+            shard: 0,
+            request: ConnectId(11),
+            flow: nowhere()
+        }
+    );
+}
+
+#[test]
+fn a_panic_replaces_the_shard_and_blocks_the_message() {
+    let world = start(&["udp:127.0.0.1:0"], |settings| settings.shards = 2);
+    let peer = world.udp_peer();
+    let fatal = request("PANIC", "call-1");
+    peer.send_to(&fatal, world.addresses[0]).unwrap();
+    let Seen::Panicked { shard: 1, report } = world.next() else {
+        panic!("a report")
+    };
+    assert_eq!(
+        (report.message.as_str(), report.while_doing),
+        ("told to", "Received")
+    );
+    assert_eq!(report.octets, fatal);
+    assert_eq!(report.flow.map(|flow| flow.remote), peer.local_addr().ok());
+    // The retransmission is dropped; all shards go on.
+    peer.send_to(&fatal, world.addresses[0]).unwrap();
+    for shard in 0..2 {
+        peer.send_to(
+            &request("OPTIONS", &format!("call-{shard}")),
+            world.addresses[0],
+        )
+        .unwrap();
+        assert!(receive(&peer).starts_with("SIP/2.0 200 OK\r\n"));
+        assert!(matches!(world.next(), Seen::Received { .. }));
+    }
+    let counters = world.running.driver().counters();
+    assert_eq!((counters.shard_panics, counters.messages_blocked), (1, 1));
+}
+
+#[test]
+fn a_panic_over_tcp_leaves_the_connection() {
+    use std::io::Write;
+    let world = start(&["tcp:127.0.0.1:0"], |_| {});
+    let mut peer = world.tcp_peer();
+    peer.write_all(&request("PANIC", "call-0")).unwrap();
+    let Seen::Panicked { report, .. } = world.next() else {
+        panic!("a report")
+    };
+    assert_eq!(report.octets, request("PANIC", "call-0"));
+    peer.write_all(&request("OPTIONS", "call-0")).unwrap();
+    assert!(toy::receive_message(&mut peer).starts_with("SIP/2.0 200 OK\r\n"));
+}
+
+#[test]
+fn spinning_workers_answer_too() {
+    let world = start(&["udp:127.0.0.1:0"], |settings| settings.spin_polls = 50);
+    let peer = world.udp_peer();
+    for _ in 0..10 {
+        peer.send_to(&request("OPTIONS", "call-0"), world.addresses[0])
+            .unwrap();
+        assert!(receive(&peer).starts_with("SIP/2.0 200 OK\r\n"));
+    }
+}
+
+#[test]
+fn counters_have_unique_names_and_texts() {
+    let mut names = std::collections::BTreeSet::new();
+    strowger_net::NetCounters::default().visit(&mut |name, help, value| {
+        assert!(
+            names.insert(name) && help.ends_with('.') && value == 0,
+            "{name}"
+        );
+    });
+}
+
+#[test]
+fn shutdown_ends_at_once_when_nothing_waits() {
+    let world = start(&["udp:127.0.0.1:0", "tcp:127.0.0.1:0"], |settings| {
+        settings.workers = 2
+    });
+    let begun = std::time::Instant::now();
+    world.running.shutdown(Duration::from_secs(3_600));
+    assert!(begun.elapsed() < toy::PATIENCE);
+}
