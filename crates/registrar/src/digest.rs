@@ -1,0 +1,357 @@
+//! The digest server: challenges, and credentials verified (RFC 3261 §22, RFC 2617, RFC 8760).
+//!
+//! ```text
+//! no credentials for our realm ─────────────► challenge
+//! algorithm not offered, qop other than auth ► challenge
+//! syntax, digest URI ───────────────────────► 400
+//! user unknown, password wrong, disabled ───► challenge, all three alike and with the same work
+//! nonce old, of another run, or used before ─► challenge with stale=true
+//! else ─────────────────────────────────────► passed
+//! ```
+//!
+//! * Credentials are looked for in Authorization where we are the user agent server (401), and in
+//!   Proxy-Authorization where we are a proxy (407). Schemes other than Digest are passed over (RFC 4475 regaut01).
+//! * `qop=auth` is required: credentials without qop, as RFC 2069 has them, cannot be kept from being replayed.
+//!   Every challenge offers it, and a client that sees it must use it (§22.4 item 8). `auth-int` is not offered.
+//! * The digest URI must name the same scheme, user and host as the Request-URI; ports and parameters are ignored,
+//!   because clients and proxies on the way differ in them.
+//! * Whether the nonce is stale is said only to who knows the password.
+
+use std::sync::Arc;
+
+use strowger_sip::{
+    Credentials, Header, HeaderName, HexDigest, Message, Now, Qop, Uri, unescape, write_challenge,
+};
+use strowger_transaction::token::{Mac, Secrets};
+use subtle::ConstantTimeEq;
+
+use crate::account::{Subscriber, SubscriberTable};
+use crate::nonce::{NonceTable, NonceUse};
+use crate::settings::AuthSettings;
+
+/// Credentials of our realm that are looked at in one request; more are ignored.
+pub const CREDENTIALS_MAX: usize = 4;
+
+/// Which pair of header fields carries challenge and credentials.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum AuthKind {
+    /// 401, WWW-Authenticate, Authorization: a user agent server or registrar.
+    Www,
+    /// 407, Proxy-Authenticate, Proxy-Authorization: a proxy.
+    Proxy,
+}
+
+/// Why a request is challenged.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum ChallengeCause {
+    /// It carries no credentials for the realm.
+    NoCredentials,
+    /// Algorithm or qop are not what was offered.
+    NotOffered,
+    /// User or password are wrong, or the account is disabled.
+    Wrong,
+    /// The nonce is too old or not of this run of the process; the password is right.
+    Stale,
+    /// The nonce count was used before; the password is right.
+    Replayed,
+}
+
+impl ChallengeCause {
+    /// True if the client should repeat the request with the new nonce without asking its user.
+    pub const fn is_stale(self) -> bool {
+        matches!(self, ChallengeCause::Stale | ChallengeCause::Replayed)
+    }
+}
+
+/// The judgement on a request's credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They are good. Whether the user may claim the request's identity is asked by [`crate::owns_identity`].
+    Passed(Arc<Subscriber>),
+    /// Answer 401 or 407 with [`Authenticator::write_challenge`].
+    Challenge(ChallengeCause),
+    /// Answer 400: they cannot be understood or are for another request; says why.
+    Malformed(&'static str),
+}
+
+/// All that credentials are judged by.
+#[derive(Copy, Clone, Debug)]
+pub struct Authenticator<'a> {
+    /// The realm: a local domain in lower case.
+    pub realm: &'a str,
+    /// Which header fields.
+    pub kind: AuthKind,
+    /// Settings.
+    pub settings: &'a AuthSettings,
+    /// Accounts.
+    pub subscribers: &'a SubscriberTable,
+    /// Which nonces were used.
+    pub nonces: &'a NonceTable,
+    /// Keys of nonces.
+    pub secrets: &'a Secrets,
+    /// Both clocks.
+    pub now: Now,
+}
+
+impl Authenticator<'_> {
+    /// Judges the credentials of a request.
+    pub fn authenticate(&self, request: &Message) -> Verdict {
+        let name = match self.kind {
+            AuthKind::Www => HeaderName::Authorization,
+            AuthKind::Proxy => HeaderName::ProxyAuthorization,
+        };
+        let mut verdict = Verdict::Challenge(ChallengeCause::NoCredentials);
+        let mut judged = 0;
+        for header in request.headers_named(name) {
+            let found = match Credentials::parse(header.value) {
+                Err(_) => Verdict::Malformed("Bad Credentials"),
+                Ok(credentials) if !credentials.is_digest() => continue,
+                Ok(credentials) if *credentials.realm != *self.realm.as_bytes() => continue,
+                Ok(_) if judged == CREDENTIALS_MAX => break,
+                Ok(credentials) => {
+                    judged += 1;
+                    self.judge(request, &credentials)
+                }
+            };
+            if matches!(found, Verdict::Passed(_)) {
+                return found;
+            }
+            // What comes nearest to passing decides the answer; credentials that cannot be read only if there are no others.
+            if rank(&found) > rank(&verdict) {
+                verdict = found;
+            }
+        }
+        verdict
+    }
+
+    /// Appends one challenge line for each algorithm of the realm, in configured order (RFC 8760).
+    pub fn write_challenge(&self, cause: ChallengeCause, out: &mut Vec<u8>) {
+        // The algorithms share one nonce: a client answers one of them.
+        let mut nonce = Vec::with_capacity(48);
+        self.nonces
+            .issue(self.secrets, self.now.monotonic, &mut nonce);
+        for algorithm in self.settings.algorithms_of(self.realm) {
+            out.extend_from_slice(match self.kind {
+                AuthKind::Www => b"WWW-Authenticate: ".as_slice(),
+                AuthKind::Proxy => b"Proxy-Authenticate: ",
+            });
+            write_challenge(
+                out,
+                self.realm.as_bytes(),
+                &nonce,
+                *algorithm,
+                cause.is_stale(),
+            );
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    fn judge(&self, request: &Message, credentials: &Credentials<'_>) -> Verdict {
+        let offered = self.settings.algorithms_of(self.realm);
+        let Some(algorithm) = credentials
+            .algorithm
+            .filter(|algorithm| offered.contains(algorithm))
+        else {
+            return Verdict::Challenge(ChallengeCause::NotOffered);
+        };
+        if credentials.qop != Some(Qop::Auth) {
+            return Verdict::Challenge(ChallengeCause::NotOffered);
+        }
+        let Some(nc) = credentials.nonce_count() else {
+            return Verdict::Malformed("Bad Nonce Count");
+        };
+        if !same_resource(&credentials.uri, request.request_uri()) {
+            return Verdict::Malformed("Digest URI Is Of Another Request");
+        }
+        let (user, with_domain) = self.user_of(&credentials.user);
+        let subscriber = self.subscribers.get(user, self.realm);
+        let ha1 = subscriber.as_ref().and_then(|subscriber| {
+            let ha1 = if with_domain {
+                &subscriber.ha1_with_domain
+            } else {
+                &subscriber.ha1
+            };
+            ha1.hex(algorithm)
+        });
+        // The same work for a user who does not exist.
+        let key = ha1.unwrap_or_else(|| algorithm.hash(&[&credentials.user]));
+        let expected =
+            credentials.expected_response(key.as_bytes(), request.method().as_bytes(), b"");
+        let equal = |expected: HexDigest| -> bool {
+            expected
+                .as_bytes()
+                .ct_eq(&credentials.response.to_ascii_lowercase())
+                .into()
+        };
+        let equal = expected.is_some_and(equal);
+        let Some(subscriber) =
+            subscriber.filter(|subscriber| equal && subscriber.enabled && ha1.is_some())
+        else {
+            return Verdict::Challenge(ChallengeCause::Wrong);
+        };
+        self.check_nonce(request, credentials, nc, subscriber)
+    }
+
+    fn check_nonce(
+        &self,
+        request: &Message,
+        credentials: &Credentials<'_>,
+        nc: u32,
+        subscriber: Arc<Subscriber>,
+    ) -> Verdict {
+        let lifetime = self.settings.nonce_seconds;
+        let Some(serial) = self.nonces.open(
+            self.secrets,
+            &credentials.nonce,
+            self.now.monotonic,
+            lifetime,
+        ) else {
+            return Verdict::Challenge(ChallengeCause::Stale);
+        };
+        match self.nonces.note_use(serial, nc, self.fingerprint(request)) {
+            NonceUse::Fresh | NonceUse::Retransmission => Verdict::Passed(subscriber),
+            NonceUse::Replayed => Verdict::Challenge(ChallengeCause::Replayed),
+            NonceUse::Overwritten => Verdict::Challenge(ChallengeCause::Stale),
+        }
+    }
+
+    /// The user part of a digest user name, which clients send as `user` or as `user@domain`.
+    fn user_of<'u>(&self, username: &'u [u8]) -> (&'u [u8], bool) {
+        let at = username.iter().rposition(|&octet| octet == b'@');
+        match at.and_then(|at| Some((username.get(..at)?, username.get(at + 1..)?))) {
+            Some((user, domain)) if domain.eq_ignore_ascii_case(self.realm.as_bytes()) => {
+                (user, true)
+            }
+            _ => (username, false),
+        }
+    }
+
+    /// Keyed hash that tells a retransmission from another request with the same nonce count: Call-ID, CSeq and all
+    /// else but Via, of which the branch counts. Digest covers neither Contact nor most of the rest, so who saw a
+    /// request on the wire could otherwise send it again with a Contact of his own.
+    fn fingerprint(&self, request: &Message) -> u64 {
+        let mut mac = Mac::new(&self.secrets.current.key)
+            .part(b"nonce use")
+            .part(request.via().branch().unwrap_or_default());
+        let octets = request.as_bytes();
+        let mut from = 0;
+        for via in request.headers_named(HeaderName::Via) {
+            mac = mac.part(octets.get(from..via.line.start).unwrap_or_default());
+            from = via.line.end;
+        }
+        mac.part(octets.get(from..).unwrap_or_default()).finish()
+    }
+}
+
+/// The header fields with credentials for realms of ours, which are removed before a request is forwarded.
+///
+/// Both kinds are looked at: a client that was challenged by us as a registrar may send Authorization along.
+pub fn own_credentials<'m>(
+    request: &'m Message,
+    is_own_realm: &'m dyn Fn(&[u8]) -> bool,
+) -> impl Iterator<Item = Header<'m>> {
+    [HeaderName::Authorization, HeaderName::ProxyAuthorization]
+        .into_iter()
+        .flat_map(|name| request.headers_named(name))
+        .filter(|header| {
+            Credentials::parse(header.value).is_ok_and(|credentials| {
+                credentials.is_digest() && is_own_realm(&credentials.realm)
+            })
+        })
+}
+
+/// What the digest server of one shard decided.
+#[derive(Default, Clone, Debug, PartialEq, Eq)]
+pub struct AuthCounters {
+    /// Good credentials.
+    pub passed: u64,
+    /// Challenged for want of credentials.
+    pub challenged: u64,
+    /// Challenged: algorithm or qop not offered.
+    pub not_offered: u64,
+    /// Challenged: user or password wrong.
+    pub wrong: u64,
+    /// Challenged: nonce stale.
+    pub stale: u64,
+    /// Challenged: nonce count used before.
+    pub replayed: u64,
+    /// Refused with 400.
+    pub malformed: u64,
+}
+
+impl AuthCounters {
+    /// Counts a verdict.
+    pub fn count(&mut self, verdict: &Verdict) {
+        let counter = match verdict {
+            Verdict::Passed(_) => &mut self.passed,
+            Verdict::Malformed(_) => &mut self.malformed,
+            Verdict::Challenge(ChallengeCause::NoCredentials) => &mut self.challenged,
+            Verdict::Challenge(ChallengeCause::NotOffered) => &mut self.not_offered,
+            Verdict::Challenge(ChallengeCause::Wrong) => &mut self.wrong,
+            Verdict::Challenge(ChallengeCause::Stale) => &mut self.stale,
+            Verdict::Challenge(ChallengeCause::Replayed) => &mut self.replayed,
+        };
+        *counter += 1;
+    }
+    /// Calls `f` with the name, the help text and the value of each counter.
+    pub fn visit(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        f(
+            "auth_passed_total",
+            "Requests with good credentials.",
+            self.passed,
+        );
+        f(
+            "auth_challenged_total",
+            "Requests challenged for want of credentials.",
+            self.challenged,
+        );
+        f(
+            "auth_not_offered_total",
+            "Credentials with an algorithm or qop that was not offered.",
+            self.not_offered,
+        );
+        f(
+            "auth_wrong_total",
+            "Credentials with a wrong user or password.",
+            self.wrong,
+        );
+        f(
+            "auth_stale_total",
+            "Credentials with a nonce too old.",
+            self.stale,
+        );
+        f(
+            "auth_replayed_total",
+            "Credentials whose nonce count was used before.",
+            self.replayed,
+        );
+        f(
+            "auth_malformed_total",
+            "Credentials that cannot be understood.",
+            self.malformed,
+        );
+    }
+}
+
+fn rank(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Challenge(ChallengeCause::NoCredentials) => 0,
+        Verdict::Malformed(_) => 1,
+        Verdict::Challenge(ChallengeCause::NotOffered) => 2,
+        Verdict::Challenge(ChallengeCause::Wrong) => 3,
+        Verdict::Challenge(ChallengeCause::Stale | ChallengeCause::Replayed) => 4,
+        Verdict::Passed(_) => 5,
+    }
+}
+
+/// Same scheme, user and host. URIs of other schemes are compared octet by octet.
+fn same_resource(digest_uri: &[u8], request_uri: &[u8]) -> bool {
+    match (Uri::parse(digest_uri), Uri::parse(request_uri)) {
+        (Ok(a), Ok(b)) if a.is_sip() && b.is_sip() => {
+            a.scheme == b.scheme
+                && unescape(a.user.unwrap_or_default()) == unescape(b.user.unwrap_or_default())
+                && a.host.eq_ignore_case(&b.host)
+        }
+        _ => digest_uri == request_uri,
+    }
+}
