@@ -196,3 +196,16 @@ def trial(world):
         code, out, err = run_cli([world.binary, *words], home, 10)
         if code != OK and words[0] != "message":
             raise Failure(f"`{line}` ended with {code}\n{out}{err}")
+
+
+@scenario("newcomer-examples", stand_in=False)
+def examples(world):
+    """Every configuration in examples/, and what `init` writes, passes `check`."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
+    home = world.directory("examples")
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".toml"):
+            must_end(run_cli([world.binary, "check", "-c", os.path.join(folder, name)], home), OK)
+    must_end(run_cli([world.binary, "init", "--domain", "example.test", "--listen", "udp:127.0.0.1:5060"], home), OK, "strowger.toml")
+    must_end(run_cli([world.binary, "check"], home), OK)
+    must_end(run_cli([world.binary, "init", "--domain", "other.test"], home), FAILED, "strowger.toml", "exist")
