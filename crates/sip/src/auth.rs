@@ -24,7 +24,10 @@ impl<'a> AuthParams<'a> {
         if scheme.is_empty() || !rest.first().is_some_and(|&octet| charset::is(octet, LWS)) {
             return Err(FieldError::Syntax);
         }
-        let params = AuthParams { scheme, rest: charset::trim(rest) };
+        let params = AuthParams {
+            scheme,
+            rest: charset::trim(rest),
+        };
         if params.is_digest() {
             let mut items = ListItems::new(params.rest);
             items.try_for_each(|item| split(item).map(|_| ()).ok_or(FieldError::Parameter))?;
@@ -39,9 +42,15 @@ impl<'a> AuthParams<'a> {
     /// The value of a parameter, with its quotes. One that stands twice is refused: two readers could take
     /// different ones.
     fn get(&self, name: &[u8]) -> Result<Option<&'a [u8]>, FieldError> {
-        let mut values = ListItems::new(self.rest).filter_map(split).filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        let mut values = ListItems::new(self.rest)
+            .filter_map(split)
+            .filter(|(other, _)| other.eq_ignore_ascii_case(name));
         let value = values.next().map(|(_, value)| value);
-        if values.next().is_some() { Err(FieldError::RepeatedParameter) } else { Ok(value) }
+        if values.next().is_some() {
+            Err(FieldError::RepeatedParameter)
+        } else {
+            Ok(value)
+        }
     }
 
     fn plain(&self, name: &[u8]) -> Result<Option<Cow<'a, [u8]>>, FieldError> {
@@ -107,7 +116,9 @@ impl<'a> Challenge<'a> {
         challenge.realm = params.plain(b"realm")?.ok_or(FieldError::Parameter)?;
         challenge.nonce = params.plain(b"nonce")?.ok_or(FieldError::Parameter)?;
         challenge.opaque = params.plain(b"opaque")?;
-        challenge.stale = params.plain(b"stale")?.is_some_and(|stale| stale.eq_ignore_ascii_case(b"true"));
+        challenge.stale = params
+            .plain(b"stale")?
+            .is_some_and(|stale| stale.eq_ignore_ascii_case(b"true"));
         challenge.algorithm = match params.plain(b"algorithm")? {
             None => Some(Algorithm::Md5),
             Some(token) => Algorithm::from_token(&token),
@@ -131,8 +142,15 @@ impl<'a> Challenge<'a> {
 
     /// Appends the credentials that answer this challenge: the value of Authorization or Proxy-Authorization.
     /// `auth` is preferred to `auth-int`. False, and nothing appended, if scheme or algorithm are not known.
-    pub fn write_answer(&self, out: &mut Vec<u8>, secret: Secret<'_>, request: &AnswerInput<'_>) -> bool {
-        let Some(algorithm) = self.algorithm.filter(|_| self.is_digest()) else { return false };
+    pub fn write_answer(
+        &self,
+        out: &mut Vec<u8>,
+        secret: Secret<'_>,
+        request: &AnswerInput<'_>,
+    ) -> bool {
+        let Some(algorithm) = self.algorithm.filter(|_| self.is_digest()) else {
+            return false;
+        };
         let qop = match (self.qop_auth, self.qop_auth_int) {
             (true, _) => Qop::Auth,
             (false, true) => Qop::AuthInt,
@@ -140,11 +158,15 @@ impl<'a> Challenge<'a> {
         };
         let nc = format!("{:08x}", request.nonce_count);
         let mut key = match secret {
-            Secret::Password(password) => ha1(algorithm, request.user, &self.realm, password).as_bytes().to_vec(),
+            Secret::Password(password) => ha1(algorithm, request.user, &self.realm, password)
+                .as_bytes()
+                .to_vec(),
             Secret::Ha1(hash) => hash.to_vec(),
         };
         if algorithm.is_session() {
-            key = ha1_session(algorithm, &key, &self.nonce, request.cnonce).as_bytes().to_vec();
+            key = ha1_session(algorithm, &key, &self.nonce, request.cnonce)
+                .as_bytes()
+                .to_vec();
         }
         let input = DigestInput {
             nonce: &self.nonce,
@@ -214,7 +236,13 @@ pub struct AnswerInput<'a> {
 }
 
 /// Appends a challenge with `qop="auth"`: the value of WWW-Authenticate or Proxy-Authenticate.
-pub fn write_challenge(out: &mut Vec<u8>, realm: &[u8], nonce: &[u8], algorithm: Algorithm, stale: bool) {
+pub fn write_challenge(
+    out: &mut Vec<u8>,
+    realm: &[u8],
+    nonce: &[u8],
+    algorithm: Algorithm,
+    stale: bool,
+) {
     out.extend_from_slice(b"Digest realm=");
     write_quoted(out, realm);
     out.extend_from_slice(b", nonce=");
@@ -306,12 +334,19 @@ impl<'a> Credentials<'a> {
         if self.nc.len() != 8 {
             return None;
         }
-        self.nc.iter().try_fold(0_u32, |count, &octet| Some(count << 4 | u32::from(charset::hex_digit(octet)?)))
+        self.nc.iter().try_fold(0_u32, |count, &octet| {
+            Some(count << 4 | u32::from(charset::hex_digit(octet)?))
+        })
     }
 
     /// The response that a holder of `ha1` would have sent with these credentials; `None` if algorithm or qop
     /// are not known. Compare in constant time.
-    pub fn expected_response(&self, ha1: &[u8], method: &[u8], body: &[u8]) -> Option<crate::HexDigest> {
+    pub fn expected_response(
+        &self,
+        ha1: &[u8],
+        method: &[u8],
+        body: &[u8],
+    ) -> Option<crate::HexDigest> {
         let algorithm = self.algorithm?;
         let input = DigestInput {
             nonce: &self.nonce,
@@ -353,18 +388,28 @@ mod tests {
             let credentials = Credentials::parse(&answer).expect("valid");
             assert_eq!(credentials.user.as_ref(), b"al\\ice");
             assert_eq!(credentials.realm.as_ref(), b"example \"x\"");
-            assert_eq!((credentials.nonce_count(), credentials.qop), (Some(10), Some(Qop::Auth)));
+            assert_eq!(
+                (credentials.nonce_count(), credentials.qop),
+                (Some(10), Some(Qop::Auth))
+            );
             let key = ha1(algorithm, b"al\\ice", b"example \"x\"", b"p");
-            let expected = credentials.expected_response(key.as_bytes(), b"REGISTER", b"").expect("known");
+            let expected = credentials
+                .expected_response(key.as_bytes(), b"REGISTER", b"")
+                .expect("known");
             assert_eq!(credentials.response.as_ref(), expected.as_bytes());
         }
     }
 
     #[test]
     fn unknown_schemes_are_no_error() {
-        let credentials = Credentials::parse(b"NoOneKnowsThisScheme opaque-data=here").expect("valid");
+        let credentials =
+            Credentials::parse(b"NoOneKnowsThisScheme opaque-data=here").expect("valid");
         assert!(!credentials.is_digest());
-        assert!(!Challenge::parse(b"Basic realm=\"x\"").expect("valid").is_digest());
+        assert!(
+            !Challenge::parse(b"Basic realm=\"x\"")
+                .expect("valid")
+                .is_digest()
+        );
     }
 
     #[test]
@@ -372,16 +417,35 @@ mod tests {
         let parse = |octets: &str| Credentials::parse(octets.as_bytes()).err();
         let good = "Digest username=\"a\", realm=\"r\", nonce=\"n\", uri=\"sip:r\", response=\"0\"";
         assert_eq!(parse(good), None);
-        assert_eq!(parse(&format!("{good}, username=\"b\"")), Some(FieldError::RepeatedParameter));
-        assert_eq!(parse(&format!("{good}, qop=auth, cnonce=\"c\"")), Some(FieldError::Parameter));
-        assert_eq!(parse(&format!("{good}, qop=auth, cnonce=\"c\", nc=1")), Some(FieldError::Number));
+        assert_eq!(
+            parse(&format!("{good}, username=\"b\"")),
+            Some(FieldError::RepeatedParameter)
+        );
+        assert_eq!(
+            parse(&format!("{good}, qop=auth, cnonce=\"c\"")),
+            Some(FieldError::Parameter)
+        );
+        assert_eq!(
+            parse(&format!("{good}, qop=auth, cnonce=\"c\", nc=1")),
+            Some(FieldError::Number)
+        );
         assert_eq!(parse("Digest username=\"a"), Some(FieldError::Parameter));
         assert_eq!(parse("Digest"), Some(FieldError::Syntax));
     }
 
     #[test]
     fn algorithms_not_known_here_are_told() {
-        let challenge = Challenge::parse(b"Digest realm=\"r\", nonce=\"n\", algorithm=AKAv1-MD5, qop=\"auth-int,auth\"").expect("valid");
-        assert_eq!((challenge.algorithm, challenge.qop_auth, challenge.qop_auth_int), (None, true, true));
+        let challenge = Challenge::parse(
+            b"Digest realm=\"r\", nonce=\"n\", algorithm=AKAv1-MD5, qop=\"auth-int,auth\"",
+        )
+        .expect("valid");
+        assert_eq!(
+            (
+                challenge.algorithm,
+                challenge.qop_auth,
+                challenge.qop_auth_int
+            ),
+            (None, true, true)
+        );
     }
 }

@@ -47,22 +47,35 @@ impl MessageBuilder {
         octets.push(b' ');
         charset::write_value(&mut octets, uri);
         octets.extend_from_slice(b" SIP/2.0\r\n");
-        MessageBuilder { octets, body: Vec::new() }
+        MessageBuilder {
+            octets,
+            body: Vec::new(),
+        }
     }
 
     /// A response of its own; the registered phrase where `reason` is `None`.
     pub fn response(status: StatusCode, reason: Option<&[u8]>) -> MessageBuilder {
         let mut octets = Vec::with_capacity(512);
         response::write_status_line(&mut octets, status, reason);
-        MessageBuilder { octets, body: Vec::new() }
+        MessageBuilder {
+            octets,
+            body: Vec::new(),
+        }
     }
 
     /// A response with what §8.2.6 has it copy from the request (see [`crate::write_response`]). The Vias are
     /// copied as they stand in `request`. `to_tag` is added if To has none.
-    pub fn response_to(request: &Message, status: StatusCode, to_tag: Option<&[u8]>) -> MessageBuilder {
+    pub fn response_to(
+        request: &Message,
+        status: StatusCode,
+        to_tag: Option<&[u8]>,
+    ) -> MessageBuilder {
         let mut octets = Vec::with_capacity(512);
         response::write_head(&mut octets, request, None, status, None, to_tag);
-        MessageBuilder { octets, body: Vec::new() }
+        MessageBuilder {
+            octets,
+            body: Vec::new(),
+        }
     }
 
     /// Adds a header field.
@@ -72,7 +85,11 @@ impl MessageBuilder {
     }
 
     /// Adds a header field.
-    pub fn push_header(&mut self, name: impl FieldName, value: impl AsRef<[u8]>) -> &mut MessageBuilder {
+    pub fn push_header(
+        &mut self,
+        name: impl FieldName,
+        value: impl AsRef<[u8]>,
+    ) -> &mut MessageBuilder {
         charset::write_value(&mut self.octets, name.octets());
         self.octets.extend_from_slice(b": ");
         charset::write_value(&mut self.octets, value.as_ref());
@@ -81,7 +98,11 @@ impl MessageBuilder {
     }
 
     /// Adds a header field whose value `write` appends.
-    pub fn header_with(mut self, name: impl FieldName, write: impl FnOnce(&mut Vec<u8>)) -> MessageBuilder {
+    pub fn header_with(
+        mut self,
+        name: impl FieldName,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> MessageBuilder {
         charset::write_value(&mut self.octets, name.octets());
         self.octets.extend_from_slice(b": ");
         let start = self.octets.len();
@@ -98,7 +119,11 @@ impl MessageBuilder {
     }
 
     /// Sets the body and adds its Content-Type.
-    pub fn body(mut self, content_type: impl AsRef<[u8]>, octets: impl AsRef<[u8]>) -> MessageBuilder {
+    pub fn body(
+        mut self,
+        content_type: impl AsRef<[u8]>,
+        octets: impl AsRef<[u8]>,
+    ) -> MessageBuilder {
         self.push_header(HeaderName::ContentType, content_type);
         self.body.clear();
         self.body.extend_from_slice(octets.as_ref());

@@ -24,9 +24,17 @@ const fn build() -> [u8; 256] {
         let b = i as u8;
         let mut class = 0;
         let alphanumeric = b.is_ascii_alphanumeric();
-        let mark = matches!(b, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')');
+        let mark = matches!(
+            b,
+            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')'
+        );
         let unreserved = alphanumeric || mark;
-        if alphanumeric || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~') {
+        if alphanumeric
+            || matches!(
+                b,
+                b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+            )
+        {
             class |= TOKEN;
         }
         if alphanumeric || matches!(b, b'-' | b'.' | b'_') {
@@ -34,14 +42,26 @@ const fn build() -> [u8; 256] {
         }
         if unreserved
             || b >= 0x80
-            || matches!(b, b'%' | b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/' | b'#')
+            || matches!(
+                b,
+                b'%' | b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/' | b'#'
+            )
         {
             class |= USER;
         }
-        if unreserved || b >= 0x80 || matches!(b, b'%' | b'[' | b']' | b'/' | b':' | b'&' | b'+' | b'$') {
+        if unreserved
+            || b >= 0x80
+            || matches!(b, b'%' | b'[' | b']' | b'/' | b':' | b'&' | b'+' | b'$')
+        {
             class |= URI_PARAM;
         }
-        if unreserved || b >= 0x80 || matches!(b, b'%' | b'[' | b']' | b'/' | b'?' | b':' | b'+' | b'$' | b'=' | b'&') {
+        if unreserved
+            || b >= 0x80
+            || matches!(
+                b,
+                b'%' | b'[' | b']' | b'/' | b'?' | b':' | b'+' | b'$' | b'=' | b'&'
+            )
+        {
             class |= URI_HEADER;
         }
         if matches!(b, b' ' | b'\t' | b'\r' | b'\n') {
@@ -85,11 +105,12 @@ pub(crate) fn all(octets: &[u8], mask: u8) -> bool {
     octets.iter().all(|&octet| is(octet, mask))
 }
 
-
 /// True if no octet is a control or a space.
 #[inline]
 pub(crate) fn is_visible(octets: &[u8]) -> bool {
-    octets.iter().fold(true, |fine, &octet| fine & (octet > b' ') & (octet != 0x7f))
+    octets
+        .iter()
+        .fold(true, |fine, &octet| fine & (octet > b' ') & (octet != 0x7f))
 }
 
 /// Without leading and trailing LWS.

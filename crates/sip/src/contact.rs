@@ -37,7 +37,9 @@ impl<'a> Contact<'a> {
 
     /// The preference in thousandths, 0 to 1000; 1000 where none is given or it is malformed.
     pub fn q(&self) -> u16 {
-        self.address().and_then(|address| parse_q(address.params.value(b"q")?)).unwrap_or(1000)
+        self.address()
+            .and_then(|address| parse_q(address.params.value(b"q")?))
+            .unwrap_or(1000)
     }
 
     /// The `expires` parameter in seconds: `None` if absent. A malformed value counts as 3600 (§20.10),
@@ -64,7 +66,10 @@ pub fn parse_q(value: &[u8]) -> Option<u16> {
         [b'.', decimals @ ..] if !decimals.is_empty() => (b'0', decimals),
         _ => return None,
     };
-    if !matches!(whole, b'0' | b'1') || decimals.len() > 3 || !decimals.iter().all(u8::is_ascii_digit) {
+    if !matches!(whole, b'0' | b'1')
+        || decimals.len() > 3
+        || !decimals.iter().all(u8::is_ascii_digit)
+    {
         return None;
     }
     let mut thousandths = u16::from(whole - b'0') * 1000;
@@ -80,7 +85,13 @@ mod tests {
 
     #[test]
     fn q_is_read_in_thousandths() {
-        for (value, expected) in [("0.33", Some(330)), ("1", Some(1000)), ("1.000", Some(1000)), ("0", Some(0)), (".5", Some(500))] {
+        for (value, expected) in [
+            ("0.33", Some(330)),
+            ("1", Some(1000)),
+            ("1.000", Some(1000)),
+            ("0", Some(0)),
+            (".5", Some(500)),
+        ] {
             assert_eq!(parse_q(value.as_bytes()), expected);
         }
         for bad in ["1.1", "2", "0.1234", "", "x", "-1", "."] {
@@ -90,7 +101,11 @@ mod tests {
 
     #[test]
     fn expires_is_bounded_and_malformed_is_an_hour() {
-        let expires = |value: &str| Contact::parse(format!("<sip:a@h>;expires={value}").as_bytes()).expect("valid").expires();
+        let expires = |value: &str| {
+            Contact::parse(format!("<sip:a@h>;expires={value}").as_bytes())
+                .expect("valid")
+                .expires()
+        };
         assert_eq!(expires("0"), Some(0));
         assert_eq!(expires("280297596632815"), Some(u32::MAX));
         assert_eq!(expires("soon"), Some(3600));

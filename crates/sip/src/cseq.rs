@@ -21,7 +21,10 @@ impl<'a> CSeq<'a> {
     /// Reads a value that is the whole of `octets`.
     pub fn parse(octets: &'a [u8]) -> Result<CSeq<'a>, FieldError> {
         let (number, method) = scan(octets, 0)?;
-        Ok(CSeq { number, method: Method::from_bytes(method.of(octets)) })
+        Ok(CSeq {
+            number,
+            method: Method::from_bytes(method.of(octets)),
+        })
     }
 }
 
@@ -38,13 +41,19 @@ impl<'a> RAck<'a> {
     /// Reads a value that is the whole of `octets`.
     pub fn parse(octets: &'a [u8]) -> Result<RAck<'a>, FieldError> {
         let octets = charset::trim(octets);
-        let end = octets.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(octets.len());
+        let end = octets
+            .iter()
+            .position(|octet| !octet.is_ascii_digit())
+            .unwrap_or(octets.len());
         let (digits, rest) = octets.split_at_checked(end).unwrap_or_default();
         let rseq = charset::decimal(digits, u64::from(u32::MAX)).ok_or(FieldError::Number)? as u32;
         if !rest.first().is_some_and(|&octet| charset::is(octet, LWS)) {
             return Err(FieldError::Syntax);
         }
-        Ok(RAck { rseq, cseq: CSeq::parse(charset::trim(rest))? })
+        Ok(RAck {
+            rseq,
+            cseq: CSeq::parse(charset::trim(rest))?,
+        })
     }
 }
 
@@ -54,7 +63,11 @@ pub(crate) fn scan(octets: &[u8], at: usize) -> Result<(u32, Span), FieldError> 
     let start = charset::skip(octets, at, LWS);
     let mut number = 0_u64;
     let mut digits_end = start;
-    while let Some(digit) = octets.get(digits_end).map(|octet| octet.wrapping_sub(b'0')).filter(|&digit| digit <= 9) {
+    while let Some(digit) = octets
+        .get(digits_end)
+        .map(|octet| octet.wrapping_sub(b'0'))
+        .filter(|&digit| digit <= 9)
+    {
         number = number.saturating_mul(10).saturating_add(u64::from(digit));
         digits_end += 1;
     }
@@ -78,15 +91,34 @@ mod tests {
 
     #[test]
     fn numbers_stay_below_two_to_the_31() {
-        assert_eq!(CSeq::parse(b"2147483647 INVITE"), Ok(CSeq { number: CSEQ_MAX, method: Method::Invite }));
+        assert_eq!(
+            CSeq::parse(b"2147483647 INVITE"),
+            Ok(CSeq {
+                number: CSEQ_MAX,
+                method: Method::Invite
+            })
+        );
         assert_eq!(CSeq::parse(b"2147483648 INVITE"), Err(FieldError::Number));
-        assert_eq!(CSeq::parse(b"36893488147419103232 REGISTER"), Err(FieldError::Number));
-        assert_eq!(CSeq::parse(b"0009\r\n  INVITE").map(|cseq| cseq.number), Ok(9));
+        assert_eq!(
+            CSeq::parse(b"36893488147419103232 REGISTER"),
+            Err(FieldError::Number)
+        );
+        assert_eq!(
+            CSeq::parse(b"0009\r\n  INVITE").map(|cseq| cseq.number),
+            Ok(9)
+        );
     }
 
     #[test]
     fn number_and_method_are_both_needed() {
-        for bad in [&b"INVITE"[..], b"1", b"1INVITE", b"1 INVITE x", b"-1 INVITE", b""] {
+        for bad in [
+            &b"INVITE"[..],
+            b"1",
+            b"1INVITE",
+            b"1 INVITE x",
+            b"-1 INVITE",
+            b"",
+        ] {
             assert!(CSeq::parse(bad).is_err(), "{}", bad.escape_ascii());
         }
     }
@@ -94,7 +126,10 @@ mod tests {
     #[test]
     fn rack_names_the_response() {
         let rack = RAck::parse(b"776656 1 INVITE").expect("valid");
-        assert_eq!((rack.rseq, rack.cseq.number, rack.cseq.method), (776_656, 1, Method::Invite));
+        assert_eq!(
+            (rack.rseq, rack.cseq.number, rack.cseq.method),
+            (776_656, 1, Method::Invite)
+        );
         assert!(RAck::parse(b"1 INVITE").is_err());
     }
 }

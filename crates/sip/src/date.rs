@@ -7,7 +7,9 @@ use crate::error::FieldError;
 use crate::time::Time;
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// Appends `wall` in the form `Sat, 13 Nov 2010 23:29:00 GMT`.
 pub fn write_date(out: &mut Vec<u8>, wall: Time) {
@@ -18,31 +20,50 @@ pub fn write_date(out: &mut Vec<u8>, wall: Time) {
     let month = MONTHS.get(month as usize - 1).copied().unwrap_or_default();
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     // Writing to a Vec cannot fail.
-    let _ = write!(out, "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT");
+    let _ = write!(
+        out,
+        "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
+    );
 }
 
 /// Reads a Date; years from 1970 on.
 pub fn parse_date(value: &[u8]) -> Result<Time, FieldError> {
-    let mut parts = value.split(|&octet| charset::is(octet, charset::LWS)).filter(|part| !part.is_empty());
+    let mut parts = value
+        .split(|&octet| charset::is(octet, charset::LWS))
+        .filter(|part| !part.is_empty());
     let mut part = || parts.next().ok_or(FieldError::Syntax);
     let weekday = part()?;
     let (name, comma) = weekday.split_at_checked(3).ok_or(FieldError::Syntax)?;
-    if comma != b"," || !DAYS.iter().any(|day| day.as_bytes().eq_ignore_ascii_case(name)) {
+    if comma != b","
+        || !DAYS
+            .iter()
+            .any(|day| day.as_bytes().eq_ignore_ascii_case(name))
+    {
         return Err(FieldError::Syntax);
     }
     let number = |digits: &[u8], max| charset::decimal(digits, max).ok_or(FieldError::Number);
     let day = number(part()?, 31)?;
     let month = part()?;
-    let month = MONTHS.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(month)).ok_or(FieldError::Syntax)?;
+    let month = MONTHS
+        .iter()
+        .position(|name| name.as_bytes().eq_ignore_ascii_case(month))
+        .ok_or(FieldError::Syntax)?;
     let year = number(part()?, 9999)?;
     let mut clock = part()?.split(|&octet| octet == b':');
     let mut field = |max| number(clock.next().unwrap_or_default(), max);
     let (hour, minute, second) = (field(23)?, field(59)?, field(60)?);
-    if clock.next().is_some() || part()? != b"GMT" || parts.next().is_some() || year < 1970 || day == 0 {
+    if clock.next().is_some()
+        || part()? != b"GMT"
+        || parts.next().is_some()
+        || year < 1970
+        || day == 0
+    {
         return Err(FieldError::Syntax);
     }
     let days = days_from_civil(year, month as u64 + 1, day);
-    Ok(Time::from_secs(days * 86_400 + hour * 3600 + minute * 60 + second))
+    Ok(Time::from_secs(
+        days * 86_400 + hour * 3600 + minute * 60 + second,
+    ))
 }
 
 /// Year, month and day of a day since 1970-01-01. Years are taken from March on, so that the leap day is the last.
@@ -50,11 +71,16 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     (year, month, day)
 }
@@ -92,7 +118,13 @@ mod tests {
 
     #[test]
     fn other_zones_and_forms_are_refused() {
-        for bad in ["Fri, 01 Jan 2010 16:00:00 EST", "01 Jan 2010 16:00:00 GMT", "Fri, 01 Jan 2010 16:00 GMT", "", "Fri, 01 Jan 1969 16:00:00 GMT"] {
+        for bad in [
+            "Fri, 01 Jan 2010 16:00:00 EST",
+            "01 Jan 2010 16:00:00 GMT",
+            "Fri, 01 Jan 2010 16:00 GMT",
+            "",
+            "Fri, 01 Jan 1969 16:00:00 GMT",
+        ] {
             assert!(parse_date(bad.as_bytes()).is_err(), "{bad}");
         }
     }

@@ -20,9 +20,14 @@ pub enum Algorithm {
 impl Algorithm {
     /// Reads the token, without regard to case.
     pub fn from_token(token: &[u8]) -> Option<Algorithm> {
-        [Algorithm::Md5, Algorithm::Sha256, Algorithm::Md5Sess, Algorithm::Sha256Sess]
-            .into_iter()
-            .find(|algorithm| algorithm.as_str().as_bytes().eq_ignore_ascii_case(token))
+        [
+            Algorithm::Md5,
+            Algorithm::Sha256,
+            Algorithm::Md5Sess,
+            Algorithm::Sha256Sess,
+        ]
+        .into_iter()
+        .find(|algorithm| algorithm.as_str().as_bytes().eq_ignore_ascii_case(token))
     }
 
     /// The token.
@@ -79,9 +84,15 @@ impl HexDigest {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut digits = [0_u8; 64];
         for (pair, octet) in digits.chunks_exact_mut(2).zip(octets) {
-            pair.copy_from_slice(&[DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]);
+            pair.copy_from_slice(&[
+                DIGITS[usize::from(octet >> 4)],
+                DIGITS[usize::from(octet & 15)],
+            ]);
         }
-        HexDigest { digits, len: (octets.len().min(32) * 2) as u8 }
+        HexDigest {
+            digits,
+            len: (octets.len().min(32) * 2) as u8,
+        }
     }
 
     /// The digits.
@@ -181,7 +192,14 @@ pub fn digest_response(algorithm: Algorithm, ha1: &[u8], input: &DigestInput<'_>
     };
     match input.qop {
         Qop::None => algorithm.hash(&[ha1, input.nonce, ha2.as_bytes()]),
-        qop => algorithm.hash(&[ha1, input.nonce, input.nc, input.cnonce, qop.as_str().as_bytes(), ha2.as_bytes()]),
+        qop => algorithm.hash(&[
+            ha1,
+            input.nonce,
+            input.nc,
+            input.cnonce,
+            qop.as_str().as_bytes(),
+            ha2.as_bytes(),
+        ]),
     }
 }
 
@@ -203,10 +221,21 @@ mod tests {
         };
         for (algorithm, expected) in [
             (Algorithm::Md5, "8ca523f5e9506fed4657c9700eebdbec"),
-            (Algorithm::Sha256, "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+            (
+                Algorithm::Sha256,
+                "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+            ),
         ] {
-            let ha1 = ha1(algorithm, b"Mufasa", b"http-auth@example.org", b"Circle of Life");
-            assert_eq!(digest_response(algorithm, ha1.as_bytes(), &input).as_str(), expected);
+            let ha1 = ha1(
+                algorithm,
+                b"Mufasa",
+                b"http-auth@example.org",
+                b"Circle of Life",
+            );
+            assert_eq!(
+                digest_response(algorithm, ha1.as_bytes(), &input).as_str(),
+                expected
+            );
         }
     }
 
@@ -215,18 +244,31 @@ mod tests {
     fn without_qop_count_and_client_nonce_do_not_count() {
         let ha1 = ha1(Algorithm::Md5, b"alice", b"r", b"p");
         let with = |nc: &[u8]| {
-            let input = DigestInput { nonce: b"n", nc, cnonce: nc, method: b"REGISTER", uri: b"sip:r", ..Default::default() };
+            let input = DigestInput {
+                nonce: b"n",
+                nc,
+                cnonce: nc,
+                method: b"REGISTER",
+                uri: b"sip:r",
+                ..Default::default()
+            };
             digest_response(Algorithm::Md5, ha1.as_bytes(), &input)
         };
         assert_eq!(with(b"1"), with(b"2"));
         let ha2 = Algorithm::Md5.hash(&[b"REGISTER", b"sip:r"]);
-        assert_eq!(with(b""), Algorithm::Md5.hash(&[ha1.as_bytes(), b"n", ha2.as_bytes()]));
+        assert_eq!(
+            with(b""),
+            Algorithm::Md5.hash(&[ha1.as_bytes(), b"n", ha2.as_bytes()])
+        );
     }
 
     #[test]
     fn tokens_are_read_in_any_case() {
         assert_eq!(Algorithm::from_token(b"md5"), Some(Algorithm::Md5));
-        assert_eq!(Algorithm::from_token(b"sha-256-SESS"), Some(Algorithm::Sha256Sess));
+        assert_eq!(
+            Algorithm::from_token(b"sha-256-SESS"),
+            Some(Algorithm::Sha256Sess)
+        );
         assert_eq!(Algorithm::from_token(b"AKAv1-MD5"), None);
         assert_eq!(Qop::from_token(b"AUTH-int"), Some(Qop::AuthInt));
     }

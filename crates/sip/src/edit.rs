@@ -59,8 +59,15 @@ impl Edits {
 
     /// Adds a line `name: …` before the first line of that name, or before all header fields if there is none.
     /// `write` appends the value. Of two such calls the later one stands first.
-    pub fn insert_first(&mut self, message: &Message, name: HeaderName, write: impl FnOnce(&mut Vec<u8>)) {
-        let line = message.header(name).map_or(message.header_start(), |header| header.line.start);
+    pub fn insert_first(
+        &mut self,
+        message: &Message,
+        name: HeaderName,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let line = message
+            .header(name)
+            .map_or(message.header_start(), |header| header.line.start);
         let from = self.text.len();
         self.text.extend_from_slice(name.as_str().as_bytes());
         self.text.extend_from_slice(b": ");
@@ -78,14 +85,24 @@ impl Edits {
         self.text.extend_from_slice(b": ");
         charset::write_value(&mut self.text, value);
         self.text.extend_from_slice(b"\r\n");
-        self.add(message.header_end()..message.header_end(), from, false, false);
+        self.add(
+            message.header_end()..message.header_end(),
+            from,
+            false,
+            false,
+        );
     }
 
     /// Adds complete lines at the end of the header fields.
     pub fn append_lines(&mut self, message: &Message, lines: &[u8]) {
         let from = self.text.len();
         self.text.extend_from_slice(lines);
-        self.add(message.header_end()..message.header_end(), from, false, false);
+        self.add(
+            message.header_end()..message.header_end(),
+            from,
+            false,
+            false,
+        );
     }
 
     /// Removes a header field.
@@ -103,9 +120,15 @@ impl Edits {
     /// Removes one item of a comma list, given by the `range` of its typed view; the whole line if no other
     /// item is left.
     pub fn remove_list_item(&mut self, message: &Message, item: Range<usize>) {
-        let Some(header) = message.headers().find(|header| header.line.contains(&item.start)) else { return };
+        let Some(header) = message
+            .headers()
+            .find(|header| header.line.contains(&item.start))
+        else {
+            return;
+        };
         self.items.push((item.start as u32, item.end as u32));
-        self.edits.retain(|edit| !edit.list || !header.line.contains(&(edit.start as usize)));
+        self.edits
+            .retain(|edit| !edit.list || !header.line.contains(&(edit.start as usize)));
         let base = header.value_range.start;
         let mut items = ListItems::new(header.value);
         let mut previous_end = None;
@@ -113,14 +136,22 @@ impl Edits {
         let mut kept = false;
         while let Some(range) = items.next_range() {
             let (start, end) = (base + range.start, base + range.end);
-            let gone = self.items.iter().any(|&(from, to)| (from as usize) < end && start < to as usize);
+            let gone = self
+                .items
+                .iter()
+                .any(|&(from, to)| (from as usize) < end && start < to as usize);
             if !gone && !kept {
                 kept = true;
                 first_kept = Some(start);
             }
             if gone && kept {
                 // With the comma before it.
-                self.add(previous_end.unwrap_or(start)..end, self.text.len(), false, true);
+                self.add(
+                    previous_end.unwrap_or(start)..end,
+                    self.text.len(),
+                    false,
+                    true,
+                );
             }
             previous_end = Some(end);
         }
@@ -133,7 +164,9 @@ impl Edits {
 
     /// Replaces the value of the header field at `header_index`.
     pub fn replace_value(&mut self, message: &Message, header_index: usize, value: &[u8]) {
-        let Some(header) = message.header_at(header_index) else { return };
+        let Some(header) = message.header_at(header_index) else {
+            return;
+        };
         let from = self.text.len();
         if header.value_range.is_empty() {
             self.text.push(b' ');
@@ -189,7 +222,10 @@ impl Edits {
     /// Sets a header field to a number: Max-Forwards, Max-Breadth, Expires.
     pub fn set_number(&mut self, message: &Message, name: HeaderName, number: u32) {
         let from = self.text.len();
-        match message.header(name).filter(|header| !header.value_range.is_empty()) {
+        match message
+            .header(name)
+            .filter(|header| !header.value_range.is_empty())
+        {
             Some(header) => {
                 charset::write_decimal(&mut self.text, u64::from(number));
                 self.add(header.value_range, from, false, false);
@@ -199,14 +235,22 @@ impl Edits {
                 self.text.extend_from_slice(b": ");
                 charset::write_decimal(&mut self.text, u64::from(number));
                 self.text.extend_from_slice(b"\r\n");
-                let at = message.header(name).map_or(message.header_end()..message.header_end(), |header| header.line);
+                let at = message
+                    .header(name)
+                    .map_or(message.header_end()..message.header_end(), |header| {
+                        header.line
+                    });
                 self.add(at, from, false, false);
             }
         }
     }
 
     fn set_content_length(&mut self, message: &Message, length: usize) {
-        self.set_number(message, HeaderName::ContentLength, u32::try_from(length).unwrap_or(u32::MAX));
+        self.set_number(
+            message,
+            HeaderName::ContentLength,
+            u32::try_from(length).unwrap_or(u32::MAX),
+        );
     }
 
     /// Appends the changed message to `out`.
@@ -220,7 +264,11 @@ impl Edits {
                 continue;
             }
             out.extend_from_slice(octets.get(at..start).unwrap_or_default());
-            out.extend_from_slice(self.text.get(edit.from as usize..edit.to as usize).unwrap_or_default());
+            out.extend_from_slice(
+                self.text
+                    .get(edit.from as usize..edit.to as usize)
+                    .unwrap_or_default(),
+            );
             at = edit.end as usize;
         }
         out.extend_from_slice(octets.get(at..).unwrap_or_default());
@@ -242,7 +290,9 @@ impl Edits {
             match other.start.cmp(&edit.start) {
                 core::cmp::Ordering::Less => true,
                 core::cmp::Ordering::Greater => false,
-                core::cmp::Ordering::Equal => (other_inserts || !insertion) && !(before && insertion),
+                core::cmp::Ordering::Equal => {
+                    (other_inserts || !insertion) && !(before && insertion)
+                }
             }
         };
         let mut at = self.edits.len();
@@ -289,8 +339,12 @@ mod tests {
         let out = edited(|message, edits| {
             edits.set_number(message, HeaderName::MaxForwards, 69);
             edits.set_request_uri(message, b"sip:bob@192.0.2.9:5070");
-            edits.insert_first(message, HeaderName::RecordRoute, |out| out.extend_from_slice(b"<sip:p;lr>"));
-            edits.insert_first(message, HeaderName::Via, |out| out.extend_from_slice(b"SIP/2.0/UDP p;branch=z9hG4bK2"));
+            edits.insert_first(message, HeaderName::RecordRoute, |out| {
+                out.extend_from_slice(b"<sip:p;lr>")
+            });
+            edits.insert_first(message, HeaderName::Via, |out| {
+                out.extend_from_slice(b"SIP/2.0/UDP p;branch=z9hG4bK2")
+            });
             edits.insert_at(message.via().sent_by_end(), b";received=192.0.2.7");
             edits.ensure_content_length(message);
         });
@@ -306,13 +360,18 @@ mod tests {
     fn list_items_go_with_their_comma_and_the_last_with_its_line() {
         let without = |remove: &[usize]| {
             edited(|message, edits| {
-                let routes: Vec<_> = message.routes().filter_map(Result::ok).map(|route| route.range).collect();
+                let routes: Vec<_> = message
+                    .routes()
+                    .filter_map(Result::ok)
+                    .map(|route| route.range)
+                    .collect();
                 for &index in remove {
                     edits.remove_list_item(message, routes[index].clone());
                 }
             })
         };
-        let line = |text: &str| REQUEST.replace("Route: <sip:a;lr>, <sip:b;lr> , <sip:c;lr>\r\n", text);
+        let line =
+            |text: &str| REQUEST.replace("Route: <sip:a;lr>, <sip:b;lr> , <sip:c;lr>\r\n", text);
         assert_eq!(without(&[0]), line("Route: <sip:b;lr> , <sip:c;lr>\r\n"));
         assert_eq!(without(&[1]), line("Route: <sip:a;lr> , <sip:c;lr>\r\n"));
         assert_eq!(without(&[2]), line("Route: <sip:a;lr>, <sip:b;lr>\r\n"));
@@ -326,7 +385,9 @@ mod tests {
     fn line_breaks_of_a_value_do_not_reach_the_wire() {
         let out = edited(|message, edits| {
             edits.append(message, b"X-Test", b"a\r\nRoute: <sip:evil>\0");
-            let subject = message.header(HeaderName::Subject).map_or(0, |header| header.index);
+            let subject = message
+                .header(HeaderName::Subject)
+                .map_or(0, |header| header.index);
             edits.replace_value(message, subject, b"hello\nworld");
         });
         assert!(out.contains("X-Test: a  Route: <sip:evil> \r\n\r\nbody"));
@@ -339,14 +400,24 @@ mod tests {
             let via = message.header(HeaderName::Via).expect("there");
             edits.insert_at(message.via().sent_by_end(), b";rport=1");
             edits.remove(message, &via);
-            edits.insert_first(message, HeaderName::Via, |out| out.extend_from_slice(b"SIP/2.0/UDP q"));
+            edits.insert_first(message, HeaderName::Via, |out| {
+                out.extend_from_slice(b"SIP/2.0/UDP q")
+            });
         });
-        assert_eq!(out, REQUEST.replace("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1", "Via: SIP/2.0/UDP q"));
+        assert_eq!(
+            out,
+            REQUEST.replace(
+                "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1",
+                "Via: SIP/2.0/UDP q"
+            )
+        );
     }
 
     #[test]
     fn a_new_body_brings_type_and_length() {
         let out = edited(|message, edits| edits.set_body(message, b"text/plain", b"hello"));
-        assert!(out.ends_with("Subject:\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"));
+        assert!(
+            out.ends_with("Subject:\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+        );
     }
 }

@@ -151,9 +151,9 @@ impl ParseError {
             ParseError::KeepAlive => return None,
             ParseError::Version => StatusCode::VERSION_NOT_SUPPORTED,
             ParseError::TooMuch(Limit::UriOctets) => StatusCode::REQUEST_URI_TOO_LONG,
-            ParseError::TooMuch(Limit::MessageOctets | Limit::HeaderSectionOctets | Limit::Headers) => {
-                StatusCode::MESSAGE_TOO_LARGE
-            }
+            ParseError::TooMuch(
+                Limit::MessageOctets | Limit::HeaderSectionOctets | Limit::Headers,
+            ) => StatusCode::MESSAGE_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         })
     }

@@ -72,7 +72,9 @@ impl StreamFramer {
             half_ping: false,
             failed: false,
             message_octets_max: limits.message_octets_max,
-            header_section_octets_max: limits.header_section_octets_max.min(Limits::HEADER_SECTION_OCTETS_MAX),
+            header_section_octets_max: limits
+                .header_section_octets_max
+                .min(Limits::HEADER_SECTION_OCTETS_MAX),
             limits: limits.clone(),
         }
     }
@@ -109,12 +111,18 @@ impl StreamFramer {
                 Err(error) => return Err(self.fail(error)),
             }
         }
-        let Some(length) = self.length.filter(|&length| self.buffered() >= length) else { return Ok(None) };
+        let Some(length) = self.length.filter(|&length| self.buffered() >= length) else {
+            return Ok(None);
+        };
         self.length = None;
         let message = if self.start == 0 && self.buffer.len() == length {
             core::mem::take(&mut self.buffer)
         } else {
-            let message = self.buffer.get(self.start..self.start + length).unwrap_or_default().to_vec();
+            let message = self
+                .buffer
+                .get(self.start..self.start + length)
+                .unwrap_or_default()
+                .to_vec();
             self.advance(length);
             message
         };
@@ -164,7 +172,8 @@ impl StreamFramer {
             return Ok(None);
         }
         let from = self.scanned.saturating_sub(self.start).saturating_sub(3);
-        let Some(found) = memchr::memmem::find(rest.get(from..).unwrap_or_default(), b"\r\n\r\n") else {
+        let Some(found) = memchr::memmem::find(rest.get(from..).unwrap_or_default(), b"\r\n\r\n")
+        else {
             if rest.len() > self.header_section_octets_max {
                 return Err(ParseError::TooMuch(Limit::HeaderSectionOctets));
             }
@@ -198,7 +207,12 @@ impl StreamFramer {
         self.buffer = Vec::new();
         self.start = 0;
         self.scanned = 0;
-        let failure = message.map(|message| Box::new(ParseFailure { error, message: Some(message) }));
+        let failure = message.map(|message| {
+            Box::new(ParseFailure {
+                error,
+                message: Some(message),
+            })
+        });
         FrameError { error, failure }
     }
 }
@@ -216,7 +230,9 @@ fn content_length(section: &[u8]) -> Result<usize, ParseError> {
         let line = rest.get(..line_end).unwrap_or_default();
         rest = rest.get(line_end + 2..).unwrap_or_default();
         let name_end = charset::skip(line, 0, TOKEN);
-        if HeaderName::from_bytes(line.get(..name_end).unwrap_or_default()) != HeaderName::ContentLength {
+        if HeaderName::from_bytes(line.get(..name_end).unwrap_or_default())
+            != HeaderName::ContentLength
+        {
             continue;
         }
         let colon = charset::skip(line, name_end, LWS);
@@ -227,8 +243,10 @@ fn content_length(section: &[u8]) -> Result<usize, ParseError> {
             return Err(ParseError::Repeated(HeaderName::ContentLength));
         }
         let value = charset::trim(line.get(colon + 1..).unwrap_or_default());
-        let length = charset::decimal(value, u64::from(u32::MAX))
-            .ok_or(ParseError::Field(HeaderName::ContentLength, FieldError::Number))?;
+        let length = charset::decimal(value, u64::from(u32::MAX)).ok_or(ParseError::Field(
+            HeaderName::ContentLength,
+            FieldError::Number,
+        ))?;
         found = Some(length as usize);
     }
     found.ok_or(ParseError::Missing(HeaderName::ContentLength))
@@ -276,7 +294,10 @@ mod tests {
             assert_eq!(framer.buffered(), 0);
         }
         let mut one_by_one = framer();
-        let mut got: Vec<_> = stream.bytes().flat_map(|octet| frames(&mut one_by_one, &[octet])).collect();
+        let mut got: Vec<_> = stream
+            .bytes()
+            .flat_map(|octet| frames(&mut one_by_one, &[octet]))
+            .collect();
         got.retain(|frame| *frame != Frame::KeepAlivePong);
         assert_eq!(got, expected);
     }
@@ -293,8 +314,14 @@ mod tests {
     fn without_a_length_the_request_can_be_answered_and_the_stream_ends() {
         for (length, error) in [
             ("", ParseError::Missing(HeaderName::ContentLength)),
-            ("l: -1\r\n", ParseError::Field(HeaderName::ContentLength, FieldError::Number)),
-            ("l: 1\r\nContent-Length: 1\r\n", ParseError::Repeated(HeaderName::ContentLength)),
+            (
+                "l: -1\r\n",
+                ParseError::Field(HeaderName::ContentLength, FieldError::Number),
+            ),
+            (
+                "l: 1\r\nContent-Length: 1\r\n",
+                ParseError::Repeated(HeaderName::ContentLength),
+            ),
             ("l: 70000\r\n", ParseError::TooMuch(Limit::MessageOctets)),
         ] {
             let mut framer = framer();
@@ -302,7 +329,11 @@ mod tests {
             let failed = framer.next_frame().expect_err("no length");
             assert_eq!(failed.error, error);
             let failure = failed.into_failure().expect("answerable");
-            assert!(failure.answer().is_some_and(|(_, status)| status >= StatusCode::BAD_REQUEST));
+            assert!(
+                failure
+                    .answer()
+                    .is_some_and(|(_, status)| status >= StatusCode::BAD_REQUEST)
+            );
             assert_eq!(framer.next_frame().expect("over"), None);
         }
     }
@@ -311,6 +342,9 @@ mod tests {
     fn an_endless_header_section_is_given_up() {
         let mut framer = framer();
         framer.push(&vec![b'x'; 70_000]);
-        assert_eq!(framer.next_frame().err().map(|error| error.error), Some(ParseError::TooMuch(Limit::HeaderSectionOctets)));
+        assert_eq!(
+            framer.next_frame().err().map(|error| error.error),
+            Some(ParseError::TooMuch(Limit::HeaderSectionOctets))
+        );
     }
 }

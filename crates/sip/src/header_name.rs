@@ -148,7 +148,12 @@ const fn build() -> [u8; SLOTS] {
     let mut i = 0;
     while i < HeaderName::LONG.len() {
         let name = HeaderName::LONG[i].as_bytes();
-        let mut at = slot(name.len(), name[0], name[name.len() / 2], name[name.len() - 1]);
+        let mut at = slot(
+            name.len(),
+            name[0],
+            name[name.len() / 2],
+            name[name.len() - 1],
+        );
         while table[at] != EMPTY {
             at = (at + 1) % SLOTS;
         }
@@ -180,7 +185,10 @@ impl HeaderName {
         let (first, last) = match name {
             [letter] => {
                 let index = usize::from((letter | 0x20).wrapping_sub(b'a'));
-                return COMPACT_TABLE.get(index).copied().unwrap_or(HeaderName::Unknown);
+                return COMPACT_TABLE
+                    .get(index)
+                    .copied()
+                    .unwrap_or(HeaderName::Unknown);
             }
             [first, .., last] => (*first, *last),
             [] => return HeaderName::Unknown,
@@ -189,10 +197,15 @@ impl HeaderName {
         let mut at = slot(name.len(), first, middle, last);
         loop {
             let index = usize::from(TABLE[at % SLOTS]);
-            let Some(candidate) = HeaderName::LONG.get(index) else { return HeaderName::Unknown };
+            let Some(candidate) = HeaderName::LONG.get(index) else {
+                return HeaderName::Unknown;
+            };
             let candidate = candidate.as_bytes();
             if candidate == name || candidate.eq_ignore_ascii_case(name) {
-                return HeaderName::ALL.get(index).copied().unwrap_or(HeaderName::Unknown);
+                return HeaderName::ALL
+                    .get(index)
+                    .copied()
+                    .unwrap_or(HeaderName::Unknown);
             }
             at += 1;
         }
@@ -200,7 +213,10 @@ impl HeaderName {
 
     /// The long form as the registry writes it; empty for [`HeaderName::Unknown`].
     pub fn as_str(self) -> &'static str {
-        HeaderName::LONG.get(self as usize).copied().unwrap_or_default()
+        HeaderName::LONG
+            .get(self as usize)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The compact form, a lower-case letter.
@@ -211,7 +227,11 @@ impl HeaderName {
 
 impl core::fmt::Display for HeaderName {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(if *self == HeaderName::Unknown { "unknown" } else { self.as_str() })
+        f.write_str(if *self == HeaderName::Unknown {
+            "unknown"
+        } else {
+            self.as_str()
+        })
     }
 }
 
@@ -224,8 +244,14 @@ mod tests {
         for &name in HeaderName::ALL {
             let long = name.as_str();
             assert_eq!(HeaderName::from_bytes(long.as_bytes()), name);
-            assert_eq!(HeaderName::from_bytes(long.to_ascii_uppercase().as_bytes()), name);
-            assert_eq!(HeaderName::from_bytes(long.to_ascii_lowercase().as_bytes()), name);
+            assert_eq!(
+                HeaderName::from_bytes(long.to_ascii_uppercase().as_bytes()),
+                name
+            );
+            assert_eq!(
+                HeaderName::from_bytes(long.to_ascii_lowercase().as_bytes()),
+                name
+            );
         }
     }
 
@@ -241,7 +267,14 @@ mod tests {
 
     #[test]
     fn names_that_differ_are_unknown() {
-        for name in [&b"C%6Fntact"[..], b"", b"Vi", b"Vie", b"Content-Lengths", b"M\x00x-Forwards"] {
+        for name in [
+            &b"C%6Fntact"[..],
+            b"",
+            b"Vi",
+            b"Vie",
+            b"Content-Lengths",
+            b"M\x00x-Forwards",
+        ] {
             assert_eq!(HeaderName::from_bytes(name), HeaderName::Unknown);
         }
     }
@@ -250,7 +283,12 @@ mod tests {
     fn the_table_has_few_collisions() {
         let moved = HeaderName::ALL.iter().enumerate().filter(|(index, name)| {
             let name = name.as_str().as_bytes();
-            let home = slot(name.len(), name[0], name[name.len() / 2], name[name.len() - 1]);
+            let home = slot(
+                name.len(),
+                name[0],
+                name[name.len() / 2],
+                name[name.len() - 1],
+            );
             usize::from(TABLE[home]) != *index
         });
         assert!(moved.count() < 12);

@@ -50,7 +50,10 @@ impl<'a> Host<'a> {
                 return Some((Host::V4(address), end));
             }
             // A last label of digits alone can only be meant as an address (§25.1 `toplabel`).
-            let last = name.rsplit(|&octet| octet == b'.').next().unwrap_or_default();
+            let last = name
+                .rsplit(|&octet| octet == b'.')
+                .next()
+                .unwrap_or_default();
             if name.contains(&b'.') && last.iter().all(u8::is_ascii_digit) {
                 return None;
             }
@@ -167,23 +170,44 @@ mod tests {
 
     #[test]
     fn addresses_and_names_are_told_apart() {
-        assert_eq!(Host::parse(b"192.0.2.1"), Some(Host::V4(Ipv4Addr::new(192, 0, 2, 1))));
-        assert_eq!(Host::parse(b"192.0.2.1.example"), Some(Host::Name(b"192.0.2.1.example")));
-        assert_eq!(Host::parse(b"3com.example"), Some(Host::Name(b"3com.example")));
+        assert_eq!(
+            Host::parse(b"192.0.2.1"),
+            Some(Host::V4(Ipv4Addr::new(192, 0, 2, 1)))
+        );
+        assert_eq!(
+            Host::parse(b"192.0.2.1.example"),
+            Some(Host::Name(b"192.0.2.1.example"))
+        );
+        assert_eq!(
+            Host::parse(b"3com.example"),
+            Some(Host::Name(b"3com.example"))
+        );
         assert_eq!(Host::parse(b"[2001:db8::1]"), Host::parse(b"2001:db8:0::1"));
         assert_eq!(Host::parse(b"localhost"), Some(Host::Name(b"localhost")));
     }
 
     #[test]
     fn malformed_addresses_are_refused() {
-        for bad in [&b"192.0.2.256"[..], b"192.0.2", b"1.2.3.4.5", b"192.0.2.010", b"[2001:db8::g]", b"[::1", b"", b"a b"] {
+        for bad in [
+            &b"192.0.2.256"[..],
+            b"192.0.2",
+            b"1.2.3.4.5",
+            b"192.0.2.010",
+            b"[2001:db8::g]",
+            b"[::1",
+            b"",
+            b"a b",
+        ] {
             assert_eq!(Host::parse(bad), None, "{}", bad.escape_ascii());
         }
     }
 
     #[test]
     fn three_colons_before_an_embedded_address_are_two() {
-        assert_eq!(Host::parse(b"[2001:db8:::192.0.2.1]"), Host::parse(b"[2001:db8::192.0.2.1]"));
+        assert_eq!(
+            Host::parse(b"[2001:db8:::192.0.2.1]"),
+            Host::parse(b"[2001:db8::192.0.2.1]")
+        );
     }
 
     #[test]

@@ -16,7 +16,10 @@ pub struct ListItems<'a> {
 impl<'a> ListItems<'a> {
     /// The items of `value`.
     pub const fn new(value: &'a [u8]) -> ListItems<'a> {
-        ListItems { octets: value, at: 0 }
+        ListItems {
+            octets: value,
+            at: 0,
+        }
     }
 
     /// The next item as a range of the value.
@@ -83,7 +86,10 @@ mod tests {
     fn commas_inside_quotes_brackets_and_comments_do_not_split() {
         let value = b"\"a, b\" <sip:x,y@h>;q=1 ,, (c, (d) \\), e) f,\r\n g";
         let items: Vec<_> = ListItems::new(value).collect();
-        assert_eq!(items, [&b"\"a, b\" <sip:x,y@h>;q=1"[..], b"(c, (d) \\), e) f", b"g"]);
+        assert_eq!(
+            items,
+            [&b"\"a, b\" <sip:x,y@h>;q=1"[..], b"(c, (d) \\), e) f", b"g"]
+        );
     }
 
     #[test]

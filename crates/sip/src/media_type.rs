@@ -62,20 +62,28 @@ impl<'a> MediaType<'a> {
 impl Message {
     /// Content-Type; `None` if absent.
     pub fn content_type(&self) -> Option<Result<MediaType<'_>, FieldError>> {
-        self.header(HeaderName::ContentType).map(|header| MediaType::parse(header.value))
+        self.header(HeaderName::ContentType)
+            .map(|header| MediaType::parse(header.value))
     }
 
     /// True if Accept covers the type with a preference above 0. Without Accept that is `application/sdp` alone; an
     /// empty Accept covers nothing (§20.1).
     pub fn accepts(&self, kind: &[u8], subtype: &[u8]) -> bool {
         if !self.has_header(HeaderName::Accept) {
-            return kind.eq_ignore_ascii_case(b"application") && subtype.eq_ignore_ascii_case(b"sdp");
+            return kind.eq_ignore_ascii_case(b"application")
+                && subtype.eq_ignore_ascii_case(b"sdp");
         }
-        self.headers_named(HeaderName::Accept).flat_map(|header| ListItems::new(header.value)).any(|item| {
-            MediaType::parse(item).is_ok_and(|range| {
-                range.covers(kind, subtype) && range.params.value(b"q").is_none_or(|q| parse_q(q) != Some(0))
+        self.headers_named(HeaderName::Accept)
+            .flat_map(|header| ListItems::new(header.value))
+            .any(|item| {
+                MediaType::parse(item).is_ok_and(|range| {
+                    range.covers(kind, subtype)
+                        && range
+                            .params
+                            .value(b"q")
+                            .is_none_or(|q| parse_q(q) != Some(0))
+                })
             })
-        })
     }
 }
 

@@ -116,7 +116,12 @@ impl Message {
 
     /// The method of a request; of a response the method of its CSeq.
     pub fn method(&self) -> Method<'_> {
-        match self.start_line.known_method.checked_sub(1).and_then(Method::from_known_index) {
+        match self
+            .start_line
+            .known_method
+            .checked_sub(1)
+            .and_then(Method::from_known_index)
+        {
             Some(method) => method,
             None if self.is_request() => Method::Extension(self.start_line.method.of(&self.octets)),
             None => Method::from_bytes(self.cseq_method.of(&self.octets)),
@@ -125,12 +130,18 @@ impl Message {
 
     /// The Request-URI as it stands; empty for a response.
     pub fn request_uri(&self) -> &[u8] {
-        self.octets.get(self.request_uri_range()).unwrap_or_default()
+        self.octets
+            .get(self.request_uri_range())
+            .unwrap_or_default()
     }
 
     /// Where the Request-URI lies; empty for a response.
     pub fn request_uri_range(&self) -> Range<usize> {
-        if self.is_request() { self.start_line.rest.range() } else { 0..0 }
+        if self.is_request() {
+            self.start_line.rest.range()
+        } else {
+            0..0
+        }
     }
 
     /// The status code of a response.
@@ -140,12 +151,18 @@ impl Message {
 
     /// The reason phrase of a response; empty for a request.
     pub fn reason(&self) -> &[u8] {
-        if self.is_response() { self.start_line.rest.of(&self.octets) } else { b"" }
+        if self.is_response() {
+            self.start_line.rest.of(&self.octets)
+        } else {
+            b""
+        }
     }
 
     /// Length of the start line with its CR LF: where the header fields begin.
     pub fn header_start(&self) -> usize {
-        self.index.first().map_or(self.header_end, |entry| usize::from(entry.line_start))
+        self.index
+            .first()
+            .map_or(self.header_end, |entry| usize::from(entry.line_start))
     }
 
     /// Offset of the empty line.
@@ -199,7 +216,11 @@ impl Message {
 
     /// All header fields of that name in their order.
     pub fn headers_named(&self, name: HeaderName) -> impl Iterator<Item = Header<'_>> + Clone {
-        let entries = if self.has_header(name) { self.index.as_slice() } else { &[] };
+        let entries = if self.has_header(name) {
+            self.index.as_slice()
+        } else {
+            &[]
+        };
         entries
             .iter()
             .enumerate()
@@ -211,9 +232,9 @@ impl Message {
     /// one and the other way about.
     pub fn header_raw_name<'a>(&'a self, name: &[u8]) -> Option<Header<'a>> {
         match HeaderName::from_bytes(name) {
-            HeaderName::Unknown => {
-                self.headers_named(HeaderName::Unknown).find(|header| header.name_raw.eq_ignore_ascii_case(name))
-            }
+            HeaderName::Unknown => self
+                .headers_named(HeaderName::Unknown)
+                .find(|header| header.name_raw.eq_ignore_ascii_case(name)),
             known => self.header(known),
         }
     }
@@ -259,7 +280,10 @@ impl Message {
             0 => Method::from_bytes(self.cseq_method.of(&self.octets)),
             _ => self.method(),
         };
-        CSeq { number: self.cseq_number, method }
+        CSeq {
+            number: self.cseq_number,
+            method,
+        }
     }
 
     /// Max-Forwards; numbers beyond 32 bits count as malformed.
@@ -292,7 +316,10 @@ impl Message {
     }
 
     /// All values of a header field that holds addresses (Refer-To, P-Asserted-Identity, Diversion …).
-    pub fn addresses(&self, name: HeaderName) -> impl Iterator<Item = Result<NameAddr<'_>, FieldError>> {
+    pub fn addresses(
+        &self,
+        name: HeaderName,
+    ) -> impl Iterator<Item = Result<NameAddr<'_>, FieldError>> {
         Values::new(self, name)
     }
 
@@ -303,8 +330,14 @@ impl Message {
     }
 
     pub(crate) fn line_range(&self, index: usize) -> Range<usize> {
-        let start = self.index.get(index).map_or(self.header_end, |entry| usize::from(entry.line_start));
-        let end = self.index.get(index + 1).map_or(self.header_end, |entry| usize::from(entry.line_start));
+        let start = self
+            .index
+            .get(index)
+            .map_or(self.header_end, |entry| usize::from(entry.line_start));
+        let end = self
+            .index
+            .get(index + 1)
+            .map_or(self.header_end, |entry| usize::from(entry.line_start));
         start..end
     }
 }
@@ -312,6 +345,11 @@ impl Message {
 impl core::fmt::Debug for Message {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let head = self.octets.get(..self.header_end).unwrap_or_default();
-        write!(f, "Message({} octets: {})", self.octets.len(), head.escape_ascii())
+        write!(
+            f,
+            "Message({} octets: {})",
+            self.octets.len(),
+            head.escape_ascii()
+        )
     }
 }

@@ -85,7 +85,11 @@ pub(crate) struct NameAddrSpans {
 
 /// Reads the address at `at`.
 #[inline]
-pub(crate) fn scan(octets: &[u8], at: usize, parameters_max: usize) -> Result<NameAddrSpans, FieldError> {
+pub(crate) fn scan(
+    octets: &[u8],
+    at: usize,
+    parameters_max: usize,
+) -> Result<NameAddrSpans, FieldError> {
     let start = charset::skip(octets, at, LWS);
     let first = *octets.get(start).ok_or(FieldError::Empty)?;
     let mut display_name = Span::default();
@@ -101,7 +105,9 @@ pub(crate) fn scan(octets: &[u8], at: usize, parameters_max: usize) -> Result<Na
         let token_end = charset::skip(octets, start, TOKEN);
         if octets.get(token_end) != Some(&b':') {
             open = display_name_end(octets, token_end)?;
-            let name = octets.get(start..open).map_or(0, |name| charset::trim_end(name).len());
+            let name = octets
+                .get(start..open)
+                .map_or(0, |name| charset::trim_end(name).len());
             display_name = Span::new(start, start + name);
         }
     }
@@ -122,7 +128,12 @@ pub(crate) fn scan(octets: &[u8], at: usize, parameters_max: usize) -> Result<Na
         // A URI with a question mark has to stand in brackets (§20.10).
         return Err(FieldError::Uri(UriError::Headers));
     }
-    let mut spans = NameAddrSpans { display_name, uri: Span::new(uri_start, uri_end), bracketed, ..Default::default() };
+    let mut spans = NameAddrSpans {
+        display_name,
+        uri: Span::new(uri_start, uri_end),
+        bracketed,
+        ..Default::default()
+    };
     let mut end = after;
     let mut count = 0;
     while let Some(param) = params::scan(octets, end)? {
@@ -132,7 +143,9 @@ pub(crate) fn scan(octets: &[u8], at: usize, parameters_max: usize) -> Result<Na
         }
         end = param.end;
         if param.name_end - param.name_start == 3
-            && octets.get(param.name_start..param.name_end).is_some_and(|name| name.eq_ignore_ascii_case(b"tag"))
+            && octets
+                .get(param.name_start..param.name_end)
+                .is_some_and(|name| name.eq_ignore_ascii_case(b"tag"))
         {
             if !spans.tag.is_absent() {
                 return Err(FieldError::RepeatedParameter);
@@ -183,7 +196,8 @@ mod tests {
 
     #[test]
     fn parameters_of_the_uri_stay_inside_the_brackets() {
-        let address = NameAddr::parse(b"\"A, \\\"B\\\"\"<sip:a@b;x=1?y=z>;tag=t1 , next").expect("valid");
+        let address =
+            NameAddr::parse(b"\"A, \\\"B\\\"\"<sip:a@b;x=1?y=z>;tag=t1 , next").expect("valid");
         assert_eq!(address.uri, b"sip:a@b;x=1?y=z");
         assert_eq!(address.display_name_unquoted().as_ref(), b"A, \"B\"");
         assert_eq!(address.tag(), Some(&b"t1"[..]));
@@ -192,7 +206,8 @@ mod tests {
 
     #[test]
     fn without_brackets_parameters_belong_to_the_field() {
-        let address = NameAddr::parse(b"\r\n sip:vivekg@example.com ;   tag    = 1918181833n").expect("valid");
+        let address = NameAddr::parse(b"\r\n sip:vivekg@example.com ;   tag    = 1918181833n")
+            .expect("valid");
         assert_eq!(address.uri, b"sip:vivekg@example.com");
         assert_eq!(address.tag(), Some(&b"1918181833n"[..]));
         assert!(!address.bracketed);
@@ -200,19 +215,40 @@ mod tests {
 
     #[test]
     fn display_names_may_be_several_tokens() {
-        let address = NameAddr::parse(b"token1~` token2'+_ token3*%!.- <sip:m@example.com>").expect("valid");
+        let address =
+            NameAddr::parse(b"token1~` token2'+_ token3*%!.- <sip:m@example.com>").expect("valid");
         assert_eq!(address.display_name, b"token1~` token2'+_ token3*%!.-");
-        assert_eq!(NameAddr::parse("Jürgen <sip:j@h>".as_bytes()).expect("valid").display_name, "Jürgen".as_bytes());
+        assert_eq!(
+            NameAddr::parse("Jürgen <sip:j@h>".as_bytes())
+                .expect("valid")
+                .display_name,
+            "Jürgen".as_bytes()
+        );
     }
 
     #[test]
     fn malformed_addresses_are_refused() {
-        assert_eq!(error(b"\"Mr. J. User <sip:j.user@example.com>"), Some(FieldError::Quotes));
-        assert_eq!(error(b"\"W\" < sip:t.watson@example.org >"), Some(FieldError::Uri(UriError::Octet)));
-        assert_eq!(error(b"Bell, Alexander <sip:a@h>"), Some(FieldError::DisplayName));
+        assert_eq!(
+            error(b"\"Mr. J. User <sip:j.user@example.com>"),
+            Some(FieldError::Quotes)
+        );
+        assert_eq!(
+            error(b"\"W\" < sip:t.watson@example.org >"),
+            Some(FieldError::Uri(UriError::Octet))
+        );
+        assert_eq!(
+            error(b"Bell, Alexander <sip:a@h>"),
+            Some(FieldError::DisplayName)
+        );
         assert_eq!(error(b"<sip:a@h"), Some(FieldError::Brackets));
-        assert_eq!(error(b"sip:a@h?Route=x"), Some(FieldError::Uri(UriError::Headers)));
-        assert_eq!(error(b"<sip:a@h>;tag=a;tag=b"), Some(FieldError::RepeatedParameter));
+        assert_eq!(
+            error(b"sip:a@h?Route=x"),
+            Some(FieldError::Uri(UriError::Headers))
+        );
+        assert_eq!(
+            error(b"<sip:a@h>;tag=a;tag=b"),
+            Some(FieldError::RepeatedParameter)
+        );
         assert_eq!(error(b"<sip:a@h>;tag="), Some(FieldError::Parameter));
         assert_eq!(error(b"<sip:a@h> x"), Some(FieldError::Trailing));
         assert_eq!(error(b"ralph@example.com"), Some(FieldError::DisplayName));

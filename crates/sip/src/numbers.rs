@@ -30,7 +30,10 @@ impl Message {
     pub fn retry_after(&self) -> Result<Option<u32>, FieldError> {
         match self.header(HeaderName::RetryAfter) {
             None => Ok(None),
-            Some(header) => TokenParams::parse(header.value)?.seconds().map(Some).ok_or(FieldError::Number),
+            Some(header) => TokenParams::parse(header.value)?
+                .seconds()
+                .map(Some)
+                .ok_or(FieldError::Number),
         }
     }
 }

@@ -42,12 +42,16 @@ impl<'a> Params<'a> {
 
     /// The parameters in their order.
     pub fn iter(&self) -> ParamsIter<'a> {
-        ParamsIter { octets: self.0, at: 0 }
+        ParamsIter {
+            octets: self.0,
+            at: 0,
+        }
     }
 
     /// The first parameter of that name.
     pub fn get(&self, name: &[u8]) -> Option<Param<'a>> {
-        self.iter().find(|param| param.name.eq_ignore_ascii_case(name))
+        self.iter()
+            .find(|param| param.name.eq_ignore_ascii_case(name))
     }
 
     /// True if there is a parameter of that name.
@@ -120,7 +124,10 @@ pub(crate) fn scan(octets: &[u8], at: usize) -> Result<Option<RawParam>, FieldEr
         _ => return Ok(None),
     }
     let mut name_start = semicolon + 1;
-    if octets.get(name_start).is_some_and(|&octet| charset::is(octet, LWS)) {
+    if octets
+        .get(name_start)
+        .is_some_and(|&octet| charset::is(octet, LWS))
+    {
         name_start = charset::skip(octets, name_start, LWS);
     }
     let name_end = charset::skip(octets, name_start, TOKEN | URI_PARAM);
@@ -128,14 +135,25 @@ pub(crate) fn scan(octets: &[u8], at: usize) -> Result<Option<RawParam>, FieldEr
         return Err(FieldError::Parameter);
     }
     let mut equals = name_end;
-    if octets.get(equals).is_some_and(|&octet| charset::is(octet, LWS)) {
+    if octets
+        .get(equals)
+        .is_some_and(|&octet| charset::is(octet, LWS))
+    {
         equals = charset::skip(octets, equals, LWS);
     }
     if octets.get(equals) != Some(&b'=') {
-        return Ok(Some(RawParam { name_start, name_end, value_start: 0, end: name_end }));
+        return Ok(Some(RawParam {
+            name_start,
+            name_end,
+            value_start: 0,
+            end: name_end,
+        }));
     }
     let mut value_start = equals + 1;
-    if octets.get(value_start).is_some_and(|&octet| charset::is(octet, LWS)) {
+    if octets
+        .get(value_start)
+        .is_some_and(|&octet| charset::is(octet, LWS))
+    {
         value_start = charset::skip(octets, value_start, LWS);
     }
     let end = if octets.get(value_start) == Some(&b'"') {
@@ -143,7 +161,12 @@ pub(crate) fn scan(octets: &[u8], at: usize) -> Result<Option<RawParam>, FieldEr
     } else {
         charset::skip(octets, value_start, VALUE)
     };
-    Ok(Some(RawParam { name_start, name_end, value_start, end }))
+    Ok(Some(RawParam {
+        name_start,
+        name_end,
+        value_start,
+        end,
+    }))
 }
 
 #[cfg(test)]

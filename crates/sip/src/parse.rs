@@ -29,7 +29,12 @@ impl Message {
     pub fn parse(octets: Vec<u8>, limits: &Limits) -> Result<Message, ParseFailure> {
         let octets = match without_leading_line_breaks(octets) {
             Ok(octets) => octets,
-            Err(error) => return Err(ParseFailure { error, message: None }),
+            Err(error) => {
+                return Err(ParseFailure {
+                    error,
+                    message: None,
+                });
+            }
         };
         let mut parser = Parser {
             message: Message {
@@ -59,7 +64,10 @@ impl Message {
 }
 
 fn without_leading_line_breaks(mut octets: Vec<u8>) -> Result<Vec<u8>, ParseError> {
-    match octets.iter().position(|octet| !matches!(octet, b'\r' | b'\n')) {
+    match octets
+        .iter()
+        .position(|octet| !matches!(octet, b'\r' | b'\n'))
+    {
         Some(0) => Ok(octets),
         Some(start) => {
             octets.drain(..start);
@@ -80,9 +88,13 @@ impl Parser {
         if octets.len() > limits.message_octets_max {
             self.fail(ParseError::TooMuch(Limit::MessageOctets));
         }
-        let section_max = limits.header_section_octets_max.min(Limits::HEADER_SECTION_OCTETS_MAX);
+        let section_max = limits
+            .header_section_octets_max
+            .min(Limits::HEADER_SECTION_OCTETS_MAX);
         let section = octets.get(..section_max).unwrap_or(&octets);
-        let end = self.start_line(section, limits).and_then(|at| self.header_fields(section, at, limits));
+        let end = self
+            .start_line(section, limits)
+            .and_then(|at| self.header_fields(section, at, limits));
         match end {
             Some(end) => {
                 self.message.header_end = end;
@@ -90,7 +102,11 @@ impl Parser {
             }
             None => {
                 let cut = section.len() < octets.len();
-                self.fail(if cut { ParseError::TooMuch(Limit::HeaderSectionOctets) } else { ParseError::NoEmptyLine });
+                self.fail(if cut {
+                    ParseError::TooMuch(Limit::HeaderSectionOctets)
+                } else {
+                    ParseError::NoEmptyLine
+                });
                 self.message.header_end = section.len();
                 self.message.body_start = octets.len();
             }
@@ -107,8 +123,13 @@ impl Parser {
     #[cold]
     fn into_failure(self, error: ParseError) -> ParseFailure {
         let message = self.message;
-        let answerable = message.is_request() && !message.start_line.method.is_absent() && message.via.sent_by_end != 0;
-        ParseFailure { error, message: answerable.then(|| Box::new(message)) }
+        let answerable = message.is_request()
+            && !message.start_line.method.is_absent()
+            && message.via.sent_by_end != 0;
+        ParseFailure {
+            error,
+            message: answerable.then(|| Box::new(message)),
+        }
     }
 
     /// Reads the start line; the result is where the header fields begin.
@@ -119,7 +140,10 @@ impl Parser {
             self.fail(ParseError::StrayOctet(at));
         }
         let line = octets.get(..end)?;
-        if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
+        if line
+            .get(..4)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
+        {
             self.status_line(line);
         } else {
             self.request_line(line, limits);
@@ -130,7 +154,10 @@ impl Parser {
     fn status_line(&mut self, line: &[u8]) {
         // A response even if it turns out to be malformed: it is never answered.
         self.message.start_line.status = u16::MAX;
-        if !line.get(..8).is_some_and(|version| version.eq_ignore_ascii_case(b"SIP/2.0 ")) {
+        if !line
+            .get(..8)
+            .is_some_and(|version| version.eq_ignore_ascii_case(b"SIP/2.0 "))
+        {
             return self.fail(ParseError::Version);
         }
         let Some(code) = line.get(8..11).and_then(StatusCode::from_bytes) else {
@@ -151,10 +178,14 @@ impl Parser {
             return self.fail(ParseError::StartLine);
         }
         self.message.start_line.method = Span::new(0, method_end);
-        self.message.start_line.known_method = Method::from_bytes(method).known_index().map_or(0, |index| index + 1);
+        self.message.start_line.known_method = Method::from_bytes(method)
+            .known_index()
+            .map_or(0, |index| index + 1);
         let uri_start = method_end + 1;
         let tail = line.get(uri_start..).unwrap_or_default();
-        let Some(uri_len) = memchr::memchr(b' ', tail).filter(|_| line.get(method_end) == Some(&b' ')) else {
+        let Some(uri_len) =
+            memchr::memchr(b' ', tail).filter(|_| line.get(method_end) == Some(&b' '))
+        else {
             return self.fail(ParseError::StartLine);
         };
         let (uri, version) = tail.split_at_checked(uri_len).unwrap_or_default();
@@ -214,7 +245,10 @@ impl Parser {
         if octets.get(colon) != Some(&b':') {
             colon = charset::skip(octets, colon, LWS);
         }
-        if name_end == at || octets.get(colon) != Some(&b':') || (folded && breaks_before(octets, name_end, colon)) {
+        if name_end == at
+            || octets.get(colon) != Some(&b':')
+            || (folded && breaks_before(octets, name_end, colon))
+        {
             self.fail(ParseError::HeaderLine(at));
             return self.push(at, at, Span::new(at, octets.len()), HeaderName::Unknown);
         }
@@ -223,11 +257,16 @@ impl Parser {
             start += 1;
         }
         start = charset::skip(octets, start, LWS);
-        let end = start + octets.get(start..).map_or(0, |value| charset::trim_end(value).len());
+        let end = start
+            + octets
+                .get(start..)
+                .map_or(0, |value| charset::trim_end(value).len());
         let name = HeaderName::from_bytes(octets.get(at..name_end).unwrap_or_default());
         let first = self.message.present & (1 << name as u32) == 0;
         self.push(at, name_end, Span::new(start, end), name);
-        let Some(field) = octets.get(..end) else { return };
+        let Some(field) = octets.get(..end) else {
+            return;
+        };
         match name {
             HeaderName::Via if first => self.via(field, start, limits),
             HeaderName::Via => {}
@@ -249,7 +288,12 @@ impl Parser {
     #[inline]
     fn push(&mut self, line_start: usize, name_end: usize, value: Span, name: HeaderName) {
         self.message.present |= 1 << name as u32;
-        self.message.index.push(Entry { line_start: line_start as u16, name_end: name_end as u16, value, name });
+        self.message.index.push(Entry {
+            line_start: line_start as u16,
+            name_end: name_end as u16,
+            value,
+            name,
+        });
     }
 
     #[inline]
@@ -294,7 +338,9 @@ impl Parser {
                 let start_line = &self.message.start_line;
                 if start_line.status == 0 {
                     // The request line stands at the start of the same octets.
-                    if start_line.method.of(field) != method.of(field) && !start_line.method.is_absent() {
+                    if start_line.method.of(field) != method.of(field)
+                        && !start_line.method.is_absent()
+                    {
                         self.fail(ParseError::CSeqMethod);
                     }
                 } else {
@@ -310,22 +356,31 @@ impl Parser {
     fn content_length(&mut self, field: &[u8], at: usize) {
         match charset::decimal(field.get(at..).unwrap_or_default(), u64::from(u32::MAX)) {
             Some(length) => self.message.content_length = Some(length as u32),
-            None => self.fail(ParseError::Field(HeaderName::ContentLength, FieldError::Number)),
+            None => self.fail(ParseError::Field(
+                HeaderName::ContentLength,
+                FieldError::Number,
+            )),
         }
     }
 
     #[inline]
     fn max_forwards(&mut self, field: &[u8], at: usize) {
-        self.message.max_forwards = match charset::decimal(field.get(at..).unwrap_or_default(), u64::from(u32::MAX)) {
-            Some(hops) => NumberField::Value(hops as u32),
-            None => NumberField::Malformed,
-        };
+        self.message.max_forwards =
+            match charset::decimal(field.get(at..).unwrap_or_default(), u64::from(u32::MAX)) {
+                Some(hops) => NumberField::Value(hops as u32),
+                None => NumberField::Malformed,
+            };
     }
 
     #[inline]
     fn check_mandatory(&mut self) {
-        const MANDATORY: [HeaderName; 5] =
-            [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
+        const MANDATORY: [HeaderName; 5] = [
+            HeaderName::Via,
+            HeaderName::From,
+            HeaderName::To,
+            HeaderName::CallId,
+            HeaderName::CSeq,
+        ];
         for name in MANDATORY {
             if !self.message.has_header(name) {
                 self.fail(ParseError::Missing(name));
@@ -336,7 +391,9 @@ impl Parser {
     /// Cuts off what follows the body (§18.3, §20.14).
     #[inline]
     fn delimit_body(&mut self) {
-        let Some(length) = self.message.content_length else { return };
+        let Some(length) = self.message.content_length else {
+            return;
+        };
         let message = &mut self.message;
         let end = message.body_start.saturating_add(length as usize);
         if end > message.octets.len() {
@@ -356,15 +413,26 @@ fn field_error(name: HeaderName, error: FieldError) -> ParseError {
 
 /// `SIP/` digits `.` digits.
 fn is_other_version(version: &[u8]) -> bool {
-    let Some((name, numbers)) = version.split_at_checked(4) else { return false };
+    let Some((name, numbers)) = version.split_at_checked(4) else {
+        return false;
+    };
     let mut parts = numbers.split(|&octet| octet == b'.');
-    let number = |part: Option<&[u8]>| part.is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
-    name.eq_ignore_ascii_case(b"SIP/") && number(parts.next()) && number(parts.next()) && parts.next().is_none()
+    let number = |part: Option<&[u8]>| {
+        part.is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
+    };
+    name.eq_ignore_ascii_case(b"SIP/")
+        && number(parts.next())
+        && number(parts.next())
+        && parts.next().is_none()
 }
 
 /// True if a line break stands between name and colon: `HCOLON` has only SP and HTAB there (§25.1).
 fn breaks_before(octets: &[u8], name_end: usize, colon: usize) -> bool {
-    octets.get(name_end..colon).unwrap_or_default().iter().any(|octet| matches!(octet, b'\r' | b'\n'))
+    octets
+        .get(name_end..colon)
+        .unwrap_or_default()
+        .iter()
+        .any(|octet| matches!(octet, b'\r' | b'\n'))
 }
 
 /// Where a line ends (at its CR), and the first octet in it that must not be there.
@@ -377,7 +445,11 @@ struct Line {
 /// Finds the CR LF that ends the line at `start`; with `folds`, one that no SP or HTAB follows (§7.3.1).
 #[inline]
 fn line_end(octets: &[u8], start: usize, folds: bool) -> Option<Line> {
-    let mut line = Line { end: start, stray: None, folded: false };
+    let mut line = Line {
+        end: start,
+        stray: None,
+        folded: false,
+    };
     let mut at = start;
     loop {
         let hit = at + memchr::memchr3(b'\r', b'\n', 0, octets.get(at..)?)?;
@@ -391,7 +463,8 @@ fn line_end(octets: &[u8], start: usize, folds: bool) -> Option<Line> {
             continue;
         }
         // NUL may be quoted in a quoted string (§25.1 `quoted-pair`).
-        let quoted = octets.get(hit) == Some(&0) && hit > start && octets.get(hit - 1) == Some(&b'\\');
+        let quoted =
+            octets.get(hit) == Some(&0) && hit > start && octets.get(hit - 1) == Some(&b'\\');
         if !quoted && line.stray.is_none() {
             line.stray = Some(hit);
         }

@@ -27,14 +27,20 @@ pub(crate) fn strip_quotes(value: &[u8]) -> &[u8] {
 
 /// What a quoted string says: quotes taken off, `\x` turned into `x`. Other values come back as they are.
 pub fn unquote(value: &[u8]) -> Cow<'_, [u8]> {
-    let [b'"', inner @ .., b'"'] = value else { return Cow::Borrowed(value) };
+    let [b'"', inner @ .., b'"'] = value else {
+        return Cow::Borrowed(value);
+    };
     if !inner.contains(&b'\\') {
         return Cow::Borrowed(inner);
     }
     let mut plain = Vec::with_capacity(inner.len());
     let mut octets = inner.iter().copied();
     while let Some(octet) = octets.next() {
-        plain.push(if octet == b'\\' { octets.next().unwrap_or(octet) } else { octet });
+        plain.push(if octet == b'\\' {
+            octets.next().unwrap_or(octet)
+        } else {
+            octet
+        });
     }
     Cow::Owned(plain)
 }

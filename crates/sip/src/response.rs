@@ -15,7 +15,10 @@ use crate::status::StatusCode;
 /// make a dialog (101-299 to a request without To tag, REGISTER apart). The topmost Via gets `received` and `rport` for `received_from`. `to_tag` is added
 /// if To has none and the code is not 100. `reason` is the registered phrase where `None`; CR, LF and NUL in it become
 /// spaces. `extra` are complete header lines, each with its CR LF. `body` is Content-Type and octets.
-#[allow(clippy::too_many_arguments, reason = "one call writes one response; a struct would be built and taken apart")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one call writes one response; a struct would be built and taken apart"
+)]
 pub fn write_response(
     out: &mut Vec<u8>,
     request: &Message,
@@ -42,8 +45,10 @@ pub(crate) fn write_head(
 ) {
     write_status_line(out, status, reason);
     let octets = request.as_bytes();
-    let may_make_dialog =
-        status.get() > 100 && status.get() < 300 && request.method() != Method::Register && request.to_tag().is_none();
+    let may_make_dialog = status.get() > 100
+        && status.get() < 300
+        && request.method() != Method::Register
+        && request.to_tag().is_none();
     let mut top = source;
     // Of a request that is refused for its repeated header fields the first ones are copied.
     let mut seen = 0_u128;
@@ -123,10 +128,20 @@ mod tests {
     use crate::Limits;
 
     fn answer(request: &str, source: &str, status: StatusCode) -> String {
-        let message = Message::parse(request.as_bytes().to_vec(), &Limits::default()).expect("valid");
+        let message =
+            Message::parse(request.as_bytes().to_vec(), &Limits::default()).expect("valid");
         let source = source.parse().expect("address");
         let mut out = Vec::new();
-        write_response(&mut out, &message, source, status, None, Some(b"abc"), b"Server: s\r\n", None);
+        write_response(
+            &mut out,
+            &message,
+            source,
+            status,
+            None,
+            Some(b"abc"),
+            b"Server: s\r\n",
+            None,
+        );
         String::from_utf8(out).expect("text")
     }
 
@@ -139,7 +154,14 @@ mod tests {
 
     #[test]
     fn copies_what_a_response_needs_and_adds_the_tag() {
-        let out = answer(&request("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1", "<sip:b@example.com>"), "192.0.2.1:5060", StatusCode::RINGING);
+        let out = answer(
+            &request(
+                "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1",
+                "<sip:b@example.com>",
+            ),
+            "192.0.2.1:5060",
+            StatusCode::RINGING,
+        );
         assert_eq!(
             out,
             "SIP/2.0 180 Ringing\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nv: SIP/2.0/TCP second\r\n\
@@ -150,7 +172,11 @@ mod tests {
 
     #[test]
     fn trying_has_the_timestamp_and_no_tag() {
-        let out = answer(&request("SIP/2.0/UDP h", "<sip:b@example.com>"), "192.0.2.1:5060", StatusCode::TRYING);
+        let out = answer(
+            &request("SIP/2.0/UDP h", "<sip:b@example.com>"),
+            "192.0.2.1:5060",
+            StatusCode::TRYING,
+        );
         assert!(out.contains("\r\nTimestamp: 54\r\n"));
         assert!(out.contains("To: <sip:b@example.com>\r\n"));
         assert!(!out.contains("Record-Route"));
@@ -158,7 +184,11 @@ mod tests {
 
     #[test]
     fn an_existing_tag_stays() {
-        let out = answer(&request("SIP/2.0/UDP h", "<sip:b@example.com>;tag=xyz"), "192.0.2.1:5060", StatusCode::OK);
+        let out = answer(
+            &request("SIP/2.0/UDP h", "<sip:b@example.com>;tag=xyz"),
+            "192.0.2.1:5060",
+            StatusCode::OK,
+        );
         assert!(out.contains("To: <sip:b@example.com>;tag=xyz\r\n"));
     }
 
@@ -168,11 +198,32 @@ mod tests {
             let out = answer(&request(via, "<sip:b@example.com>"), source, StatusCode::OK);
             out.lines().nth(1).unwrap_or_default().to_owned()
         };
-        assert_eq!(via("SIP/2.0/UDP pc.example.com:5066;branch=1", "192.0.2.7:5066"), "Via: SIP/2.0/UDP pc.example.com:5066;received=192.0.2.7;branch=1");
-        assert_eq!(via("SIP/2.0/UDP 10.0.0.1;rport;branch=1", "192.0.2.7:9"), "Via: SIP/2.0/UDP 10.0.0.1;received=192.0.2.7;rport=9;branch=1");
-        assert_eq!(via("SIP/2.0/UDP 10.0.0.1;branch=1;rport", "10.0.0.1:9"), "Via: SIP/2.0/UDP 10.0.0.1;received=10.0.0.1;rport=9;branch=1");
-        assert_eq!(via("SIP/2.0/UDP 10.0.0.1;received=9.9.9.9;x;rport=7", "10.0.0.1:9"), "Via: SIP/2.0/UDP 10.0.0.1;received=10.0.0.1;rport=9;x");
-        assert_eq!(via("SIP/2.0/UDP [::1]", "[2001:db8::1]:5060"), "Via: SIP/2.0/UDP [::1];received=2001:db8::1");
-        assert_eq!(via("SIP/2.0/UDP a , SIP/2.0/TCP b", "10.0.0.1:9"), "Via: SIP/2.0/UDP a;received=10.0.0.1 , SIP/2.0/TCP b");
+        assert_eq!(
+            via("SIP/2.0/UDP pc.example.com:5066;branch=1", "192.0.2.7:5066"),
+            "Via: SIP/2.0/UDP pc.example.com:5066;received=192.0.2.7;branch=1"
+        );
+        assert_eq!(
+            via("SIP/2.0/UDP 10.0.0.1;rport;branch=1", "192.0.2.7:9"),
+            "Via: SIP/2.0/UDP 10.0.0.1;received=192.0.2.7;rport=9;branch=1"
+        );
+        assert_eq!(
+            via("SIP/2.0/UDP 10.0.0.1;branch=1;rport", "10.0.0.1:9"),
+            "Via: SIP/2.0/UDP 10.0.0.1;received=10.0.0.1;rport=9;branch=1"
+        );
+        assert_eq!(
+            via(
+                "SIP/2.0/UDP 10.0.0.1;received=9.9.9.9;x;rport=7",
+                "10.0.0.1:9"
+            ),
+            "Via: SIP/2.0/UDP 10.0.0.1;received=10.0.0.1;rport=9;x"
+        );
+        assert_eq!(
+            via("SIP/2.0/UDP [::1]", "[2001:db8::1]:5060"),
+            "Via: SIP/2.0/UDP [::1];received=2001:db8::1"
+        );
+        assert_eq!(
+            via("SIP/2.0/UDP a , SIP/2.0/TCP b", "10.0.0.1:9"),
+            "Via: SIP/2.0/UDP a;received=10.0.0.1 , SIP/2.0/TCP b"
+        );
     }
 }

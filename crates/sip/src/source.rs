@@ -23,19 +23,31 @@ struct SourceParams {
 impl SourceParams {
     fn of(message: &Message, source: SocketAddr) -> SourceParams {
         let via = message.via();
-        let mut found = SourceParams { received: None, rport: None, needs_received: false, sent_by_end: via.sent_by_end };
+        let mut found = SourceParams {
+            received: None,
+            rport: None,
+            needs_received: false,
+            sent_by_end: via.sent_by_end,
+        };
         let octets = message.as_bytes().get(..via.range.end).unwrap_or_default();
         let mut at = via.params_start.max(via.sent_by_end);
         while let Ok(Some(param)) = params::scan(octets, at) {
             let whole = at..param.end;
             match octets.get(param.name_start..param.name_end) {
-                Some(name) if name.len() == 5 && name.eq_ignore_ascii_case(b"rport") => found.rport = Some(whole),
-                Some(name) if name.len() == 8 && name.eq_ignore_ascii_case(b"received") => found.received = Some(whole),
+                Some(name) if name.len() == 5 && name.eq_ignore_ascii_case(b"rport") => {
+                    found.rport = Some(whole)
+                }
+                Some(name) if name.len() == 8 && name.eq_ignore_ascii_case(b"received") => {
+                    found.received = Some(whole)
+                }
                 _ => {}
             }
             at = param.end;
         }
-        let same = via.host.ip().is_some_and(|address| address.to_canonical() == source.ip().to_canonical());
+        let same = via
+            .host
+            .ip()
+            .is_some_and(|address| address.to_canonical() == source.ip().to_canonical());
         found.needs_received = !same || found.rport.is_some();
         found
     }
@@ -77,12 +89,21 @@ impl Edits {
 }
 
 /// Appends the line(s) of the topmost Via as a response carries them back.
-pub(crate) fn write_via_line(out: &mut Vec<u8>, message: &Message, source: SocketAddr, line: Range<usize>) {
+pub(crate) fn write_via_line(
+    out: &mut Vec<u8>,
+    message: &Message,
+    source: SocketAddr,
+    line: Range<usize>,
+) {
     let octets = message.as_bytes();
     let params = SourceParams::of(message, source);
-    let mut copy = |from: usize, to: usize| out.extend_from_slice(octets.get(from..to).unwrap_or_default());
+    let mut copy =
+        |from: usize, to: usize| out.extend_from_slice(octets.get(from..to).unwrap_or_default());
     copy(line.start, params.sent_by_end);
-    let mut cuts = [params.received.clone().unwrap_or(0..0), params.rport.clone().unwrap_or(0..0)];
+    let mut cuts = [
+        params.received.clone().unwrap_or(0..0),
+        params.rport.clone().unwrap_or(0..0),
+    ];
     cuts.sort_by_key(|cut| cut.start);
     params.write(out, source);
     let mut at = params.sent_by_end;

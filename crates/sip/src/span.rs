@@ -13,7 +13,10 @@ impl Span {
     /// A range; positions are below 65,536 because the header section is.
     #[inline(always)]
     pub(crate) const fn new(start: usize, end: usize) -> Span {
-        Span { start: start as u16, end: end as u16 }
+        Span {
+            start: start as u16,
+            end: end as u16,
+        }
     }
 
     /// True for the default.
@@ -37,6 +40,10 @@ impl Span {
     /// The octets, unless absent.
     #[inline(always)]
     pub(crate) fn of_present(self, octets: &[u8]) -> Option<&[u8]> {
-        if self.is_absent() { None } else { octets.get(self.range()) }
+        if self.is_absent() {
+            None
+        } else {
+            octets.get(self.range())
+        }
     }
 }

@@ -115,15 +115,19 @@ codes! {
 impl StatusCode {
     /// A code from 100 to 699; `None` outside of that.
     pub const fn new(code: u16) -> Option<StatusCode> {
-        if code >= 100 && code <= 699 { Some(StatusCode(code)) } else { None }
+        if code >= 100 && code <= 699 {
+            Some(StatusCode(code))
+        } else {
+            None
+        }
     }
 
     /// Reads exactly three digits.
     pub fn from_bytes(digits: &[u8]) -> Option<StatusCode> {
         match digits {
-            [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
-                Some(StatusCode(u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0')))
-            }
+            [a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9'] => Some(StatusCode(
+                u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'),
+            )),
             _ => None,
         }
     }
@@ -160,7 +164,11 @@ impl StatusCode {
 
     /// The three digits.
     pub const fn digits(self) -> [u8; 3] {
-        [b'0' + (self.0 / 100) as u8, b'0' + (self.0 / 10 % 10) as u8, b'0' + (self.0 % 10) as u8]
+        [
+            b'0' + (self.0 / 100) as u8,
+            b'0' + (self.0 / 10 % 10) as u8,
+            b'0' + (self.0 % 10) as u8,
+        ]
     }
 }
 
@@ -193,8 +201,14 @@ mod tests {
     fn codes_without_a_name_take_the_phrase_of_their_class() {
         let odd = StatusCode::new(499).map(|code| (code.class(), code.reason_phrase()));
         assert_eq!(odd, Some((4, "Request Failure")));
-        assert_eq!(StatusCode::SESSION_PROGRESS.reason_phrase(), "Session Progress");
-        assert_eq!(&StatusCode::CALL_TRANSACTION_DOES_NOT_EXIST.digits(), b"481");
+        assert_eq!(
+            StatusCode::SESSION_PROGRESS.reason_phrase(),
+            "Session Progress"
+        );
+        assert_eq!(
+            &StatusCode::CALL_TRANSACTION_DOES_NOT_EXIST.digits(),
+            b"481"
+        );
     }
 
     #[test]

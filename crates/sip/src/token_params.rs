@@ -35,7 +35,10 @@ impl<'a> TokenParams<'a> {
         if at != rest.len() {
             return Err(FieldError::Trailing);
         }
-        Ok(TokenParams { token, params: Params::new(rest) })
+        Ok(TokenParams {
+            token,
+            params: Params::new(rest),
+        })
     }
 
     /// The token as seconds; more than 32 bits count as the largest number.
@@ -80,13 +83,19 @@ impl<'a> Replaces<'a> {
     pub fn parse(octets: &'a [u8]) -> Result<Replaces<'a>, FieldError> {
         let octets = charset::trim(octets);
         // A Call-ID may hold what a token may not.
-        let end = octets.iter().position(|&octet| octet == b';' || charset::is(octet, charset::LWS)).unwrap_or(octets.len());
+        let end = octets
+            .iter()
+            .position(|&octet| octet == b';' || charset::is(octet, charset::LWS))
+            .unwrap_or(octets.len());
         let (call_id, rest) = octets.split_at_checked(end).unwrap_or_default();
         let params = Params::new(rest);
         match (params.value(b"to-tag"), params.value(b"from-tag")) {
-            (Some(to_tag), Some(from_tag)) if !call_id.is_empty() => {
-                Ok(Replaces { call_id, to_tag, from_tag, early_only: params.has(b"early-only") })
-            }
+            (Some(to_tag), Some(from_tag)) if !call_id.is_empty() => Ok(Replaces {
+                call_id,
+                to_tag,
+                from_tag,
+                early_only: params.has(b"early-only"),
+            }),
             _ => Err(FieldError::Parameter),
         }
     }
@@ -98,10 +107,12 @@ mod tests {
 
     #[test]
     fn token_comment_and_parameters() {
-        let value = TokenParams::parse(b"120 (I'm in a \\) meeting) ;duration=3600").expect("valid");
+        let value =
+            TokenParams::parse(b"120 (I'm in a \\) meeting) ;duration=3600").expect("valid");
         assert_eq!(value.seconds(), Some(120));
         assert_eq!(value.params.value(b"duration"), Some(&b"3600"[..]));
-        let reason = TokenParams::parse(b"Q.850;cause=16;text=\"Normal; clearing\"").expect("valid");
+        let reason =
+            TokenParams::parse(b"Q.850;cause=16;text=\"Normal; clearing\"").expect("valid");
         assert_eq!(reason.token, b"Q.850");
         assert_eq!(reason.params.value(b"text"), Some(&b"Normal; clearing"[..]));
         assert!(TokenParams::parse(b"presence;;").is_err());
@@ -111,8 +122,13 @@ mod tests {
 
     #[test]
     fn replaces_names_both_tags() {
-        let replaces = Replaces::parse(b"98732@sip.example.com ;from-tag=r33th4x0r ;to-tag=ff87ff;early-only").expect("valid");
-        assert_eq!((replaces.to_tag, replaces.from_tag, replaces.early_only), (&b"ff87ff"[..], &b"r33th4x0r"[..], true));
+        let replaces =
+            Replaces::parse(b"98732@sip.example.com ;from-tag=r33th4x0r ;to-tag=ff87ff;early-only")
+                .expect("valid");
+        assert_eq!(
+            (replaces.to_tag, replaces.from_tag, replaces.early_only),
+            (&b"ff87ff"[..], &b"r33th4x0r"[..], true)
+        );
         assert!(Replaces::parse(b"x;to-tag=1").is_err());
     }
 }

@@ -18,9 +18,15 @@ pub enum Transport {
 impl Transport {
     /// Reads a transport token, ignoring case (RFC 3261 §7.3.1).
     pub fn from_token(token: &[u8]) -> Option<Transport> {
-        [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss]
-            .into_iter()
-            .find(|transport| transport.as_str().as_bytes().eq_ignore_ascii_case(token))
+        [
+            Transport::Udp,
+            Transport::Tcp,
+            Transport::Tls,
+            Transport::Ws,
+            Transport::Wss,
+        ]
+        .into_iter()
+        .find(|transport| transport.as_str().as_bytes().eq_ignore_ascii_case(token))
     }
     /// The token of the Via header field, in upper case.
     pub const fn as_str(self) -> &'static str {

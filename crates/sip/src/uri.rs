@@ -108,7 +108,11 @@ impl<'a> Uri<'a> {
 
     /// The port, or the default of the scheme (5060, 5061).
     pub fn port_or_default(&self) -> u16 {
-        self.port.unwrap_or(if self.scheme == Scheme::Sips { 5061 } else { 5060 })
+        self.port.unwrap_or(if self.scheme == Scheme::Sips {
+            5061
+        } else {
+            5060
+        })
     }
 
     /// Appends the canonical address of record: `sip:`, the user with only the needed escapes, `@`, and the
@@ -127,7 +131,11 @@ impl<'a> Uri<'a> {
             Scheme::Tel => {
                 out.extend_from_slice(b"tel:");
                 let number = self.user.unwrap_or_default().iter();
-                out.extend(number.filter(|octet| !matches!(octet, b'-' | b'.' | b'(' | b')')).map(u8::to_ascii_lowercase));
+                out.extend(
+                    number
+                        .filter(|octet| !matches!(octet, b'-' | b'.' | b'(' | b')'))
+                        .map(u8::to_ascii_lowercase),
+                );
             }
             Scheme::Urn | Scheme::Other(_) => out.extend_from_slice(self.raw),
         }
@@ -139,7 +147,10 @@ pub fn unescape(octets: &[u8]) -> std::borrow::Cow<'_, [u8]> {
     if !octets.contains(&b'%') {
         return std::borrow::Cow::Borrowed(octets);
     }
-    Unescaped(octets).map(|(octet, _)| octet).collect::<Vec<u8>>().into()
+    Unescaped(octets)
+        .map(|(octet, _)| octet)
+        .collect::<Vec<u8>>()
+        .into()
 }
 
 /// Appends a user part with every octet escaped that may not stand there unescaped.
@@ -170,12 +181,19 @@ fn write_user_octet(out: &mut Vec<u8>, octet: u8) {
 
 fn write_escape(out: &mut Vec<u8>, octet: u8) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    out.extend_from_slice(&[b'%', DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]);
+    out.extend_from_slice(&[
+        b'%',
+        DIGITS[usize::from(octet >> 4)],
+        DIGITS[usize::from(octet & 15)],
+    ]);
 }
 
 /// The set `reserved` of RFC 2396 §2.2, for which octet and escape are not equivalent.
 pub(crate) fn is_reserved(octet: u8) -> bool {
-    matches!(octet, b';' | b'/' | b'?' | b':' | b'@' | b'&' | b'=' | b'+' | b'$' | b',')
+    matches!(
+        octet,
+        b';' | b'/' | b'?' | b':' | b'@' | b'&' | b'=' | b'+' | b'$' | b','
+    )
 }
 
 /// Octets with their escapes decoded, and whether they were escaped.
@@ -204,11 +222,16 @@ pub(crate) fn split_scheme(octets: &[u8]) -> Result<(Scheme<'_>, &[u8]), UriErro
     {
         return Ok((Scheme::Sip, rest));
     }
-    let colon = octets.iter().position(|&octet| octet == b':').ok_or(UriError::Scheme)?;
+    let colon = octets
+        .iter()
+        .position(|&octet| octet == b':')
+        .ok_or(UriError::Scheme)?;
     let (name, rest) = octets.split_at_checked(colon).ok_or(UriError::Scheme)?;
     let rest = rest.get(1..).unwrap_or_default();
     let sound = name.first().is_some_and(u8::is_ascii_alphabetic)
-        && name.iter().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'));
+        && name
+            .iter()
+            .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'));
     if !sound || rest.is_empty() {
         return Err(UriError::Scheme);
     }
@@ -288,7 +311,10 @@ fn parameters_end(tail: &[u8]) -> Result<usize, UriError> {
         if tail.get(at) == Some(&b'=') {
             // `=` within a value is not in the grammar, but harmless and met.
             at += 1;
-            while tail.get(at).is_some_and(|&octet| octet == b'=' || charset::is(octet, URI_PARAM)) {
+            while tail
+                .get(at)
+                .is_some_and(|&octet| octet == b'=' || charset::is(octet, URI_PARAM))
+            {
                 at += 1;
             }
         }
@@ -302,7 +328,9 @@ fn parameters_end(tail: &[u8]) -> Result<usize, UriError> {
 fn parse_tel(mut uri: Uri<'_>) -> Result<Uri<'_>, UriError> {
     let end = memchr::memchr(b';', uri.opaque).unwrap_or(uri.opaque.len());
     let (number, parameters) = uri.opaque.split_at_checked(end).ok_or(UriError::UserInfo)?;
-    let dialable = |octet: &u8| octet.is_ascii_hexdigit() || matches!(octet, b'+' | b'-' | b'.' | b'(' | b')' | b'*' | b'#');
+    let dialable = |octet: &u8| {
+        octet.is_ascii_hexdigit() || matches!(octet, b'+' | b'-' | b'.' | b'(' | b')' | b'*' | b'#')
+    };
     if number.is_empty() || !number.iter().all(dialable) {
         return Err(UriError::UserInfo);
     }

@@ -28,7 +28,9 @@ impl Uri<'_> {
                     && all_in(other.parameters, self.parameters)
             }
             (Scheme::Urn, Scheme::Urn) => self.opaque.eq_ignore_ascii_case(other.opaque),
-            (Scheme::Other(a), Scheme::Other(b)) => a.eq_ignore_ascii_case(b) && self.opaque == other.opaque,
+            (Scheme::Other(a), Scheme::Other(b)) => {
+                a.eq_ignore_ascii_case(b) && self.opaque == other.opaque
+            }
             _ => false,
         }
     }
@@ -36,7 +38,9 @@ impl Uri<'_> {
 
 fn digits(number: Option<&[u8]>) -> impl Iterator<Item = u8> {
     let octets = number.unwrap_or_default().iter();
-    octets.filter(|octet| !matches!(octet, b'-' | b'.' | b'(' | b')')).map(u8::to_ascii_lowercase)
+    octets
+        .filter(|octet| !matches!(octet, b'-' | b'.' | b'(' | b')'))
+        .map(u8::to_ascii_lowercase)
 }
 
 fn optional_eq(a: Option<&[u8]>, b: Option<&[u8]>, ignore_case: bool) -> bool {
@@ -50,7 +54,11 @@ fn optional_eq(a: Option<&[u8]>, b: Option<&[u8]>, ignore_case: bool) -> bool {
 /// Equality where an octet outside of `reserved` equals its escape.
 fn escaped_eq(a: &[u8], b: &[u8], ignore_case: bool) -> bool {
     let canonical = |(octet, escaped): (u8, bool)| {
-        let octet = if ignore_case { octet.to_ascii_lowercase() } else { octet };
+        let octet = if ignore_case {
+            octet.to_ascii_lowercase()
+        } else {
+            octet
+        };
         (octet, escaped && is_reserved(octet))
     };
     Unescaped(a).map(canonical).eq(Unescaped(b).map(canonical))
@@ -60,18 +68,24 @@ fn parameters_match(a: Params<'_>, b: Params<'_>) -> bool {
     let agree = |from: Params<'_>, to: Params<'_>| {
         from.iter().all(|param| match find(to, param.name) {
             Some(other) => optional_eq(param.value, other, true),
-            None => !NEVER_IGNORED.iter().any(|name| escaped_eq(param.name, name, true)),
+            None => !NEVER_IGNORED
+                .iter()
+                .any(|name| escaped_eq(param.name, name, true)),
         })
     };
     agree(a, b) && agree(b, a)
 }
 
 fn all_in(a: Params<'_>, b: Params<'_>) -> bool {
-    a.iter().all(|param| find(b, param.name).is_some_and(|other| optional_eq(param.value, other, true)))
+    a.iter()
+        .all(|param| find(b, param.name).is_some_and(|other| optional_eq(param.value, other, true)))
 }
 
 fn find<'a>(params: Params<'a>, name: &[u8]) -> Option<Option<&'a [u8]>> {
-    params.iter().find(|param| escaped_eq(param.name, name, true)).map(|param| param.value)
+    params
+        .iter()
+        .find(|param| escaped_eq(param.name, name, true))
+        .map(|param| param.value)
 }
 
 /// Every header of one is in the other. Values are compared without regard to case: the rules of each header
@@ -79,15 +93,21 @@ fn find<'a>(params: Params<'a>, name: &[u8]) -> Option<Option<&'a [u8]>> {
 fn headers_match(a: &[u8], b: &[u8]) -> bool {
     let covers = |from: &[u8], to: &[u8]| {
         headers(from).all(|(name, value)| {
-            headers(to).any(|(other, its)| escaped_eq(name, other, true) && escaped_eq(value, its, true))
+            headers(to)
+                .any(|(other, its)| escaped_eq(name, other, true) && escaped_eq(value, its, true))
         })
     };
     headers(a).count() == headers(b).count() && covers(a, b) && covers(b, a)
 }
 
 fn headers(part: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    part.split(|&octet| octet == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
-        (charset::trim(pair.get(..end).unwrap_or_default()), pair.get(end + 1..).unwrap_or_default())
-    })
+    part.split(|&octet| octet == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+            (
+                charset::trim(pair.get(..end).unwrap_or_default()),
+                pair.get(end + 1..).unwrap_or_default(),
+            )
+        })
 }

@@ -40,7 +40,8 @@ impl<'a> ListValue<'a> for Contact<'a> {
         Contact::parse_at(octets, at)
     }
     fn end(&self) -> usize {
-        self.address().map_or(usize::MAX, |address| address.range.end)
+        self.address()
+            .map_or(usize::MAX, |address| address.range.end)
     }
 }
 
@@ -56,8 +57,19 @@ pub(crate) struct Values<'a, T> {
 
 impl<'a, T> Values<'a, T> {
     pub(crate) fn new(message: &'a Message, name: HeaderName) -> Values<'a, T> {
-        let rest = if message.has_header(name) { message.index.as_slice() } else { &[] };
-        Values { octets: &message.octets, rest, name, at: 0, end: 0, kind: core::marker::PhantomData }
+        let rest = if message.has_header(name) {
+            message.index.as_slice()
+        } else {
+            &[]
+        };
+        Values {
+            octets: &message.octets,
+            rest,
+            name,
+            at: 0,
+            end: 0,
+            kind: core::marker::PhantomData,
+        }
     }
 }
 
@@ -83,7 +95,8 @@ impl<'a, T: ListValue<'a>> Iterator for Values<'a, T> {
             let (entry, rest) = self.rest.split_first()?;
             self.rest = rest;
             if entry.name == self.name {
-                (self.at, self.end) = (usize::from(entry.value.start), usize::from(entry.value.end));
+                (self.at, self.end) =
+                    (usize::from(entry.value.start), usize::from(entry.value.end));
                 if entry.value.start == entry.value.end {
                     return Some(Err(FieldError::Empty));
                 }
@@ -102,8 +115,17 @@ pub(crate) struct OptionTags<'a> {
 
 impl<'a> OptionTags<'a> {
     pub(crate) fn new(message: &'a Message, name: HeaderName) -> OptionTags<'a> {
-        let rest = if message.has_header(name) { message.index.as_slice() } else { &[] };
-        OptionTags { octets: &message.octets, rest, name, items: ListItems::new(b"") }
+        let rest = if message.has_header(name) {
+            message.index.as_slice()
+        } else {
+            &[]
+        };
+        OptionTags {
+            octets: &message.octets,
+            rest,
+            name,
+            items: ListItems::new(b""),
+        }
     }
 }
 

@@ -69,7 +69,9 @@ impl<'a> Via<'a> {
     pub fn has_unique_branch(&self) -> bool {
         self.branch.is_some_and(|branch| {
             branch.len() > BRANCH_COOKIE.len()
-                && branch.get(..BRANCH_COOKIE.len()).is_some_and(|cookie| cookie.eq_ignore_ascii_case(BRANCH_COOKIE))
+                && branch
+                    .get(..BRANCH_COOKIE.len())
+                    .is_some_and(|cookie| cookie.eq_ignore_ascii_case(BRANCH_COOKIE))
         })
     }
 
@@ -81,7 +83,12 @@ impl<'a> Via<'a> {
     /// `rport`: absent, without value, or with a port (RFC 3581 §3).
     pub fn rport(&self) -> Option<Option<u16>> {
         let param = self.params.get(b"rport")?;
-        Some(param.value.and_then(|digits| charset::decimal(digits, 65_535)).map(|port| port as u16))
+        Some(
+            param
+                .value
+                .and_then(|digits| charset::decimal(digits, 65_535))
+                .map(|port| port as u16),
+        )
     }
 
     /// The host in `maddr`.
@@ -96,7 +103,8 @@ impl<'a> Via<'a> {
 
     /// The port of sent-by, or the default of the transport (§18.2.2); 5060 for transports unknown here.
     pub fn sent_by_port_or_default(&self) -> u16 {
-        self.port.unwrap_or_else(|| self.transport.map_or(5060, Transport::default_port))
+        self.port
+            .unwrap_or_else(|| self.transport.map_or(5060, Transport::default_port))
     }
 
     /// Where sent-by ends in the octets; parameters may be inserted there.
@@ -155,7 +163,12 @@ impl Default for ViaSpans {
 
 /// Reads the Via value at `at`. What could be read before an error is in `spans`.
 #[inline]
-pub(crate) fn scan(octets: &[u8], at: usize, parameters_max: usize, spans: &mut ViaSpans) -> Result<(), FieldError> {
+pub(crate) fn scan(
+    octets: &[u8],
+    at: usize,
+    parameters_max: usize,
+    spans: &mut ViaSpans,
+) -> Result<(), FieldError> {
     let start = charset::skip(octets, at, LWS);
     spans.whole = Span::new(start, octets.len());
     let transport_start = protocol(octets, start)?;
@@ -202,7 +215,9 @@ pub(crate) fn scan(octets: &[u8], at: usize, parameters_max: usize, spans: &mut 
         }
         end = param.end;
         if param.name_end - param.name_start == 6
-            && octets.get(param.name_start..param.name_end).is_some_and(|name| name.eq_ignore_ascii_case(b"branch"))
+            && octets
+                .get(param.name_start..param.name_end)
+                .is_some_and(|name| name.eq_ignore_ascii_case(b"branch"))
         {
             if !spans.branch.is_absent() {
                 return Err(FieldError::RepeatedParameter);
@@ -257,7 +272,8 @@ mod tests {
     #[test]
     fn received_is_read_with_and_without_brackets() {
         for received in ["2001:db8::9:255", "[2001:db8::9:255]"] {
-            let octets = format!("SIP/2.0/UDP [2001:db8::9:1];received={received};rport;branch=z9hG4bKas3");
+            let octets =
+                format!("SIP/2.0/UDP [2001:db8::9:1];received={received};rport;branch=z9hG4bKas3");
             let via = Via::parse(octets.as_bytes()).expect("valid");
             assert_eq!(via.received(), "2001:db8::9:255".parse().ok());
             assert_eq!(via.rport(), Some(None));
@@ -275,9 +291,17 @@ mod tests {
             (b"SIP/2.0/UDP a:65536", FieldError::Port),
             (b"SIP/2.0/UDP a:", FieldError::Port),
             (b"SIP/2.0/UDP a b", FieldError::Trailing),
-            (b"SIP/2.0/UDP a;branch=x;branch=y", FieldError::RepeatedParameter),
+            (
+                b"SIP/2.0/UDP a;branch=x;branch=y",
+                FieldError::RepeatedParameter,
+            ),
         ] {
-            assert_eq!(Via::parse(octets).err(), Some(error), "{}", octets.escape_ascii());
+            assert_eq!(
+                Via::parse(octets).err(),
+                Some(error),
+                "{}",
+                octets.escape_ascii()
+            );
         }
     }
 }
