@@ -37,7 +37,12 @@ pub struct Flow {
 impl Flow {
     /// A UDP flow.
     pub const fn udp(listener: ListenerId, remote: SocketAddr) -> Flow {
-        Flow { transport: Transport::Udp, listener, remote, stream: None }
+        Flow {
+            transport: Transport::Udp,
+            listener,
+            remote,
+            stream: None,
+        }
     }
 }
 
@@ -76,11 +81,20 @@ impl TransmitBatch {
         TransmitBatch::default()
     }
     /// Appends a message that `write` adds to the buffer.
-    pub fn push_with(&mut self, flow: Flow, token: TransmitToken, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+    pub fn push_with(
+        &mut self,
+        flow: Flow,
+        token: TransmitToken,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Range<usize> {
         let start = self.bytes.len();
         write(&mut self.bytes);
         let range = start..self.bytes.len();
-        self.sends.push(Transmit { flow, range: range.clone(), token });
+        self.sends.push(Transmit {
+            flow,
+            range: range.clone(),
+            token,
+        });
         range
     }
     /// Appends a copy of `message`.

@@ -67,40 +67,66 @@ impl InviteClient {
     pub fn start(context: Context<'_>) -> (InviteClient, Step) {
         let timeout_at = context.now + context.timers.timer_b;
         let interval = Interval::of(context.timers.t1);
-        let alarm = if context.reliable { timeout_at } else { interval.after(context.now, timeout_at) };
-        let calling = Calling { timeout_at, interval, cancel_wanted: false };
-        (InviteClient::Calling(calling), Step::at(Actions::SEND_REQUEST, alarm))
+        let alarm = if context.reliable {
+            timeout_at
+        } else {
+            interval.after(context.now, timeout_at)
+        };
+        let calling = Calling {
+            timeout_at,
+            interval,
+            cancel_wanted: false,
+        };
+        (
+            InviteClient::Calling(calling),
+            Step::at(Actions::SEND_REQUEST, alarm),
+        )
     }
 
     /// The timer fired.
     pub fn on_timer(self, context: Context<'_>) -> (InviteClient, Step) {
         match self {
             InviteClient::Calling(calling) => calling.on_timer(context),
-            InviteClient::Cancelling(Cancelling) => (InviteClient::Terminated, Step::stop(Actions::TIMEOUT)),
+            InviteClient::Cancelling(Cancelling) => {
+                (InviteClient::Terminated, Step::stop(Actions::TIMEOUT))
+            }
             InviteClient::Completed(Completed) | InviteClient::Accepted(Accepted) => {
                 (InviteClient::Terminated, Step::stop(Actions::NONE))
             }
-            other @ (InviteClient::Proceeding(_) | InviteClient::Terminated) => (other, Step::NOTHING),
+            other @ (InviteClient::Proceeding(_) | InviteClient::Terminated) => {
+                (other, Step::NOTHING)
+            }
         }
     }
 
     /// A response was received.
     pub fn on_response(self, context: Context<'_>, class: ResponseClass) -> (InviteClient, Step) {
         match (self, class) {
-            (InviteClient::Calling(calling), ResponseClass::Provisional) => calling.on_provisional(context),
-            (state @ (InviteClient::Proceeding(_) | InviteClient::Cancelling(_)), ResponseClass::Provisional) => {
-                (state, Step::of(Actions::DELIVER))
+            (InviteClient::Calling(calling), ResponseClass::Provisional) => {
+                calling.on_provisional(context)
             }
             (
-                InviteClient::Calling(_) | InviteClient::Proceeding(_) | InviteClient::Cancelling(_),
+                state @ (InviteClient::Proceeding(_) | InviteClient::Cancelling(_)),
+                ResponseClass::Provisional,
+            ) => (state, Step::of(Actions::DELIVER)),
+            (
+                InviteClient::Calling(_)
+                | InviteClient::Proceeding(_)
+                | InviteClient::Cancelling(_),
                 ResponseClass::Success,
             ) => Accepted::enter(context),
             (
-                InviteClient::Calling(_) | InviteClient::Proceeding(_) | InviteClient::Cancelling(_),
+                InviteClient::Calling(_)
+                | InviteClient::Proceeding(_)
+                | InviteClient::Cancelling(_),
                 ResponseClass::Failure,
             ) => Completed::enter(context),
-            (state @ InviteClient::Completed(_), ResponseClass::Failure) => (state, Step::of(Actions::RESEND_ACK)),
-            (state @ InviteClient::Accepted(_), ResponseClass::Success) => (state, Step::of(Actions::DELIVER_REPEATED)),
+            (state @ InviteClient::Completed(_), ResponseClass::Failure) => {
+                (state, Step::of(Actions::RESEND_ACK))
+            }
+            (state @ InviteClient::Accepted(_), ResponseClass::Success) => {
+                (state, Step::of(Actions::DELIVER_REPEATED))
+            }
             (state, _) => (state, Step::NOTHING),
         }
     }
@@ -108,9 +134,13 @@ impl InviteClient {
     /// The user gives the INVITE up. The CANCEL waits for a provisional response (RFC 3261 §9.1).
     pub fn on_cancel(self, context: Context<'_>) -> (InviteClient, Step) {
         match self {
-            InviteClient::Calling(calling) => {
-                (InviteClient::Calling(Calling { cancel_wanted: true, ..calling }), Step::NOTHING)
-            }
+            InviteClient::Calling(calling) if !calling.cancel_wanted => (
+                InviteClient::Calling(Calling {
+                    cancel_wanted: true,
+                    ..calling
+                }),
+                Step::of(Actions::HOLD_CANCEL),
+            ),
             InviteClient::Proceeding(Proceeding) => Cancelling::enter(context, Actions::NONE),
             other => (other, Step::NOTHING),
         }
@@ -120,20 +150,31 @@ impl InviteClient {
     /// may come another way, so the machine stays.
     pub fn on_transport_error(self) -> (InviteClient, Step) {
         match self {
-            state @ (InviteClient::Accepted(_) | InviteClient::Terminated) => (state, Step::NOTHING),
-            _ => (InviteClient::Terminated, Step::stop(Actions::TRANSPORT_ERROR)),
+            state @ (InviteClient::Accepted(_) | InviteClient::Terminated) => {
+                (state, Step::NOTHING)
+            }
+            _ => (
+                InviteClient::Terminated,
+                Step::stop(Actions::TRANSPORT_ERROR),
+            ),
         }
     }
 
     /// True until the final response.
     pub const fn is_pending(&self) -> bool {
-        matches!(self, InviteClient::Calling(_) | InviteClient::Proceeding(_) | InviteClient::Cancelling(_))
+        matches!(
+            self,
+            InviteClient::Calling(_) | InviteClient::Proceeding(_) | InviteClient::Cancelling(_)
+        )
     }
 
     /// The name of the state.
     pub const fn state_name(&self) -> &'static str {
         match self {
-            InviteClient::Calling(Calling { cancel_wanted: true, .. }) => "Calling, cancel wanted",
+            InviteClient::Calling(Calling {
+                cancel_wanted: true,
+                ..
+            }) => "Calling, cancel wanted",
             InviteClient::Calling(_) => "Calling",
             InviteClient::Proceeding(_) => "Proceeding",
             InviteClient::Cancelling(_) => "Cancelling",
@@ -150,8 +191,15 @@ impl Calling {
             return (InviteClient::Terminated, Step::stop(Actions::TIMEOUT));
         }
         let doubled = self.interval.doubled();
-        let interval = if context.timers.timer_a_capped_at_t2 { doubled.capped(context.timers.t2) } else { doubled };
-        let step = Step::at(Actions::SEND_REQUEST, interval.after(context.now, self.timeout_at));
+        let interval = if context.timers.timer_a_capped_at_t2 {
+            doubled.capped(context.timers.t2)
+        } else {
+            doubled
+        };
+        let step = Step::at(
+            Actions::SEND_REQUEST,
+            interval.after(context.now, self.timeout_at),
+        );
         (InviteClient::Calling(Calling { interval, ..self }), step)
     }
 
@@ -159,30 +207,44 @@ impl Calling {
         if self.cancel_wanted {
             return Cancelling::enter(context, Actions::DELIVER);
         }
-        (InviteClient::Proceeding(Proceeding), Step::stop(Actions::DELIVER))
+        (
+            InviteClient::Proceeding(Proceeding),
+            Step::stop(Actions::DELIVER),
+        )
     }
 }
 
 impl Cancelling {
     fn enter(context: Context<'_>, with: Actions) -> (InviteClient, Step) {
         let deadline = context.now + context.timers.cancel_wait;
-        (InviteClient::Cancelling(Cancelling), Step::at(Actions::SEND_CANCEL.and(with), deadline))
+        (
+            InviteClient::Cancelling(Cancelling),
+            Step::at(Actions::SEND_CANCEL.and(with), deadline),
+        )
     }
 }
 
 impl Completed {
     fn enter(context: Context<'_>) -> (InviteClient, Step) {
-        let actions = Actions::DELIVER.and(Actions::SEND_ACK).and(Actions::FREE_REQUEST);
+        let actions = Actions::DELIVER
+            .and(Actions::SEND_ACK)
+            .and(Actions::FREE_REQUEST);
         if context.reliable {
             return (InviteClient::Terminated, Step::stop(actions));
         }
-        (InviteClient::Completed(Completed), Step::at(actions, context.now + context.timers.timer_d))
+        (
+            InviteClient::Completed(Completed),
+            Step::at(actions, context.now + context.timers.timer_d),
+        )
     }
 }
 
 impl Accepted {
     fn enter(context: Context<'_>) -> (InviteClient, Step) {
         let actions = Actions::DELIVER.and(Actions::FREE_REQUEST);
-        (InviteClient::Accepted(Accepted), Step::at(actions, context.now + context.timers.timer_m))
+        (
+            InviteClient::Accepted(Accepted),
+            Step::at(actions, context.now + context.timers.timer_m),
+        )
     }
 }

@@ -65,9 +65,10 @@ impl InviteServer {
     /// The timer fired.
     pub fn on_timer(self, context: Context<'_>) -> (InviteServer, Step) {
         match self {
-            InviteServer::Proceeding(Proceeding) => {
-                (InviteServer::Proceeding(Proceeding), Step::stop(Actions::SEND_TRYING))
-            }
+            InviteServer::Proceeding(Proceeding) => (
+                InviteServer::Proceeding(Proceeding),
+                Step::stop(Actions::SEND_TRYING),
+            ),
             InviteServer::Completed(completed) => completed.on_timer(context),
             InviteServer::Confirmed(Confirmed) | InviteServer::Accepted(Accepted) => {
                 (InviteServer::Terminated, Step::stop(Actions::NONE))
@@ -94,7 +95,10 @@ impl InviteServer {
             }
             InviteServer::Completed(_) => {
                 let deadline = context.now + context.timers.t4;
-                (InviteServer::Confirmed(Confirmed), Step::at(Actions::FREE_RESPONSE, deadline))
+                (
+                    InviteServer::Confirmed(Confirmed),
+                    Step::at(Actions::FREE_RESPONSE, deadline),
+                )
             }
             state @ InviteServer::Accepted(_) => (state, Step::of(Actions::DELIVER)),
             other => (other, Step::NOTHING),
@@ -104,15 +108,21 @@ impl InviteServer {
     /// The user hands in a response.
     pub fn on_respond(self, context: Context<'_>, class: ResponseClass) -> (InviteServer, Step) {
         match (self, class) {
-            (state @ InviteServer::Proceeding(_), ResponseClass::Provisional) => {
-                (state, Step::stop(Actions::SEND_RESPONSE.and(Actions::KEEP_RESPONSE)))
-            }
+            (state @ InviteServer::Proceeding(_), ResponseClass::Provisional) => (
+                state,
+                Step::stop(Actions::SEND_RESPONSE.and(Actions::KEEP_RESPONSE)),
+            ),
             (InviteServer::Proceeding(_), ResponseClass::Success) => {
                 let actions = Actions::SEND_RESPONSE.and(Actions::FREE_RESPONSE);
-                (InviteServer::Accepted(Accepted), Step::at(actions, context.now + context.timers.timer_l))
+                (
+                    InviteServer::Accepted(Accepted),
+                    Step::at(actions, context.now + context.timers.timer_l),
+                )
             }
             (InviteServer::Proceeding(_), ResponseClass::Failure) => Completed::enter(context),
-            (state @ InviteServer::Accepted(_), ResponseClass::Success) => (state, Step::of(Actions::SEND_RESPONSE)),
+            (state @ InviteServer::Accepted(_), ResponseClass::Success) => {
+                (state, Step::of(Actions::SEND_RESPONSE))
+            }
             (state, _) => (state, Step::of(Actions::REFUSE)),
         }
     }
@@ -120,7 +130,9 @@ impl InviteServer {
     /// A response could not be sent, or the connection is gone.
     pub fn on_transport_error(self) -> (InviteServer, Step) {
         match self {
-            state @ (InviteServer::Confirmed(_) | InviteServer::Terminated) => (state, Step::NOTHING),
+            state @ (InviteServer::Confirmed(_) | InviteServer::Terminated) => {
+                (state, Step::NOTHING)
+            }
             state => (state, Step::of(Actions::TRANSPORT_ERROR)),
         }
     }
@@ -146,10 +158,23 @@ impl Completed {
     fn enter(context: Context<'_>) -> (InviteServer, Step) {
         let timeout_at = context.now + context.timers.timer_h;
         let interval = Interval::of(context.timers.t1).capped(context.timers.t2);
-        let alarm = if context.reliable { timeout_at } else { interval.after(context.now, timeout_at) };
+        let alarm = if context.reliable {
+            timeout_at
+        } else {
+            interval.after(context.now, timeout_at)
+        };
         let actions = Actions::SEND_RESPONSE.and(Actions::KEEP_RESPONSE);
-        let completed = Completed { timeout_at, interval };
-        (InviteServer::Completed(completed), Step { actions, alarm: Alarm::At(alarm) })
+        let completed = Completed {
+            timeout_at,
+            interval,
+        };
+        (
+            InviteServer::Completed(completed),
+            Step {
+                actions,
+                alarm: Alarm::At(alarm),
+            },
+        )
     }
 
     fn on_timer(self, context: Context<'_>) -> (InviteServer, Step) {
@@ -157,7 +182,13 @@ impl Completed {
             return (InviteServer::Terminated, Step::stop(Actions::TIMEOUT));
         }
         let interval = self.interval.doubled().capped(context.timers.t2);
-        let step = Step::at(Actions::RESEND_RESPONSE, interval.after(context.now, self.timeout_at));
-        (InviteServer::Completed(Completed { interval, ..self }), step)
+        let step = Step::at(
+            Actions::RESEND_RESPONSE,
+            interval.after(context.now, self.timeout_at),
+        );
+        (
+            InviteServer::Completed(Completed { interval, ..self }),
+            step,
+        )
     }
 }

@@ -57,8 +57,10 @@ impl Actions {
     pub const TRANSPORT_ERROR: Actions = Actions(1 << 13);
     /// The user may not send this response now.
     pub const REFUSE: Actions = Actions(1 << 14);
+    /// Keep the header lines of the CANCEL until it may be sent.
+    pub const HOLD_CANCEL: Actions = Actions(1 << 15);
 
-    const NAMES: [(Actions, &'static str); 15] = [
+    const NAMES: [(Actions, &'static str); 16] = [
         (Actions::SEND_REQUEST, "send request"),
         (Actions::SEND_ACK, "send ACK"),
         (Actions::RESEND_ACK, "resend ACK"),
@@ -74,6 +76,7 @@ impl Actions {
         (Actions::TIMEOUT, "tell user: timeout"),
         (Actions::TRANSPORT_ERROR, "tell user: transport error"),
         (Actions::REFUSE, "refuse"),
+        (Actions::HOLD_CANCEL, "hold CANCEL"),
     ];
 
     /// True if all of `other` are asked for.
@@ -92,7 +95,9 @@ impl fmt::Display for Actions {
         if *self == Actions::NONE {
             return f.write_str("-");
         }
-        let named = Actions::NAMES.iter().filter(|(action, _)| self.has(*action));
+        let named = Actions::NAMES
+            .iter()
+            .filter(|(action, _)| self.has(*action));
         for (position, (_, name)) in named.enumerate() {
             if position > 0 {
                 f.write_str(", ")?;
@@ -132,18 +137,30 @@ pub struct Step {
 
 impl Step {
     /// Nothing happens.
-    pub const NOTHING: Step = Step { actions: Actions::NONE, alarm: Alarm::Keep };
+    pub const NOTHING: Step = Step {
+        actions: Actions::NONE,
+        alarm: Alarm::Keep,
+    };
 
     pub(crate) const fn of(actions: Actions) -> Step {
-        Step { actions, alarm: Alarm::Keep }
+        Step {
+            actions,
+            alarm: Alarm::Keep,
+        }
     }
 
     pub(crate) const fn at(actions: Actions, deadline: Time) -> Step {
-        Step { actions, alarm: Alarm::At(deadline) }
+        Step {
+            actions,
+            alarm: Alarm::At(deadline),
+        }
     }
 
     pub(crate) const fn stop(actions: Actions) -> Step {
-        Step { actions, alarm: Alarm::Stop }
+        Step {
+            actions,
+            alarm: Alarm::Stop,
+        }
     }
 }
 
@@ -175,7 +192,11 @@ pub(crate) struct Interval(u32);
 
 impl Interval {
     pub(crate) fn of(duration: Duration) -> Interval {
-        Interval(u32::try_from(duration.as_millis()).unwrap_or(u32::MAX).max(1))
+        Interval(
+            u32::try_from(duration.as_millis())
+                .unwrap_or(u32::MAX)
+                .max(1),
+        )
     }
 
     pub(crate) const fn doubled(self) -> Interval {

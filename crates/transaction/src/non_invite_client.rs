@@ -51,8 +51,18 @@ impl NonInviteClient {
     pub fn start(context: Context<'_>) -> (NonInviteClient, Step) {
         let timeout_at = context.now + context.timers.timer_f;
         let interval = Interval::of(context.timers.t1);
-        let alarm = if context.reliable { timeout_at } else { interval.after(context.now, timeout_at) };
-        (NonInviteClient::Trying(Trying { timeout_at, interval }), Step::at(Actions::SEND_REQUEST, alarm))
+        let alarm = if context.reliable {
+            timeout_at
+        } else {
+            interval.after(context.now, timeout_at)
+        };
+        (
+            NonInviteClient::Trying(Trying {
+                timeout_at,
+                interval,
+            }),
+            Step::at(Actions::SEND_REQUEST, alarm),
+        )
     }
 
     /// The timer fired.
@@ -60,22 +70,31 @@ impl NonInviteClient {
         match self {
             NonInviteClient::Trying(trying) => trying.on_timer(context),
             NonInviteClient::Proceeding(proceeding) => proceeding.on_timer(context),
-            NonInviteClient::Completed(Completed) => (NonInviteClient::Terminated, Step::stop(Actions::NONE)),
+            NonInviteClient::Completed(Completed) => {
+                (NonInviteClient::Terminated, Step::stop(Actions::NONE))
+            }
             NonInviteClient::Terminated => (NonInviteClient::Terminated, Step::NOTHING),
         }
     }
 
     /// A response was received.
-    pub fn on_response(self, context: Context<'_>, class: ResponseClass) -> (NonInviteClient, Step) {
+    pub fn on_response(
+        self,
+        context: Context<'_>,
+        class: ResponseClass,
+    ) -> (NonInviteClient, Step) {
         match (self, class) {
             // Timer E runs on: only its next interval is T2 (RFC 3261 §17.1.2.2).
-            (NonInviteClient::Trying(Trying { timeout_at, .. }), ResponseClass::Provisional) => {
-                (NonInviteClient::Proceeding(Proceeding { timeout_at }), Step::of(Actions::DELIVER))
-            }
+            (NonInviteClient::Trying(Trying { timeout_at, .. }), ResponseClass::Provisional) => (
+                NonInviteClient::Proceeding(Proceeding { timeout_at }),
+                Step::of(Actions::DELIVER),
+            ),
             (state @ NonInviteClient::Proceeding(_), ResponseClass::Provisional) => {
                 (state, Step::of(Actions::DELIVER))
             }
-            (NonInviteClient::Trying(_) | NonInviteClient::Proceeding(_), _) => Completed::enter(context),
+            (NonInviteClient::Trying(_) | NonInviteClient::Proceeding(_), _) => {
+                Completed::enter(context)
+            }
             (state, _) => (state, Step::NOTHING),
         }
     }
@@ -83,16 +102,20 @@ impl NonInviteClient {
     /// The request could not be sent, or the connection is gone.
     pub fn on_transport_error(self) -> (NonInviteClient, Step) {
         match self {
-            NonInviteClient::Trying(_) | NonInviteClient::Proceeding(_) => {
-                (NonInviteClient::Terminated, Step::stop(Actions::TRANSPORT_ERROR))
-            }
+            NonInviteClient::Trying(_) | NonInviteClient::Proceeding(_) => (
+                NonInviteClient::Terminated,
+                Step::stop(Actions::TRANSPORT_ERROR),
+            ),
             other => (other, Step::NOTHING),
         }
     }
 
     /// True until the final response.
     pub const fn is_pending(&self) -> bool {
-        matches!(self, NonInviteClient::Trying(_) | NonInviteClient::Proceeding(_))
+        matches!(
+            self,
+            NonInviteClient::Trying(_) | NonInviteClient::Proceeding(_)
+        )
     }
 
     /// The name of the state.
@@ -112,7 +135,10 @@ impl Trying {
             return (NonInviteClient::Terminated, Step::stop(Actions::TIMEOUT));
         }
         let interval = self.interval.doubled().capped(context.timers.t2);
-        let step = Step::at(Actions::SEND_REQUEST, interval.after(context.now, self.timeout_at));
+        let step = Step::at(
+            Actions::SEND_REQUEST,
+            interval.after(context.now, self.timeout_at),
+        );
         (NonInviteClient::Trying(Trying { interval, ..self }), step)
     }
 }
@@ -123,7 +149,10 @@ impl Proceeding {
             return (NonInviteClient::Terminated, Step::stop(Actions::TIMEOUT));
         }
         let next = Interval::of(context.timers.t2).after(context.now, self.timeout_at);
-        (NonInviteClient::Proceeding(self), Step::at(Actions::SEND_REQUEST, next))
+        (
+            NonInviteClient::Proceeding(self),
+            Step::at(Actions::SEND_REQUEST, next),
+        )
     }
 }
 
@@ -133,6 +162,9 @@ impl Completed {
         if context.reliable {
             return (NonInviteClient::Terminated, Step::stop(actions));
         }
-        (NonInviteClient::Completed(Completed), Step::at(actions, context.now + context.timers.t4))
+        (
+            NonInviteClient::Completed(Completed),
+            Step::at(actions, context.now + context.timers.t4),
+        )
     }
 }

@@ -46,7 +46,10 @@ impl NonInviteServer {
     /// A request was received.
     pub fn start(context: Context<'_>) -> (NonInviteServer, Step) {
         let deadline = context.now + context.timers.non_invite_unanswered;
-        (NonInviteServer::Trying(Trying), Step::at(Actions::NONE, deadline))
+        (
+            NonInviteServer::Trying(Trying),
+            Step::at(Actions::NONE, deadline),
+        )
     }
 
     /// The timer fired.
@@ -55,7 +58,9 @@ impl NonInviteServer {
             NonInviteServer::Trying(Trying) | NonInviteServer::Proceeding(Proceeding) => {
                 (NonInviteServer::Terminated, Step::stop(Actions::TIMEOUT))
             }
-            NonInviteServer::Completed(Completed) => (NonInviteServer::Terminated, Step::stop(Actions::NONE)),
+            NonInviteServer::Completed(Completed) => {
+                (NonInviteServer::Terminated, Step::stop(Actions::NONE))
+            }
             NonInviteServer::Terminated => (NonInviteServer::Terminated, Step::NOTHING),
         }
     }
@@ -74,15 +79,27 @@ impl NonInviteServer {
     pub fn on_respond(self, context: Context<'_>, class: ResponseClass) -> (NonInviteServer, Step) {
         let send_and_keep = Actions::SEND_RESPONSE.and(Actions::KEEP_RESPONSE);
         match (self, class) {
-            (NonInviteServer::Trying(_) | NonInviteServer::Proceeding(_), ResponseClass::Provisional) => {
-                (NonInviteServer::Proceeding(Proceeding), Step::of(send_and_keep))
-            }
-            (NonInviteServer::Trying(_) | NonInviteServer::Proceeding(_), _) if context.reliable => {
-                (NonInviteServer::Terminated, Step::stop(Actions::SEND_RESPONSE.and(Actions::FREE_RESPONSE)))
+            (
+                NonInviteServer::Trying(_) | NonInviteServer::Proceeding(_),
+                ResponseClass::Provisional,
+            ) => (
+                NonInviteServer::Proceeding(Proceeding),
+                Step::of(send_and_keep),
+            ),
+            (NonInviteServer::Trying(_) | NonInviteServer::Proceeding(_), _)
+                if context.reliable =>
+            {
+                (
+                    NonInviteServer::Terminated,
+                    Step::stop(Actions::SEND_RESPONSE.and(Actions::FREE_RESPONSE)),
+                )
             }
             (NonInviteServer::Trying(_) | NonInviteServer::Proceeding(_), _) => {
                 let deadline = context.now + context.timers.timer_j;
-                (NonInviteServer::Completed(Completed), Step::at(send_and_keep, deadline))
+                (
+                    NonInviteServer::Completed(Completed),
+                    Step::at(send_and_keep, deadline),
+                )
             }
             (state, _) => (state, Step::of(Actions::REFUSE)),
         }
@@ -98,7 +115,10 @@ impl NonInviteServer {
 
     /// True until the final response.
     pub const fn is_pending(&self) -> bool {
-        matches!(self, NonInviteServer::Trying(_) | NonInviteServer::Proceeding(_))
+        matches!(
+            self,
+            NonInviteServer::Trying(_) | NonInviteServer::Proceeding(_)
+        )
     }
 
     /// The name of the state.

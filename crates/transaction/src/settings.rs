@@ -49,7 +49,11 @@ impl TimerSettings {
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
             timer_b: long,
-            timer_d: if long.as_nanos() > minimum_d.as_nanos() { long } else { minimum_d },
+            timer_d: if long.as_nanos() > minimum_d.as_nanos() {
+                long
+            } else {
+                minimum_d
+            },
             timer_f: long,
             timer_h: long,
             timer_j: long,
@@ -81,6 +85,9 @@ pub struct TableLimits {
 
 impl Default for TableLimits {
     fn default() -> TableLimits {
-        TableLimits { servers_max: 1_000_000, clients_max: 1_000_000 }
+        TableLimits {
+            servers_max: 1_000_000,
+            clients_max: 1_000_000,
+        }
     }
 }

@@ -40,7 +40,12 @@ pub(crate) struct Slots<T> {
 
 impl<T> Slots<T> {
     pub(crate) const fn new() -> Slots<T> {
-        Slots { pages: Vec::new(), vacant: NONE, used: 0, length: 0 }
+        Slots {
+            pages: Vec::new(),
+            vacant: NONE,
+            used: 0,
+            length: 0,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -55,13 +60,19 @@ impl<T> Slots<T> {
             && let Content::Vacant { next } = slot.content
         {
             slot.content = Content::Occupied(value);
-            let key = SlotKey { slot: reused, generation: slot.generation };
+            let key = SlotKey {
+                slot: reused,
+                generation: slot.generation,
+            };
             self.vacant = next;
             return key;
         }
         let slot = self.used;
         self.used += 1;
-        let fresh = Slot { generation: 0, content: Content::Occupied(value) };
+        let fresh = Slot {
+            generation: 0,
+            content: Content::Occupied(value),
+        };
         match self.pages.last_mut() {
             Some(page) if page.len() < PAGE_SLOTS => page.push(fresh),
             _ => {
@@ -70,7 +81,10 @@ impl<T> Slots<T> {
                 self.pages.push(page);
             }
         }
-        SlotKey { slot, generation: 0 }
+        SlotKey {
+            slot,
+            generation: 0,
+        }
     }
 
     pub(crate) fn remove(&mut self, key: SlotKey) -> Option<T> {
@@ -125,19 +139,26 @@ impl<T> Slots<T> {
     pub(crate) fn key_at(&self, position: u32) -> Option<SlotKey> {
         let slot = self.slot(position)?;
         match slot.content {
-            Content::Occupied(_) => Some(SlotKey { slot: position, generation: slot.generation }),
+            Content::Occupied(_) => Some(SlotKey {
+                slot: position,
+                generation: slot.generation,
+            }),
             Content::Vacant { .. } => None,
         }
     }
 
     fn slot(&self, position: u32) -> Option<&Slot<T>> {
         let position = position as usize;
-        self.pages.get(position / PAGE_SLOTS)?.get(position % PAGE_SLOTS)
+        self.pages
+            .get(position / PAGE_SLOTS)?
+            .get(position % PAGE_SLOTS)
     }
 
     fn slot_mut(&mut self, position: u32) -> Option<&mut Slot<T>> {
         let position = position as usize;
-        self.pages.get_mut(position / PAGE_SLOTS)?.get_mut(position % PAGE_SLOTS)
+        self.pages
+            .get_mut(position / PAGE_SLOTS)?
+            .get_mut(position % PAGE_SLOTS)
     }
 }
 

@@ -28,7 +28,10 @@ mod sealed;
 mod to_tag;
 
 pub use base32::{decode, encode};
-pub use branch::{BRANCH_DIGITS, BranchMode, BranchToken, Home, MAGIC_COOKIE, branch_home, parse_branch, write_branch};
+pub use branch::{
+    BRANCH_DIGITS, BranchMode, BranchToken, Home, MAGIC_COOKIE, branch_home, parse_branch,
+    write_branch,
+};
 pub use mac::{Kind, Mac, SecretKey, Secrets};
 pub use sealed::{SEALED_PAYLOAD_MAX, open, seal};
 pub use to_tag::{TO_TAG_DIGITS, ToTag, is_own_to_tag, stateless_to_tag};
@@ -60,10 +63,14 @@ impl core::fmt::Display for TokenError {
         match self {
             TokenError::Foreign => f.write_str("not one of our tokens"),
             TokenError::UnknownVersion(version) => write!(f, "token of unknown version {version}"),
-            TokenError::WrongKind(kind) => write!(f, "token of kind {kind} where another is expected"),
+            TokenError::WrongKind(kind) => {
+                write!(f, "token of kind {kind} where another is expected")
+            }
             TokenError::UnknownKey(id) => write!(f, "token written with unknown key {id}"),
             TokenError::OtherNode(node) => write!(f, "token of node {node}"),
-            TokenError::UnknownShard(shard) => write!(f, "token of shard {shard}, which does not exist"),
+            TokenError::UnknownShard(shard) => {
+                write!(f, "token of shard {shard}, which does not exist")
+            }
             TokenError::BadMac => f.write_str("token with a wrong MAC"),
         }
     }

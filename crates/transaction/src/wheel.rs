@@ -35,7 +35,11 @@ struct List {
     earliest: u64,
 }
 
-const EMPTY: List = List { head: NONE, tail: NONE, earliest: u64::MAX };
+const EMPTY: List = List {
+    head: NONE,
+    tail: NONE,
+    earliest: u64::MAX,
+};
 
 /// The wheel; `P` is what a timer says when it fires.
 #[derive(Debug)]
@@ -81,7 +85,12 @@ impl<P: Copy> TimerWheel<P> {
     /// Arms a timer. A deadline in the past fires at the next [`TimerWheel::pop_due`].
     pub fn arm(&mut self, deadline: Time, payload: P) -> TimerKey {
         let tick = self.tick_of(deadline);
-        let key = self.entries.insert(Entry { tick, next: NONE, previous: NONE, payload });
+        let key = self.entries.insert(Entry {
+            tick,
+            next: NONE,
+            previous: NONE,
+            payload,
+        });
         self.link(key.slot, tick);
         key
     }
@@ -147,7 +156,10 @@ impl<P: Copy> TimerWheel<P> {
 
     /// Rounded up, and never before the position.
     fn tick_of(&self, deadline: Time) -> u64 {
-        deadline.as_nanos().div_ceil(self.tick_nanos).max(self.position)
+        deadline
+            .as_nanos()
+            .div_ceil(self.tick_nanos)
+            .max(self.position)
     }
 
     fn place(&self, tick: u64) -> (usize, usize) {
@@ -159,7 +171,9 @@ impl<P: Copy> TimerWheel<P> {
 
     /// Moves the timers of a list that the position has entered to lower levels, keeping their order.
     fn spread(&mut self, from: usize) {
-        let Some(list) = self.lists.get_mut(from) else { return };
+        let Some(list) = self.lists.get_mut(from) else {
+            return;
+        };
         let mut next = core::mem::replace(list, EMPTY).head;
         if let Some(lists) = self.occupied.get_mut(from / LISTS) {
             *lists &= !(1 << (from % LISTS));
@@ -173,7 +187,9 @@ impl<P: Copy> TimerWheel<P> {
 
     fn link(&mut self, slot: u32, tick: u64) {
         let (level, index) = self.place(tick);
-        let Some(list) = self.lists.get_mut(level * LISTS + index) else { return };
+        let Some(list) = self.lists.get_mut(level * LISTS + index) else {
+            return;
+        };
         let tail = list.tail;
         list.tail = slot;
         if tail == NONE {
@@ -193,10 +209,14 @@ impl<P: Copy> TimerWheel<P> {
     }
 
     fn unlink(&mut self, slot: u32) {
-        let Some(entry) = self.entries.at(slot) else { return };
+        let Some(entry) = self.entries.at(slot) else {
+            return;
+        };
         let (next, previous) = (entry.next, entry.previous);
         let (level, index) = self.place(entry.tick);
-        let Some(list) = self.lists.get_mut(level * LISTS + index) else { return };
+        let Some(list) = self.lists.get_mut(level * LISTS + index) else {
+            return;
+        };
         if previous == NONE {
             list.head = next;
         }

@@ -23,7 +23,9 @@ pub fn encode(octets: &[u8], out: &mut Vec<u8>) {
 /// Hands the digits of `octets` on, one by one.
 pub(super) fn each_digit(octets: &[u8], mut take: impl FnMut(u8)) {
     for group in octets.chunks(5) {
-        let mut bits = group.iter().fold(0u64, |bits, octet| bits << 8 | u64::from(*octet));
+        let mut bits = group
+            .iter()
+            .fold(0u64, |bits, octet| bits << 8 | u64::from(*octet));
         let digits = (group.len() * 8).div_ceil(5);
         bits <<= digits * 5 - group.len() * 8;
         for digit in (0..digits).rev() {

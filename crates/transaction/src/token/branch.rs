@@ -10,7 +10,11 @@ pub const BRANCH_DIGITS: usize = 40;
 
 const BODY: usize = 17;
 const OCTETS: usize = BODY + 8;
-const KINDS: [Kind; 3] = [Kind::BranchStatefulProxy, Kind::BranchStatelessForward, Kind::BranchUserAgentClient];
+const KINDS: [Kind; 3] = [
+    Kind::BranchStatefulProxy,
+    Kind::BranchStatelessForward,
+    Kind::BranchUserAgentClient,
+];
 
 /// Who wrote a branch.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +66,12 @@ pub struct BranchToken {
 impl BranchToken {
     /// A token for a request forwarded without a transaction: `request_hash` must be a function of the received request
     /// alone, equal for its retransmissions, its CANCEL and the ACK to its failure (RFC 3261 §16.11).
-    pub const fn stateless(home: Home, shard: u8, request_hash: u64, loop_hash: u32) -> BranchToken {
+    pub const fn stateless(
+        home: Home,
+        shard: u8,
+        request_hash: u64,
+        loop_hash: u32,
+    ) -> BranchToken {
         BranchToken {
             mode: BranchMode::StatelessForward,
             node: home.node,
@@ -71,6 +80,16 @@ impl BranchToken {
             generation: request_hash as u32,
             loop_hash,
         }
+    }
+}
+
+impl BranchToken {
+    /// Reads a branch and checks its MAC, whatever node and shard it names.
+    pub fn parse(secrets: &Secrets, branch: &[u8]) -> Result<BranchToken, TokenError> {
+        let octets = digits(branch)?;
+        let (token, kind) = fields(&octets)?;
+        check_mac(secrets, &octets, kind)?;
+        Ok(token)
     }
 }
 
@@ -92,14 +111,15 @@ pub fn write_branch(secrets: &Secrets, token: &BranchToken, out: &mut Vec<u8>) {
 }
 
 /// Reads a branch and checks it, MAC included.
-pub fn parse_branch(secrets: &Secrets, home: Home, branch: &[u8]) -> Result<BranchToken, TokenError> {
+pub fn parse_branch(
+    secrets: &Secrets,
+    home: Home,
+    branch: &[u8],
+) -> Result<BranchToken, TokenError> {
     let octets = digits(branch)?;
     let (token, kind) = fields(&octets)?;
     check_home(home, &token)?;
-    let key = secrets.key(octets[1]).ok_or(TokenError::UnknownKey(octets[1]))?;
-    if mac_of(key, kind, &octets) != octets[BODY..] {
-        return Err(TokenError::BadMac);
-    }
+    check_mac(secrets, &octets, kind)?;
     Ok(token)
 }
 
@@ -128,11 +148,24 @@ fn fields(octets: &[u8; OCTETS]) -> Result<(BranchToken, Kind), TokenError> {
         _ => BranchMode::UserAgentClient,
     };
     let number = |at: usize| {
-        octets.get(at..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |octets| u32::from_be_bytes(*octets))
+        octets
+            .get(at..)
+            .and_then(|rest| rest.first_chunk::<4>())
+            .map_or(0, |octets| u32::from_be_bytes(*octets))
     };
     let node = u16::from_be_bytes([octets[2], octets[3]]);
     let (slot, generation, loop_hash) = (number(5), number(9), number(13));
-    Ok((BranchToken { mode, node, shard: octets[4], slot, generation, loop_hash }, kind))
+    Ok((
+        BranchToken {
+            mode,
+            node,
+            shard: octets[4],
+            slot,
+            generation,
+            loop_hash,
+        },
+        kind,
+    ))
 }
 
 fn check_home(home: Home, token: &BranchToken) -> Result<(), TokenError> {
@@ -145,6 +178,20 @@ fn check_home(home: Home, token: &BranchToken) -> Result<(), TokenError> {
     Ok(())
 }
 
+fn check_mac(secrets: &Secrets, octets: &[u8; OCTETS], kind: Kind) -> Result<(), TokenError> {
+    let key = secrets
+        .key(octets[1])
+        .ok_or(TokenError::UnknownKey(octets[1]))?;
+    if mac_of(key, kind, octets) == octets[BODY..] {
+        Ok(())
+    } else {
+        Err(TokenError::BadMac)
+    }
+}
+
 fn mac_of(key: &SecretKey, kind: Kind, octets: &[u8; OCTETS]) -> [u8; 8] {
-    Mac::for_kind(key, kind).part(octets.get(..BODY).unwrap_or_default()).finish().to_be_bytes()
+    Mac::for_kind(key, kind)
+        .part(octets.get(..BODY).unwrap_or_default())
+        .finish()
+        .to_be_bytes()
 }

@@ -48,7 +48,10 @@ pub struct Secrets {
 impl Secrets {
     /// One key, with id 0.
     pub const fn new(key: [u8; 16]) -> Secrets {
-        Secrets { current: SecretKey { id: 0, key }, previous: None }
+        Secrets {
+            current: SecretKey { id: 0, key },
+            previous: None,
+        }
     }
 
     /// The key of that id.

@@ -15,10 +15,16 @@ pub fn seal(secrets: &Secrets, kind: Kind, payload: &[u8], out: &mut Vec<u8>) ->
     let body = HEAD + payload.len();
     octets[0] = VERSION << 4 | kind as u8;
     octets[1] = key.id;
-    let Some(place) = octets.get_mut(HEAD..body) else { return false };
+    let Some(place) = octets.get_mut(HEAD..body) else {
+        return false;
+    };
     place.copy_from_slice(payload);
-    let mac = Mac::for_kind(key, kind).part(octets.get(..body).unwrap_or_default()).finish();
-    let Some(place) = octets.get_mut(body..body + MAC) else { return false };
+    let mac = Mac::for_kind(key, kind)
+        .part(octets.get(..body).unwrap_or_default())
+        .finish();
+    let Some(place) = octets.get_mut(body..body + MAC) else {
+        return false;
+    };
     place.copy_from_slice(&mac.to_be_bytes());
     base32::encode(octets.get(..body + MAC).unwrap_or_default(), out);
     true
@@ -32,10 +38,17 @@ pub fn open<'a>(
     buffer: &'a mut [u8; SEALED_PAYLOAD_MAX + HEAD + MAC],
 ) -> Result<&'a [u8], TokenError> {
     let length = base32::decode(token, buffer).ok_or(TokenError::Foreign)?;
-    let (body, mac) = buffer.get(..length).and_then(|octets| octets.split_last_chunk::<MAC>()).ok_or(TokenError::Foreign)?;
-    let (head, payload) = body.split_first_chunk::<HEAD>().ok_or(TokenError::Foreign)?;
+    let (body, mac) = buffer
+        .get(..length)
+        .and_then(|octets| octets.split_last_chunk::<MAC>())
+        .ok_or(TokenError::Foreign)?;
+    let (head, payload) = body
+        .split_first_chunk::<HEAD>()
+        .ok_or(TokenError::Foreign)?;
     check_head(head[0], &[kind])?;
-    let key = secrets.key(head[1]).ok_or(TokenError::UnknownKey(head[1]))?;
+    let key = secrets
+        .key(head[1])
+        .ok_or(TokenError::UnknownKey(head[1]))?;
     if Mac::for_kind(key, kind).part(body).finish().to_be_bytes() != *mac {
         return Err(TokenError::BadMac);
     }
@@ -48,5 +61,9 @@ pub(super) fn check_head(octet: u8, kinds: &[Kind]) -> Result<Kind, TokenError> 
     if version != VERSION {
         return Err(TokenError::UnknownVersion(version));
     }
-    kinds.iter().copied().find(|known| *known as u8 == kind).ok_or(TokenError::WrongKind(kind))
+    kinds
+        .iter()
+        .copied()
+        .find(|known| *known as u8 == kind)
+        .ok_or(TokenError::WrongKind(kind))
 }

@@ -1,3 +1,5 @@
+//! Every reason to refuse a token, and what survives a change of key.
+
 use super::*;
 use proptest::prelude::*;
 
@@ -5,17 +7,36 @@ const HOME: Home = Home { node: 7, shards: 4 };
 
 fn secrets() -> Secrets {
     Secrets {
-        current: SecretKey { id: 3, key: *b"0123456789abcdef" },
-        previous: Some(SecretKey { id: 2, key: *b"fedcba9876543210" }),
+        current: SecretKey {
+            id: 3,
+            key: *b"0123456789abcdef",
+        },
+        previous: Some(SecretKey {
+            id: 2,
+            key: *b"fedcba9876543210",
+        }),
     }
 }
 
 fn older() -> Secrets {
-    Secrets { current: SecretKey { id: 2, key: *b"fedcba9876543210" }, previous: None }
+    Secrets {
+        current: SecretKey {
+            id: 2,
+            key: *b"fedcba9876543210",
+        },
+        previous: None,
+    }
 }
 
 fn token() -> BranchToken {
-    BranchToken { mode: BranchMode::StatefulProxy, node: 7, shard: 3, slot: 99_999, generation: 12, loop_hash: 0xdead_beef }
+    BranchToken {
+        mode: BranchMode::StatefulProxy,
+        node: 7,
+        shard: 3,
+        slot: 99_999,
+        generation: 12,
+        loop_hash: 0xdead_beef,
+    }
 }
 
 fn branch_of(secrets: &Secrets, token: &BranchToken) -> Vec<u8> {
@@ -29,7 +50,10 @@ fn a_branch_survives_a_peer_that_folds_case() {
     let branch = branch_of(&secrets(), &token());
     assert_eq!(branch.len(), 47);
     assert_eq!(parse_branch(&secrets(), HOME, &branch), Ok(token()));
-    assert_eq!(parse_branch(&secrets(), HOME, &branch.to_ascii_uppercase()), Ok(token()));
+    assert_eq!(
+        parse_branch(&secrets(), HOME, &branch.to_ascii_uppercase()),
+        Ok(token())
+    );
     assert_eq!(branch_home(HOME, &branch), Ok(3));
 }
 
@@ -37,8 +61,17 @@ fn a_branch_survives_a_peer_that_folds_case() {
 fn the_previous_key_still_reads_and_an_older_one_does_not() {
     let branch = branch_of(&older(), &token());
     assert_eq!(parse_branch(&secrets(), HOME, &branch), Ok(token()));
-    let newest = Secrets { current: SecretKey { id: 4, key: [4; 16] }, previous: Some(secrets().current) };
-    assert_eq!(parse_branch(&newest, HOME, &branch), Err(TokenError::UnknownKey(2)));
+    let newest = Secrets {
+        current: SecretKey {
+            id: 4,
+            key: [4; 16],
+        },
+        previous: Some(secrets().current),
+    };
+    assert_eq!(
+        parse_branch(&newest, HOME, &branch),
+        Err(TokenError::UnknownKey(2))
+    );
 }
 
 #[test]
@@ -47,37 +80,89 @@ fn each_reason_to_drop_a_branch_is_told_apart() {
     let parse = |branch: &[u8]| parse_branch(&secrets, HOME, branch);
     assert_eq!(parse(b"z9hG4bK776asdhds"), Err(TokenError::Foreign));
     assert_eq!(parse(b""), Err(TokenError::Foreign));
-    assert_eq!(parse(&branch_of(&secrets, &BranchToken { node: 8, ..token() })), Err(TokenError::OtherNode(8)));
-    assert_eq!(parse(&branch_of(&secrets, &BranchToken { shard: 4, ..token() })), Err(TokenError::UnknownShard(4)));
+    assert_eq!(
+        parse(&branch_of(&secrets, &BranchToken { node: 8, ..token() })),
+        Err(TokenError::OtherNode(8))
+    );
+    assert_eq!(
+        parse(&branch_of(
+            &secrets,
+            &BranchToken {
+                shard: 4,
+                ..token()
+            }
+        )),
+        Err(TokenError::UnknownShard(4))
+    );
     let mut other_version = branch_of(&secrets, &token());
     other_version[7] = b'8';
     assert_eq!(parse(&other_version), Err(TokenError::UnknownVersion(4)));
     let mut to_tag_kind = Vec::from(MAGIC_COOKIE);
     seal(&secrets, Kind::ToTag, &[0; 15], &mut to_tag_kind);
-    assert_eq!(parse(&to_tag_kind), Err(TokenError::WrongKind(Kind::ToTag as u8)));
+    assert_eq!(
+        parse(&to_tag_kind),
+        Err(TokenError::WrongKind(Kind::ToTag as u8))
+    );
 }
 
 #[test]
 fn a_branch_of_one_mode_cannot_be_turned_into_another() {
     let stateful = branch_of(&secrets(), &token());
-    let stateless = branch_of(&secrets(), &BranchToken { mode: BranchMode::StatelessForward, ..token() });
+    let stateless = branch_of(
+        &secrets(),
+        &BranchToken {
+            mode: BranchMode::StatelessForward,
+            ..token()
+        },
+    );
     let mut mixed = stateful.clone();
     mixed[7..12].copy_from_slice(&stateless[7..12]);
-    assert_eq!(parse_branch(&secrets(), HOME, &mixed), Err(TokenError::BadMac));
+    assert_eq!(
+        parse_branch(&secrets(), HOME, &mixed),
+        Err(TokenError::BadMac)
+    );
 }
 
 #[test]
 fn the_stateless_tag_is_a_function_of_the_request_and_either_key() {
-    let tag = stateless_to_tag(&secrets(), b"pc33.example.test", Some(5060), b"z9hG4bKnashds8", b"a84b4c76e66710");
-    assert_eq!(tag, stateless_to_tag(&secrets(), b"PC33.example.test", Some(5060), b"z9hG4bKnashds8", b"a84b4c76e66710"));
+    let tag = stateless_to_tag(
+        &secrets(),
+        b"pc33.example.test",
+        Some(5060),
+        b"z9hG4bKnashds8",
+        b"a84b4c76e66710",
+    );
+    assert_eq!(
+        tag,
+        stateless_to_tag(
+            &secrets(),
+            b"PC33.example.test",
+            Some(5060),
+            b"z9hG4bKnashds8",
+            b"a84b4c76e66710"
+        )
+    );
     let own = |tag: &[u8], port, call_id: &[u8]| {
-        is_own_to_tag(&secrets(), tag, b"pc33.example.test", port, b"z9hG4bKnashds8", call_id)
+        is_own_to_tag(
+            &secrets(),
+            tag,
+            b"pc33.example.test",
+            port,
+            b"z9hG4bKnashds8",
+            call_id,
+        )
     };
     assert!(own(tag.as_bytes(), Some(5060), b"a84b4c76e66710"));
     assert!(!own(tag.as_bytes(), None, b"a84b4c76e66710"));
     assert!(!own(tag.as_bytes(), Some(5060), b"A84b4c76e66710"));
     assert!(!own(b"1928301774", Some(5060), b"a84b4c76e66710"));
-    let earlier = stateless_to_tag(&older(), b"pc33.example.test", Some(5060), b"z9hG4bKnashds8", b"a84b4c76e66710");
+    let earlier = stateless_to_tag(
+        &older(),
+        b"pc33.example.test",
+        Some(5060),
+        b"z9hG4bKnashds8",
+        b"a84b4c76e66710",
+    );
     assert_ne!(earlier, tag);
     assert!(own(earlier.as_bytes(), Some(5060), b"a84b4c76e66710"));
 }
@@ -87,13 +172,24 @@ fn sealed_tokens_carry_their_payload_for_one_kind_only() {
     let mut text = Vec::new();
     assert!(seal(&secrets(), Kind::RecordRoute, b"two flows", &mut text));
     let mut buffer = [0; SEALED_PAYLOAD_MAX + 10];
-    assert_eq!(open(&secrets(), Kind::RecordRoute, &text, &mut buffer), Ok(&b"two flows"[..]));
+    assert_eq!(
+        open(&secrets(), Kind::RecordRoute, &text, &mut buffer),
+        Ok(&b"two flows"[..])
+    );
     assert_eq!(
         open(&secrets(), Kind::Nonce, &text, &mut buffer),
         Err(TokenError::WrongKind(Kind::RecordRoute as u8))
     );
-    assert!(!seal(&secrets(), Kind::Nonce, &[0; SEALED_PAYLOAD_MAX + 1], &mut text));
-    assert_eq!(open(&secrets(), Kind::Nonce, b"0123", &mut buffer), Err(TokenError::Foreign));
+    assert!(!seal(
+        &secrets(),
+        Kind::Nonce,
+        &[0; SEALED_PAYLOAD_MAX + 1],
+        &mut text
+    ));
+    assert_eq!(
+        open(&secrets(), Kind::Nonce, b"0123", &mut buffer),
+        Err(TokenError::Foreign)
+    );
 }
 
 #[test]

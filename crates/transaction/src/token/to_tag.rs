@@ -21,14 +21,23 @@ impl ToTag {
 
 /// The tag for replies to the request whose topmost Via and Call-ID these are. It names neither node nor shard: all
 /// workers give the same, also after a restart.
-pub fn stateless_to_tag(secrets: &Secrets, via_host: &[u8], via_port: Option<u16>, branch: &[u8], call_id: &[u8]) -> ToTag {
+pub fn stateless_to_tag(
+    secrets: &Secrets,
+    via_host: &[u8],
+    via_port: Option<u16>,
+    branch: &[u8],
+    call_id: &[u8],
+) -> ToTag {
     let mut digits = [b'0'; TO_TAG_DIGITS];
     let mut places = digits.iter_mut();
-    base32::each_digit(&octets_with(&secrets.current, via_host, via_port, branch, call_id), |digit| {
-        if let Some(place) = places.next() {
-            *place = digit;
-        }
-    });
+    base32::each_digit(
+        &octets_with(&secrets.current, via_host, via_port, branch, call_id),
+        |digit| {
+            if let Some(place) = places.next() {
+                *place = digit;
+            }
+        },
+    );
     ToTag(digits)
 }
 
@@ -48,13 +57,21 @@ pub fn is_own_to_tag(
         }
         base32::decode(tag, &mut octets).ok_or(TokenError::Foreign)?;
         check_head(octets[0], &[Kind::ToTag])?;
-        let key = secrets.key(octets[1]).ok_or(TokenError::UnknownKey(octets[1]))?;
+        let key = secrets
+            .key(octets[1])
+            .ok_or(TokenError::UnknownKey(octets[1]))?;
         Ok(octets == octets_with(key, via_host, via_port, branch, call_id))
     };
     check().unwrap_or(false)
 }
 
-fn octets_with(key: &SecretKey, host: &[u8], port: Option<u16>, branch: &[u8], call_id: &[u8]) -> [u8; OCTETS] {
+fn octets_with(
+    key: &SecretKey,
+    host: &[u8],
+    port: Option<u16>,
+    branch: &[u8],
+    call_id: &[u8],
+) -> [u8; OCTETS] {
     let mac = Mac::for_kind(key, Kind::ToTag)
         .part_ignoring_case(host)
         .number(port.map_or(0, |port| 1 << 16 | u64::from(port)))

@@ -1,3 +1,5 @@
+//! The wheel against a sorted list, and each promise of its documentation by itself.
+
 use super::*;
 use proptest::prelude::*;
 

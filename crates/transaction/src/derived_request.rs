@@ -1,0 +1,156 @@
+//! ACK to a failure and CANCEL, made from the octets of the INVITE they belong to (RFC 3261 §17.1.1.3, §9.1).
+//!
+//! Both carry the INVITE's Request-URI, topmost Via, Route, From, Call-ID and CSeq number, and neither Require nor
+//! Proxy-Require. The ACK takes To from the response.
+
+/// Appends the ACK. `to_line` is the To line of the response with its CR LF.
+pub(crate) fn write_ack(out: &mut Vec<u8>, invite: &[u8], to_line: &[u8]) {
+    write_derived(out, invite, b"ACK", Some(to_line), b"");
+}
+
+/// Appends the CANCEL. `extra` are complete header lines, for example Reason.
+pub(crate) fn write_cancel(out: &mut Vec<u8>, invite: &[u8], extra: &[u8]) {
+    write_derived(out, invite, b"CANCEL", None, extra);
+}
+
+/// Length of the header section with its empty line: what is left when the body is cut off.
+pub(crate) fn head_length(message: &[u8]) -> usize {
+    message
+        .windows(4)
+        .position(|octets| octets == b"\r\n\r\n")
+        .map_or(message.len(), |position| position + 4)
+}
+
+fn write_derived(
+    out: &mut Vec<u8>,
+    invite: &[u8],
+    method: &[u8],
+    to_line: Option<&[u8]>,
+    extra: &[u8],
+) {
+    let mut lines = Lines(invite);
+    let start_line = lines.next().unwrap_or_default();
+    out.extend_from_slice(method);
+    let after_method = start_line
+        .iter()
+        .position(|octet| *octet == b' ')
+        .unwrap_or(0);
+    out.extend_from_slice(start_line.get(after_method..).unwrap_or_default());
+    let mut seen_via = false;
+    let mut seen_max_forwards = false;
+    for line in lines {
+        match Field::of(line) {
+            Field::Via if !seen_via => {
+                seen_via = true;
+                let value = first_value(line);
+                out.extend_from_slice(value);
+                if value.len() < line.len() {
+                    out.extend_from_slice(b"\r\n");
+                }
+            }
+            Field::MaxForwards => {
+                seen_max_forwards = true;
+                out.extend_from_slice(line);
+            }
+            Field::Copied => out.extend_from_slice(line),
+            Field::To => out.extend_from_slice(to_line.unwrap_or(line)),
+            Field::CSeq => write_cseq(out, line, method),
+            Field::Via | Field::Other => {}
+        }
+    }
+    if !seen_max_forwards {
+        out.extend_from_slice(b"Max-Forwards: 70\r\n");
+    }
+    out.extend_from_slice(extra);
+    out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+}
+
+/// What becomes of a header field.
+enum Field {
+    Via,
+    MaxForwards,
+    /// From, Call-ID, Route.
+    Copied,
+    To,
+    CSeq,
+    Other,
+}
+
+impl Field {
+    fn of(line: &[u8]) -> Field {
+        let name = line
+            .split(|octet| *octet == b':')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii_end();
+        let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+        match name.len() {
+            1 if is(b"v") => Field::Via,
+            1 if is(b"f") || is(b"i") => Field::Copied,
+            1 if is(b"t") => Field::To,
+            2 if is(b"To") => Field::To,
+            3 if is(b"Via") => Field::Via,
+            4 if is(b"From") => Field::Copied,
+            4 if is(b"CSeq") => Field::CSeq,
+            5 if is(b"Route") => Field::Copied,
+            7 if is(b"Call-ID") => Field::Copied,
+            12 if is(b"Max-Forwards") => Field::MaxForwards,
+            _ => Field::Other,
+        }
+    }
+}
+
+fn write_cseq(out: &mut Vec<u8>, line: &[u8], method: &[u8]) {
+    let digits = line
+        .iter()
+        .skip_while(|octet| !octet.is_ascii_digit())
+        .take_while(|octet| octet.is_ascii_digit());
+    out.extend_from_slice(b"CSeq: ");
+    out.extend(digits);
+    out.push(b' ');
+    out.extend_from_slice(method);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The line up to the first comma between values.
+fn first_value(line: &[u8]) -> &[u8] {
+    let mut quoted = false;
+    let mut escaped = false;
+    let comma = line.iter().position(|octet| {
+        let here = !quoted && *octet == b',';
+        if quoted && !escaped && *octet == b'\\' {
+            escaped = true;
+            return false;
+        }
+        if *octet == b'"' && !escaped {
+            quoted = !quoted;
+        }
+        escaped = false;
+        here
+    });
+    comma.and_then(|comma| line.get(..comma)).unwrap_or(line)
+}
+
+/// The lines of a header section, folded ones as one, each with its CR LF; ends before the empty line.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let mut end = 0;
+        loop {
+            let line = self.0.get(end..)?;
+            end += line.iter().position(|octet| *octet == b'\n')? + 1;
+            if !matches!(self.0.get(end), Some(b' ' | b'\t')) {
+                break;
+            }
+        }
+        let (line, rest) = self.0.split_at_checked(end)?;
+        if line.trim_ascii().is_empty() {
+            return None;
+        }
+        self.0 = rest;
+        Some(line)
+    }
+}

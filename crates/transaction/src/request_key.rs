@@ -1,0 +1,163 @@
+//! The identity of a request's transaction (RFC 3261 §17.2.3, §9.2), as a keyed hash of 127 bits and one bit that
+//! marks the rules of RFC 2543. Equal hashes are taken as equal requests: without the key nobody can make two collide.
+
+use core::hash::Hasher as _;
+
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+use strowger_sip::{Host, Message, Method};
+
+/// Names the transaction a request belongs to. An ACK has the key of its INVITE, if that had a failure.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestKey([u64; 2]);
+
+impl RequestKey {
+    /// True if the request was matched by the rules for RFC 2543 clients: the key alone does not say everything.
+    pub(crate) const fn is_legacy(self) -> bool {
+        self.0[1] & 1 == 1
+    }
+
+    pub(crate) const fn bits(self) -> u64 {
+        self.0[0]
+    }
+}
+
+impl core::fmt::Debug for RequestKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "RequestKey({:016x}{:016x})", self.0[0], self.0[1])
+    }
+}
+
+/// What a request is looked up as.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeyClass {
+    /// INVITE, ACK, and the INVITE that a CANCEL means.
+    Invite = 0,
+    /// A CANCEL itself.
+    Cancel = 1,
+    /// Any other method; the method is compared apart, so that a CANCEL finds it too.
+    Other = 2,
+}
+
+impl KeyClass {
+    pub(crate) fn of(method: Method<'_>) -> KeyClass {
+        match method {
+            Method::Invite | Method::Ack => KeyClass::Invite,
+            Method::Cancel => KeyClass::Cancel,
+            _ => KeyClass::Other,
+        }
+    }
+}
+
+/// Makes keys; its secret stays in the shard.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyMaker {
+    secret: [u8; 16],
+}
+
+impl KeyMaker {
+    pub(crate) fn new(seed: u64) -> KeyMaker {
+        let mut hasher = SipHasher13::new_with_keys(seed, !seed);
+        hasher.write(b"request keys");
+        KeyMaker {
+            secret: hasher.finish128().as_bytes(),
+        }
+    }
+
+    pub(crate) fn key(&self, request: &Message, class: KeyClass) -> RequestKey {
+        let via = request.via();
+        let mut hasher = SipHasher13::new_with_key(&self.secret);
+        hasher.write_u8(class as u8);
+        match via.branch() {
+            Some(branch) if via.has_unique_branch() => {
+                write_folded(&mut hasher, branch);
+                match via.host {
+                    Host::Name(name) => write_folded(&mut hasher, name),
+                    Host::V4(address) => hasher.write(&address.octets()),
+                    Host::V6(address) => hasher.write(&address.octets()),
+                }
+                hasher.write_u16(via.sent_by_port_or_default());
+                let hash = hasher.finish128();
+                RequestKey([hash.h1, hash.h2 & !1])
+            }
+            _ => {
+                let octets = request.as_bytes().get(via.range).unwrap_or_default();
+                let parts = [
+                    octets,
+                    request.request_uri(),
+                    request.from_tag().unwrap_or_default(),
+                    request.call_id(),
+                ];
+                for part in parts {
+                    hasher.write_usize(part.len());
+                    hasher.write(part);
+                }
+                hasher.write_u32(request.cseq().number);
+                let hash = hasher.finish128();
+                RequestKey([hash.h1, hash.h2 | 1])
+            }
+        }
+    }
+
+    /// A short keyed hash of a tag, for what RFC 2543 matching compares besides the key.
+    pub(crate) fn tag(&self, tag: Option<&[u8]>) -> u64 {
+        let mut hasher = SipHasher13::new_with_key(&self.secret);
+        hasher.write(tag.unwrap_or(b"\0"));
+        hasher.finish128().h1
+    }
+
+    /// A short keyed hash of sent-by.
+    pub(crate) fn sent_by(&self, host: &Host<'_>, port: Option<u16>) -> u32 {
+        let mut hasher = SipHasher13::new_with_key(&self.secret);
+        let parsed = match host {
+            Host::Name(name) => Host::parse(name).unwrap_or(*host),
+            other => *other,
+        };
+        match parsed {
+            Host::Name(name) => write_folded(&mut hasher, name),
+            Host::V4(address) => hasher.write(&address.octets()),
+            Host::V6(address) => hasher.write(&address.octets()),
+        }
+        hasher.write_u32(port.map_or(u32::MAX, u32::from));
+        hasher.finish128().h1 as u32
+    }
+}
+
+/// Tokens and host names are compared without regard to case (RFC 3261 §7.3.1).
+fn write_folded(hasher: &mut SipHasher13, octets: &[u8]) {
+    for chunk in octets.chunks(64) {
+        let mut folded = [0; 64];
+        for (to, from) in folded.iter_mut().zip(chunk) {
+            *to = from.to_ascii_lowercase();
+        }
+        hasher.write(folded.get(..chunk.len()).unwrap_or_default());
+    }
+    hasher.write_u8(0xff);
+}
+
+/// A method in four octets: the index of a known one, or a hash of an extension token.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MethodTag(u32);
+
+impl MethodTag {
+    /// INVITE.
+    pub const INVITE: MethodTag = MethodTag(0);
+    /// CANCEL.
+    pub const CANCEL: MethodTag = MethodTag(3);
+
+    /// The tag of a method.
+    pub fn of(method: Method<'_>) -> MethodTag {
+        match method.known_index() {
+            Some(index) => MethodTag(u32::from(index)),
+            None => {
+                let fnv =
+                    |hash: u32, octet: &u8| (hash ^ u32::from(*octet)).wrapping_mul(0x0100_0193);
+                MethodTag(method.as_bytes().iter().fold(0x811c_9dc5, fnv) | 1 << 31)
+            }
+        }
+    }
+
+    /// The method, unless it is an extension.
+    pub fn known(self) -> Option<Method<'static>> {
+        u8::try_from(self.0).ok().and_then(Method::from_known_index)
+    }
+}
