@@ -23,6 +23,9 @@ const SEGMENT_OCTETS_MAX: usize = 1_232;
 /// Octets of one segmented send: what one UDP length field can say, less the headers.
 const SEGMENTED_OCTETS_MAX: usize = 65_000;
 
+/// Sends of one datagram that may fail with the report of an earlier one, before the error is taken as its own.
+const REPORTS_MAX: usize = 8;
+
 /// Where the datagrams of one call go.
 pub(crate) struct Outlet<'a> {
     /// The socket of a listener, by its number; `None` if it is no UDP listener.
@@ -154,10 +157,7 @@ impl DatagramSender {
             )
         };
         outlet.meter.datagram_send_calls.one();
-        let sent = match send() {
-            Err(error) if is_report(error) => send(),
-            other => other,
-        };
+        let sent = past_reports(send(), send);
         match sent {
             Ok(_) => {
                 outlet.meter.datagrams_sent.add(places.len() as u64);
@@ -185,11 +185,7 @@ impl DatagramSender {
                 [single] => send_single(socket, batch, *single).map(|()| 1),
                 many => self.send_many(socket, batch, many),
             };
-            // An error stands for the first datagram, or is the report of an earlier one: then a second try passes.
-            let sent = match sent {
-                Err(error) if is_report(error) => send_single(socket, batch, *first).map(|()| 1),
-                other => other,
-            };
+            let sent = past_reports(sent, || send_single(socket, batch, *first).map(|()| 1));
             let done = match sent {
                 Ok(count) => {
                     let count = count.clamp(1, rest.len());
@@ -296,6 +292,21 @@ fn send_single(socket: &UdpSocket, batch: &TransmitBatch, place: u32) -> Result<
         MsgFlags::MSG_DONTWAIT,
     )
     .map(|_| ())
+}
+
+/// Tries again while the kernel may be reporting ICMP errors of earlier datagrams instead of sending this one.
+fn past_reports(
+    first: Result<usize, Errno>,
+    again: impl Fn() -> Result<usize, Errno>,
+) -> Result<usize, Errno> {
+    let mut outcome = first;
+    for _ in 0..REPORTS_MAX {
+        match outcome {
+            Err(error) if is_report(error) => outcome = again(),
+            other => return other,
+        }
+    }
+    outcome
 }
 
 /// Errors by which the kernel reports an ICMP message for some earlier datagram of the socket.

@@ -173,6 +173,13 @@ impl Driver {
         sum
     }
 
+    /// Calls `f` with the counters of every shard in turn; a name comes once per shard.
+    pub fn visit_shard_counters(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        for cell in &self.shards {
+            cell.visit_counters(f);
+        }
+    }
+
     /// Datagrams that the kernel dropped because a receive buffer was full. Reads a file of the kernel.
     pub fn kernel_drops(&self) -> io::Result<u64> {
         let sockets = self

@@ -19,6 +19,10 @@ pub trait Shard: Send {
     fn poll_timeout(&self) -> Option<Time>;
     /// The next output; octets to send are appended to `batch`.
     fn poll_output(&mut self, batch: &mut TransmitBatch) -> Option<Output>;
+    /// Calls `f` with name, help text and value of each of its counters.
+    fn visit_counters(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        let _ = f;
+    }
 }
 
 /// What happens to a message before a shard is locked. Called by many threads at once.

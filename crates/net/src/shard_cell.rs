@@ -71,6 +71,14 @@ impl ShardCell {
         self.deadline.load(Ordering::SeqCst)
     }
 
+    /// Locks the shard to read its counters.
+    pub(crate) fn visit_counters(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        self.machine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .visit_counters(f);
+    }
+
     /// Locks the shard, does all `jobs`, drains its outputs into `turn`, and calls `unlocking` before the lock is
     /// given back. Returns the shard's next deadline.
     pub(crate) fn run<'a>(

@@ -10,6 +10,8 @@ use strowger_sip::{Frame, FrameError, Limits, Now, Time};
 
 use crate::arrivals::{Arrivals, Classified, Letter, Source};
 use crate::connection::{Connection, Late, Phase, ReadEnd};
+use crate::counters::Meter;
+use crate::directory::Waiter;
 use crate::driver::Driver;
 use crate::seam::Input;
 use crate::stream::{Appended, Stream};
@@ -244,45 +246,38 @@ impl Worker {
         else {
             return;
         };
+        let driver = &self.driver;
         let stream = &connection.stream;
+        let opening = connection.phase == Phase::Connecting;
+        count_ending(driver.meter(Some(self.index)), opening, ending);
         self.schedule.remove(&(connection.scheduled, slot));
         // What was answered before leaves first, as far as the kernel takes it.
         if ending == Ending::Framing {
             stream.flush();
             discard_received(stream);
         }
+        driver
+            .directory
+            .release(stream.flow.remote, connection.accepted);
+        let waiters = match opening {
+            true => driver
+                .directory
+                .failed(stream.flow.transport, stream.flow.remote),
+            false => Vec::new(),
+        };
+        driver.directory.remove(&stream.flow);
         stream.close_now();
         // Fails only for a descriptor that was never registered.
         let _ = self
             .poll
             .registry()
             .deregister(&mut SourceFd(&stream.socket.as_raw_fd()));
-        let driver = &self.driver;
-        driver
-            .directory
-            .release(stream.flow.remote, connection.accepted);
-        let meter = driver.meter(Some(self.index));
-        if connection.phase == Phase::Connecting {
-            meter.streams_connect_failed.one();
-            let waiters = driver
-                .directory
-                .failed(stream.flow.transport, stream.flow.remote);
-            driver.directory.remove(&stream.flow);
-            let failed = waiters
-                .into_iter()
-                .map(|w| (w.shard, Input::ConnectFailed { request: w.request }));
-            self.turn.pending.extend(failed);
-            return;
+        if opening {
+            let failed = |w: Waiter| (w.shard, Input::ConnectFailed { request: w.request });
+            self.turn.pending.extend(waiters.into_iter().map(failed));
+        } else {
+            driver.flow_closed(stream.flow, &mut self.turn);
         }
-        meter.streams_closed.one();
-        match ending {
-            Ending::Late(Late::Idle) => meter.streams_closed_idle.one(),
-            Ending::Late(_) => meter.streams_closed_slow.one(),
-            Ending::Framing => meter.streams_closed_framing.one(),
-            Ending::Peer => {}
-        }
-        driver.directory.remove(&stream.flow);
-        driver.flow_closed(stream.flow, &mut self.turn);
     }
 
     /// Closes everything; at the end of the worker.
@@ -295,6 +290,19 @@ impl Worker {
                 .release(connection.stream.flow.remote, connection.accepted);
         }
         self.schedule.clear();
+    }
+}
+
+fn count_ending(meter: &Meter, opening: bool, ending: Ending) {
+    if opening {
+        return meter.streams_connect_failed.one();
+    }
+    meter.streams_closed.one();
+    match ending {
+        Ending::Late(Late::Idle) => meter.streams_closed_idle.one(),
+        Ending::Late(_) => meter.streams_closed_slow.one(),
+        Ending::Framing => meter.streams_closed_framing.one(),
+        Ending::Peer => {}
     }
 }
 

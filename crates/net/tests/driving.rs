@@ -62,8 +62,7 @@ fn a_panic_replaces_the_shard_and_blocks_the_message() {
         assert!(receive(&peer).starts_with("SIP/2.0 200 OK\r\n"));
         assert!(matches!(world.next(), Seen::Received { .. }));
     }
-    let counters = world.running.driver().counters();
-    assert_eq!((counters.shard_panics, counters.messages_blocked), (1, 1));
+    world.count_until(|counters| (counters.shard_panics, counters.messages_blocked) == (1, 1));
 }
 
 #[test]

@@ -6,12 +6,12 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use strowger_net::seam::{ConnectId, Event, Input, Output, Query, QueryId, Question};
 use strowger_net::{
-    BindError, Driver, Ingress, ListenerSettings, NetSettings, PanicReport, Running, Server,
-    Services, Shard,
+    BindError, Driver, Ingress, ListenerSettings, NetCounters, NetSettings, PanicReport, Running,
+    Server, Services, Shard,
 };
 use strowger_sip::{
     Limits, Message, Method, Now, ParseFailure, StatusCode, Time, Transport, write_response,
@@ -350,6 +350,18 @@ impl World {
     /// True if no shard saw anything yet that the test has not asked for.
     pub fn is_quiet(&self) -> bool {
         self.seen.try_recv().is_err()
+    }
+    /// Waits until the counters satisfy `condition`; they follow what a peer sees by a moment.
+    pub fn count_until(&self, condition: impl Fn(&NetCounters) -> bool) {
+        let begun = Instant::now();
+        while !condition(&self.running.driver().counters()) {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{:#?}",
+                self.running.driver().counters()
+            );
+            std::thread::yield_now();
+        }
     }
     /// A UDP flow from listener 0.
     pub fn udp_flow(&self, remote: SocketAddr) -> Flow {
