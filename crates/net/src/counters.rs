@@ -42,6 +42,7 @@ counters! {
     datagram_send_calls: "Send calls for datagrams.",
     datagrams_segmented: "Datagrams that left in a segmented send.",
     datagrams_truncated: "Datagrams dropped because they did not fit the receive buffer.",
+    datagrams_unanswerable: "Datagrams dropped because they came from port 0.",
     datagram_keep_alives: "Datagrams that held only CR, LF or NUL.",
     datagrams_unsent_buffer: "Datagrams dropped because the send buffer was full.",
     datagrams_unsent_error: "Datagrams that could not be sent.",

@@ -1,6 +1,7 @@
 //! Sends the datagrams of a batch in few calls: runs of equal length to one peer as one segmented send, the rest many
 //! per call (RFC 3261 §18.1.1, §18.4).
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::IoSlice;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
@@ -31,8 +32,15 @@ pub(crate) struct Outlet<'a> {
     /// The socket of a listener, by its number; `None` if it is no UDP listener.
     pub(crate) socket: &'a dyn Fn(u16) -> Option<&'a UdpSocket>,
     /// False once the kernel has refused segmented sends.
-    pub(crate) segmentation: &'a core::sync::atomic::AtomicBool,
+    pub(crate) segmentation: &'a AtomicBool,
     pub(crate) meter: &'a Meter,
+}
+
+impl Outlet<'_> {
+    fn count(&self, datagrams: usize, octets: usize) {
+        self.meter.datagrams_sent.add(datagrams as u64);
+        self.meter.datagram_octets_sent.add(octets as u64);
+    }
 }
 
 /// The buffers of one thread that sends.
@@ -98,11 +106,10 @@ impl DatagramSender {
         group: &[u32],
         outlet: &Outlet<'_>,
     ) {
-        use core::sync::atomic::Ordering::Relaxed;
         let mut rest = group;
         self.run.clear();
         while let Some(first) = rest.first() {
-            let segments = if outlet.segmentation.load(Relaxed) {
+            let segments = if outlet.segmentation.load(Ordering::Relaxed) {
                 equal_run(batch, rest)
             } else {
                 1
@@ -110,9 +117,9 @@ impl DatagramSender {
             let (segment, others) = rest.split_at(segments.max(1));
             if segments > 1 {
                 self.flush_run(socket, batch, outlet);
-                if !self.send_segmented(socket, batch, segment, outlet) {
-                    self.run.extend_from_slice(segment);
-                }
+                let done = self.send_segmented(socket, batch, segment, outlet);
+                self.run
+                    .extend_from_slice(segment.get(done..).unwrap_or_default());
             } else {
                 self.run.push(*first);
             }
@@ -121,57 +128,51 @@ impl DatagramSender {
         self.flush_run(socket, batch, outlet);
     }
 
-    /// One segmented send; false if these must go singly.
+    /// One segmented send; returns how many at the front are done with, the rest must go singly.
     fn send_segmented(
         &mut self,
         socket: &UdpSocket,
         batch: &TransmitBatch,
         places: &[u32],
         outlet: &Outlet<'_>,
-    ) -> bool {
-        let Some(first) = places.first().and_then(|place| at(batch, *place)) else {
-            return true;
+    ) -> usize {
+        let Some((place, first)) = places
+            .first()
+            .and_then(|place| Some((*place, at(batch, *place)?)))
+        else {
+            return 0;
         };
         let Ok(size) = u16::try_from(first.range.len()) else {
-            return false;
+            return 0;
         };
         let mut octets = 0;
         let mut slices = [IoSlice::new(&[]); BATCH];
-        for (slice, send) in slices
-            .iter_mut()
-            .zip(places.iter().filter_map(|place| at(batch, *place)))
-        {
+        let sends = places.iter().filter_map(|place| at(batch, *place));
+        for (slice, send) in slices.iter_mut().zip(sends) {
             *slice = IoSlice::new(message(batch, send));
             octets += send.range.len();
         }
         let slices = slices.get(..places.len()).unwrap_or_default();
         let control = [ControlMessage::UdpGsoSegments(&size)];
         let remote = SockaddrStorage::from(first.flow.remote);
-        let send = || {
-            sendmsg(
-                socket.as_raw_fd(),
-                slices,
-                &control,
-                MsgFlags::MSG_DONTWAIT,
-                Some(&remote),
-            )
-        };
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let send = || sendmsg(socket.as_raw_fd(), slices, &control, flags, Some(&remote));
         outlet.meter.datagram_send_calls.one();
-        let sent = past_reports(send(), send);
-        match sent {
+        match past_reports(send(), send) {
             Ok(_) => {
-                outlet.meter.datagrams_sent.add(places.len() as u64);
                 outlet.meter.datagrams_segmented.add(places.len() as u64);
-                outlet.meter.datagram_octets_sent.add(octets as u64);
-                true
+                outlet.count(places.len(), octets);
+                places.len()
             }
-            Err(Errno::EIO | Errno::EINVAL | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP) => {
-                outlet
-                    .segmentation
-                    .store(false, core::sync::atomic::Ordering::Relaxed);
-                false
+            // Either the kernel cannot do this, or the address is one that nothing can be sent to.
+            Err(Errno::EIO | Errno::EINVAL | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP)
+                if send_single(socket, batch, place).is_ok() =>
+            {
+                outlet.segmentation.store(false, Ordering::Relaxed);
+                outlet.count(1, first.range.len());
+                1
             }
-            Err(_) => false,
+            Err(_) => 0,
         }
     }
 
@@ -189,13 +190,11 @@ impl DatagramSender {
             let done = match sent {
                 Ok(count) => {
                     let count = count.clamp(1, rest.len());
-                    let octets = rest
+                    let done = rest
                         .iter()
                         .take(count)
-                        .filter_map(|place| at(batch, *place))
-                        .map(|s| s.range.len() as u64);
-                    outlet.meter.datagrams_sent.add(count as u64);
-                    outlet.meter.datagram_octets_sent.add(octets.sum());
+                        .filter_map(|place| at(batch, *place));
+                    outlet.count(count, done.map(|send| send.range.len()).sum());
                     count
                 }
                 Err(Errno::EINTR) => 0,
@@ -243,6 +242,7 @@ impl DatagramSender {
             [],
             MsgFlags::MSG_DONTWAIT,
         )?;
+        // Only the number is wanted: the addresses of the results are not filled in for sends.
         Ok(results.count())
     }
 }

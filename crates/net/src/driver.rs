@@ -254,7 +254,7 @@ impl Driver {
         for (shard, input) in turn.pending.drain(..) {
             self.meter(worker).deliveries_deferred.one();
             if let Some(handle) = self.workers.get(usize::from(self.home(shard))) {
-                handle.post(Task::Deliver(shard, input));
+                handle.post(Task::Deliver(shard, Box::new(input)));
             }
         }
     }

@@ -26,7 +26,7 @@ pub type Answer = u8;
 
 /// What a driver tells the element.
 #[derive(Debug)]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::large_enum_variant)]
 pub enum Input {
     Received {
         flow: Flow,

@@ -13,6 +13,7 @@ use crate::shard::{PanicReport, Shard, ShardFactory};
 use crate::turn::Turn;
 
 /// What a shard is locked for.
+#[allow(clippy::large_enum_variant)] // Moved once, from the batch to the shard.
 pub(crate) enum Job<'a> {
     /// Run what is due.
     Timeout,

@@ -210,7 +210,10 @@ impl Worker {
             match task {
                 Task::Adopt { stream, accepted } => self.adopt(stream, accepted, now),
                 Task::Deliver(shard, input) => {
-                    let jobs = core::iter::once(Job::Input { input, octets: &[] });
+                    let jobs = core::iter::once(Job::Input {
+                        input: *input,
+                        octets: &[],
+                    });
                     driver.run(shard, now, jobs, &mut self.turn, Some(self.index));
                 }
             }

@@ -76,6 +76,8 @@ impl Worker {
             octets_received += octets.len() as u64;
             if datagram.truncated {
                 meter.datagrams_truncated.one();
+            } else if datagram.remote.port() == 0 {
+                meter.datagrams_unanswerable.one();
             } else if !driver.ingress.admit(&datagram.remote, now) {
                 meter.messages_not_admitted.one();
             } else if is_keep_alive(octets) {

@@ -19,7 +19,7 @@ pub(crate) enum Task {
         accepted: bool,
     },
     /// Hand this input to a shard.
-    Deliver(u16, Input),
+    Deliver(u16, Box<Input>),
 }
 
 /// A worker as other threads see it.
