@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use strowger_sip::{Limits, Message};
+use strowger_sip::{Limits, Message, Now};
 use strowger_transaction::Flow;
 
 use crate::driver::Driver;
@@ -135,11 +135,11 @@ impl Arrivals {
         &mut self,
         driver: &Driver,
         worker: u16,
+        now: Now,
         turn: &mut Turn,
         octets: impl Fn(u32) -> &'a [u8],
     ) {
         self.order.sort_unstable();
-        let now = driver.now();
         let mut rest = self.order.as_slice();
         while let Some((shard, _)) = rest.first().copied() {
             let same = rest.iter().take_while(|(other, _)| *other == shard).count();

@@ -227,10 +227,15 @@ impl Directory {
                 table.streams.remove(slot);
             }
         }
+        self.unlist(flow);
+    }
+
+    /// Keeps a connection from being found by its remote address; it is about to close.
+    pub(crate) fn unlist(&self, flow: &Flow) {
         let mut index = lock(&self.index);
         let key = (flow.transport, flow.remote);
-        if matches!(index.by_remote.get(&key), Some(Entry::Open(open)) if open.stream == flow.stream)
-        {
+        let entry = index.by_remote.get(&key);
+        if matches!(entry, Some(Entry::Open(open)) if open.stream == flow.stream) {
             index.by_remote.remove(&key);
         }
     }

@@ -354,7 +354,10 @@ impl Driver {
                     }
                     continue;
                 }
-                Appended::Full => self.meter(worker).streams_closed_overflow.one(),
+                Appended::Full => {
+                    self.directory.unlist(&send.flow);
+                    self.meter(worker).streams_closed_overflow.one();
+                }
                 Appended::Gone => {}
             }
             self.meter(worker).stream_messages_unsent.one();
@@ -425,6 +428,7 @@ impl Driver {
                 }
                 Output::Close { flow } => {
                     if let Some(stream) = flow.stream.and_then(|id| self.directory.stream(id)) {
+                        self.directory.unlist(&flow);
                         stream.close_when_flushed();
                     }
                 }

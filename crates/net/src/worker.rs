@@ -181,7 +181,7 @@ impl Worker {
         let driver = Arc::clone(&self.driver);
         let now = driver.now();
         self.take_mail(now);
-        let received = self.read_datagrams();
+        let received = self.read_datagrams(now);
         for acceptor in &mut self.acceptors {
             if acceptor.is_due(now.monotonic) {
                 acceptor.accept(&driver, self.index, &mut self.next_worker, now.monotonic);

@@ -112,7 +112,7 @@ impl Worker {
                 .unwrap_or_default();
             evidence.get(range).unwrap_or_default()
         };
-        arrivals.run(&driver, *index, turn, octets);
+        arrivals.run(&driver, *index, now, turn, octets);
         evidence.clear();
         evidence_ranges.clear();
         for (slot, ending) in ended {

@@ -4,6 +4,7 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 
 use nix::errno::Errno;
+use strowger_sip::Now;
 use strowger_transaction::{Flow, TransmitToken};
 
 use crate::arrivals::{Classified, Letter, Source};
@@ -18,7 +19,7 @@ const KEEP_ALIVE_OCTETS_MAX: usize = 8;
 
 impl Worker {
     /// Receives and handles what waits at each port; true if something did.
-    pub(crate) fn read_datagrams(&mut self) -> bool {
+    pub(crate) fn read_datagrams(&mut self, now: Now) -> bool {
         let driver = Arc::clone(&self.driver);
         let mut received = false;
         for place in 0..self.ports.len() {
@@ -39,7 +40,7 @@ impl Worker {
                 Ok(count) => {
                     port.readable = count == BATCH;
                     received = true;
-                    self.take_datagrams(&driver, place, count);
+                    self.take_datagrams(&driver, place, count, now);
                 }
                 Err(Errno::EAGAIN) => port.readable = false,
                 Err(Errno::EINTR) => {}
@@ -51,13 +52,12 @@ impl Worker {
     }
 
     /// Parses a batch, runs the shards it is for, and sends what they answer.
-    fn take_datagrams(&mut self, driver: &Driver, place: usize, count: usize) {
+    fn take_datagrams(&mut self, driver: &Driver, place: usize, count: usize, now: Now) {
         let Some(listener) = self.ports.get(place).map(|port| port.listener) else {
             return;
         };
         let meter = driver.meter(Some(self.index));
         let limits = driver.ingress.limits();
-        let now = driver.now();
         let mut octets_received = 0;
         let Worker {
             receiver,
@@ -114,7 +114,7 @@ impl Worker {
                 .get(evidence as usize)
                 .map_or(&[][..], |datagram| receiver.octets(datagram))
         };
-        arrivals.run(driver, *index, turn, octets);
+        arrivals.run(driver, *index, now, turn, octets);
         driver.finish(turn, Some(*index));
     }
 

@@ -146,6 +146,46 @@ fn equal_datagrams_to_one_peer_arrive_whole_and_in_order() {
 }
 
 #[test]
+fn an_address_that_nothing_can_be_sent_to_does_not_end_segmentation() {
+    let world = start(&["udp:127.0.0.1:0"], |_| {});
+    let peer = world.udp_peer();
+    let nobody = world.udp_flow("127.0.0.1:0".parse().unwrap());
+    let good = world.udp_flow(peer.local_addr().unwrap());
+    let send = |flow, token| Order::Send {
+        flow,
+        token: TransmitToken(token),
+        octets: b"equal".to_vec(),
+    };
+    world.order(0, [send(nobody, 1), send(nobody, 2)]);
+    for token in [1, 2] {
+        let token = TransmitToken(token);
+        assert_eq!(
+            world.next(),
+            Seen::TransmitFailed {
+                shard: 0,
+                flow: nobody,
+                token,
+                branch: None
+            }
+        );
+    }
+    world.order(0, [send(good, 3), send(good, 4)]);
+    assert_eq!(
+        (receive(&peer), receive(&peer)),
+        ("equal".to_owned(), "equal".to_owned())
+    );
+    let before = world.running.driver().counters().datagrams_segmented;
+    // Where the kernel can segment at all, it still did.
+    let other = start(&["udp:127.0.0.1:0"], |_| {});
+    let flow = other.udp_flow(peer.local_addr().unwrap());
+    other.order(0, [send(flow, 3), send(flow, 4)]);
+    assert_eq!(
+        before,
+        other.running.driver().counters().datagrams_segmented
+    );
+}
+
+#[test]
 fn segmentation_can_be_switched_off() {
     let world = start(&["udp:127.0.0.1:0"], |settings| {
         settings.segmentation = false

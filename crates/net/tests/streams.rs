@@ -271,6 +271,32 @@ fn an_order_to_close_takes_effect_after_what_was_sent_before() {
 }
 
 #[test]
+fn a_connection_that_is_closing_is_not_found_again() {
+    let world = start(&["tcp:127.0.0.1:0"], |_| {});
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let remote = listener.local_addr().unwrap();
+    world.order(0, [connect(1, remote)]);
+    let _first = accept(&listener);
+    let flow = connected_flow(&world);
+    world.order(0, [Order::Close { flow }, connect(2, remote)]);
+    let _second = accept(&listener);
+    let seen = [world.next(), world.next()];
+    assert!(
+        seen.contains(&Seen::FlowClosed { shard: 0, flow }),
+        "{seen:?}"
+    );
+    let again = seen.iter().find_map(|seen| match seen {
+        Seen::Connected {
+            request: ConnectId(2),
+            flow,
+            ..
+        } => Some(*flow),
+        _ => None,
+    });
+    assert!(again.is_some_and(|again| again != flow));
+}
+
+#[test]
 fn a_peer_that_does_not_read_is_closed_when_its_buffer_is_full() {
     let world = start(&["tcp:127.0.0.1:0"], |settings| {
         settings.streams.output_octets_max = 100_000

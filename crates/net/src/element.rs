@@ -1,0 +1,49 @@
+//! The element as the shard, and its way in as the ingress, of the production driver.
+
+use std::net::SocketAddr;
+
+use strowger_element::Element;
+use strowger_sip::{Limits, Message, Now, ParseFailure, Time};
+use strowger_transaction::{Flow, TransmitBatch};
+
+use crate::seam::{Input, Output};
+use crate::shard::{Ingress, Shard};
+
+impl Shard for Element {
+    fn handle_input(&mut self, now: Now, input: Input) {
+        Element::handle_input(self, now, input);
+    }
+    fn handle_timeout(&mut self, now: Now) {
+        Element::handle_timeout(self, now);
+    }
+    fn poll_timeout(&self) -> Option<Time> {
+        Element::poll_timeout(self)
+    }
+    fn poll_output(&mut self, batch: &mut TransmitBatch) -> Option<Output> {
+        Element::poll_output(self, batch)
+    }
+    fn visit_counters(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        Element::visit_counters(self, f);
+    }
+}
+
+impl Ingress for strowger_element::Ingress {
+    fn admit(&self, source: &SocketAddr, now: Now) -> bool {
+        strowger_element::Ingress::admit(self, *source, now.monotonic)
+    }
+    fn trusts(&self, source: &SocketAddr) -> bool {
+        strowger_element::Ingress::trusts(self, *source)
+    }
+    fn limits(&self) -> Limits {
+        strowger_element::Ingress::limits(self)
+    }
+    fn shard_for(&self, message: &Message, _: &Flow) -> Option<u16> {
+        Some(strowger_element::Ingress::shard_for(self, message))
+    }
+    fn shard_for_branch(&self, branch: &[u8]) -> Option<u16> {
+        strowger_element::Ingress::shard_for_branch(self, branch)
+    }
+    fn refuse(&self, failure: &ParseFailure, flow: &Flow, out: &mut Vec<u8>) -> bool {
+        strowger_element::Ingress::refuse(self, failure, flow, out)
+    }
+}
