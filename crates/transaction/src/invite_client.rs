@@ -190,6 +190,10 @@ impl Calling {
         if context.now >= self.timeout_at {
             return (InviteClient::Terminated, Step::stop(Actions::TIMEOUT));
         }
+        if context.reliable {
+            let step = Step::at(Actions::NONE, self.timeout_at);
+            return (InviteClient::Calling(self), step);
+        }
         let doubled = self.interval.doubled();
         let interval = if context.timers.timer_a_capped_at_t2 {
             doubled.capped(context.timers.t2)

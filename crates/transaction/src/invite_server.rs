@@ -181,6 +181,10 @@ impl Completed {
         if context.now >= self.timeout_at {
             return (InviteServer::Terminated, Step::stop(Actions::TIMEOUT));
         }
+        if context.reliable {
+            let step = Step::at(Actions::NONE, self.timeout_at);
+            return (InviteServer::Completed(self), step);
+        }
         let interval = self.interval.doubled().capped(context.timers.t2);
         let step = Step::at(
             Actions::RESEND_RESPONSE,

@@ -134,6 +134,10 @@ impl Trying {
         if context.now >= self.timeout_at {
             return (NonInviteClient::Terminated, Step::stop(Actions::TIMEOUT));
         }
+        if context.reliable {
+            let step = Step::at(Actions::NONE, self.timeout_at);
+            return (NonInviteClient::Trying(self), step);
+        }
         let interval = self.interval.doubled().capped(context.timers.t2);
         let step = Step::at(
             Actions::SEND_REQUEST,
@@ -147,6 +151,10 @@ impl Proceeding {
     fn on_timer(self, context: Context<'_>) -> (NonInviteClient, Step) {
         if context.now >= self.timeout_at {
             return (NonInviteClient::Terminated, Step::stop(Actions::TIMEOUT));
+        }
+        if context.reliable {
+            let step = Step::at(Actions::NONE, self.timeout_at);
+            return (NonInviteClient::Proceeding(self), step);
         }
         let next = Interval::of(context.timers.t2).after(context.now, self.timeout_at);
         (
