@@ -74,7 +74,12 @@ impl DnsCache {
     /// An empty cache. The seed keeps strangers from choosing names that collide.
     pub fn new(settings: &ResolveSettings, seed: u64) -> DnsCache {
         let hasher = FixedState::with_seed(seed);
-        let stripe = |hasher: &FixedState| Mutex::new(Stripe { entries: HashMap::with_hasher(hasher.clone()), order: VecDeque::new() });
+        let stripe = |hasher: &FixedState| {
+            Mutex::new(Stripe {
+                entries: HashMap::with_hasher(hasher.clone()),
+                order: VecDeque::new(),
+            })
+        };
         DnsCache {
             stripes: (0..STRIPES).map(|_| stripe(&hasher)).collect(),
             entries_per_stripe_max: settings.cache_entries_max.div_ceil(STRIPES).max(1),
@@ -93,7 +98,14 @@ impl DnsCache {
             let entry = stripe.entries.get(question)?;
             (entry.expires_at > now).then(|| entry.cached.clone())
         });
-        count(if found.is_some() { &self.counts.hits } else { &self.counts.misses }, 1);
+        count(
+            if found.is_some() {
+                &self.counts.hits
+            } else {
+                &self.counts.misses
+            },
+            1,
+        );
         found
     }
 
@@ -101,7 +113,10 @@ impl DnsCache {
     /// another kind than asked for and records beyond the limit are left out.
     pub fn insert(&self, question: &Question, answer: Answer, now: Time) -> Option<Cached> {
         let (mut records, ttl_seconds) = match answer {
-            Answer::Records { records, ttl_seconds } => (records, ttl_seconds),
+            Answer::Records {
+                records,
+                ttl_seconds,
+            } => (records, ttl_seconds),
             Answer::NoSuchName { ttl_seconds } => (Vec::new(), ttl_seconds),
             Answer::Failed => {
                 count(&self.counts.failed, 1);
@@ -109,7 +124,10 @@ impl DnsCache {
             }
         };
         records.retain(|record| record.kind() == question.kind);
-        count(&self.counts.records_dropped, records.len().saturating_sub(self.records_per_answer_max));
+        count(
+            &self.counts.records_dropped,
+            records.len().saturating_sub(self.records_per_answer_max),
+        );
         records.truncate(self.records_per_answer_max);
         let ttl = Duration::from_secs(ttl_seconds.into()).max(self.ttl_min);
         let (cached, ttl) = if records.is_empty() {
@@ -118,7 +136,10 @@ impl DnsCache {
         } else {
             (Cached::Records(records.into()), ttl.min(self.ttl_max))
         };
-        let entry = Entry { cached: cached.clone(), expires_at: now + ttl };
+        let entry = Entry {
+            cached: cached.clone(),
+            expires_at: now + ttl,
+        };
         if let Some(mut stripe) = self.stripe(question) {
             let evicted = stripe.insert(question, entry, self.entries_per_stripe_max, now);
             count(&self.counts.evictions, usize::from(evicted));
@@ -129,7 +150,10 @@ impl DnsCache {
 
     /// Answers in the cache, live or expired.
     pub fn len(&self) -> usize {
-        self.stripes.iter().map(|stripe| lock(stripe).entries.len()).sum()
+        self.stripes
+            .iter()
+            .map(|stripe| lock(stripe).entries.len())
+            .sum()
     }
 
     /// True if the cache holds nothing.
@@ -171,7 +195,10 @@ impl Stripe {
         if self.entries.len() >= entries_max
             && let Some(oldest) = self.order.pop_front()
         {
-            evicted = self.entries.remove(&oldest).is_some_and(|old| old.expires_at > now);
+            evicted = self
+                .entries
+                .remove(&oldest)
+                .is_some_and(|old| old.expires_at > now);
         }
         self.order.push_back(question.clone());
         self.entries.insert(question.clone(), entry);
@@ -196,7 +223,10 @@ mod tests {
     }
 
     fn answer(last: u8, ttl_seconds: u32) -> Answer {
-        Answer::Records { records: vec![Record::A(Ipv4Addr::new(192, 0, 2, last))], ttl_seconds }
+        Answer::Records {
+            records: vec![Record::A(Ipv4Addr::new(192, 0, 2, last))],
+            ttl_seconds,
+        }
     }
 
     #[test]
@@ -204,8 +234,18 @@ mod tests {
         let cache = DnsCache::new(&ResolveSettings::default(), 1);
         for (ttl, held, gone) in [(60, 59, 60), (0, 4, 5), (1_000_000, 3_599, 3_600)] {
             cache.insert(&question("Host.Example."), answer(1, ttl), Time::ZERO);
-            assert!(cache.lookup(&question("host.example"), Time::from_secs(held)).is_some(), "{ttl}");
-            assert!(cache.lookup(&question("host.example"), Time::from_secs(gone)).is_none(), "{ttl}");
+            assert!(
+                cache
+                    .lookup(&question("host.example"), Time::from_secs(held))
+                    .is_some(),
+                "{ttl}"
+            );
+            assert!(
+                cache
+                    .lookup(&question("host.example"), Time::from_secs(gone))
+                    .is_none(),
+                "{ttl}"
+            );
         }
         assert_eq!(cache.len(), 1);
     }
@@ -213,39 +253,79 @@ mod tests {
     #[test]
     fn absence_is_remembered_for_a_short_time() {
         let cache = DnsCache::new(&ResolveSettings::default(), 1);
-        cache.insert(&question("no.example"), Answer::NoSuchName { ttl_seconds: 86_400 }, Time::ZERO);
-        assert_eq!(cache.lookup(&question("no.example"), Time::from_secs(59)), Some(Cached::NoSuchName));
-        assert_eq!(cache.lookup(&question("no.example"), Time::from_secs(60)), None);
+        cache.insert(
+            &question("no.example"),
+            Answer::NoSuchName {
+                ttl_seconds: 86_400,
+            },
+            Time::ZERO,
+        );
+        assert_eq!(
+            cache.lookup(&question("no.example"), Time::from_secs(59)),
+            Some(Cached::NoSuchName)
+        );
+        assert_eq!(
+            cache.lookup(&question("no.example"), Time::from_secs(60)),
+            None
+        );
     }
 
     #[test]
     fn failures_are_not_remembered() {
         let cache = DnsCache::new(&ResolveSettings::default(), 1);
-        assert_eq!(cache.insert(&question("slow.example"), Answer::Failed, Time::ZERO), None);
+        assert_eq!(
+            cache.insert(&question("slow.example"), Answer::Failed, Time::ZERO),
+            None
+        );
         assert!(cache.is_empty());
         assert_eq!(cache.counters().answers_failed, 1);
     }
 
     #[test]
     fn the_oldest_answer_makes_room_at_the_limit() {
-        let settings = ResolveSettings { cache_entries_max: 32, ..ResolveSettings::default() };
+        let settings = ResolveSettings {
+            cache_entries_max: 32,
+            ..ResolveSettings::default()
+        };
         let cache = DnsCache::new(&settings, 7);
         for number in 0..200u8 {
-            cache.insert(&question(&format!("h{number}.example")), answer(number, 300), Time::ZERO);
+            cache.insert(
+                &question(&format!("h{number}.example")),
+                answer(number, 300),
+                Time::ZERO,
+            );
         }
         assert!(cache.len() <= 32);
         assert!(cache.counters().cache_evictions >= 168);
-        assert!(cache.lookup(&question("h199.example"), Time::from_secs(1)).is_some());
+        assert!(
+            cache
+                .lookup(&question("h199.example"), Time::from_secs(1))
+                .is_some()
+        );
     }
 
     #[test]
     fn records_of_another_kind_and_beyond_the_limit_are_left_out() {
-        let settings = ResolveSettings { records_per_answer_max: 2, ..ResolveSettings::default() };
+        let settings = ResolveSettings {
+            records_per_answer_max: 2,
+            ..ResolveSettings::default()
+        };
         let cache = DnsCache::new(&settings, 7);
-        let mut records: Vec<Record> = (1..5).map(|last| Record::A(Ipv4Addr::new(192, 0, 2, last))).collect();
+        let mut records: Vec<Record> = (1..5)
+            .map(|last| Record::A(Ipv4Addr::new(192, 0, 2, last)))
+            .collect();
         records.insert(0, Record::Aaaa(core::net::Ipv6Addr::LOCALHOST));
-        let kept = cache.insert(&question("many.example"), Answer::Records { records, ttl_seconds: 60 }, Time::ZERO);
-        let Some(Cached::Records(kept)) = kept else { panic!("no records") };
+        let kept = cache.insert(
+            &question("many.example"),
+            Answer::Records {
+                records,
+                ttl_seconds: 60,
+            },
+            Time::ZERO,
+        );
+        let Some(Cached::Records(kept)) = kept else {
+            panic!("no records")
+        };
         assert_eq!(kept.len(), 2);
         assert_eq!(cache.counters().records_dropped, 2);
     }

@@ -28,15 +28,55 @@ pub struct ResolveCounters {
 impl ResolveCounters {
     /// Calls `f` with name, help text and value of each counter.
     pub fn visit(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
-        f("dns_cache_hits", "DNS look-ups answered by the cache", self.cache_hits);
-        f("dns_cache_misses", "DNS look-ups that the cache could not answer", self.cache_misses);
-        f("dns_cache_inserts", "DNS answers stored", self.cache_inserts);
-        f("dns_cache_evictions", "DNS answers thrown out to make room", self.cache_evictions);
-        f("dns_answers_negative", "DNS answers: no such name", self.answers_negative);
-        f("dns_answers_failed", "DNS questions without a usable answer", self.answers_failed);
-        f("dns_records_dropped", "DNS records beyond the limit of one answer", self.records_dropped);
-        f("resolve_questions_limited", "Resolutions that met the limit of questions", self.questions_limited);
-        f("resolve_targets_limited", "Resolutions that met the limit of targets", self.targets_limited);
-        f("resolve_failovers", "Moves to a further target after a failure", self.failovers);
+        f(
+            "dns_cache_hits",
+            "DNS look-ups answered by the cache",
+            self.cache_hits,
+        );
+        f(
+            "dns_cache_misses",
+            "DNS look-ups that the cache could not answer",
+            self.cache_misses,
+        );
+        f(
+            "dns_cache_inserts",
+            "DNS answers stored",
+            self.cache_inserts,
+        );
+        f(
+            "dns_cache_evictions",
+            "DNS answers thrown out to make room",
+            self.cache_evictions,
+        );
+        f(
+            "dns_answers_negative",
+            "DNS answers: no such name",
+            self.answers_negative,
+        );
+        f(
+            "dns_answers_failed",
+            "DNS questions without a usable answer",
+            self.answers_failed,
+        );
+        f(
+            "dns_records_dropped",
+            "DNS records beyond the limit of one answer",
+            self.records_dropped,
+        );
+        f(
+            "resolve_questions_limited",
+            "Resolutions that met the limit of questions",
+            self.questions_limited,
+        );
+        f(
+            "resolve_targets_limited",
+            "Resolutions that met the limit of targets",
+            self.targets_limited,
+        );
+        f(
+            "resolve_failovers",
+            "Moves to a further target after a failure",
+            self.failovers,
+        );
     }
 }

@@ -68,7 +68,12 @@ impl NextHop {
             Some(token) => Some(Transport::from_token(token).ok_or(NextHopError::Transport)?),
             None => None,
         };
-        NextHop::new(secure, &uri.maddr().unwrap_or(uri.host), uri.port, transport)
+        NextHop::new(
+            secure,
+            &uri.maddr().unwrap_or(uri.host),
+            uri.port,
+            transport,
+        )
     }
 
     /// Where a response goes whose flow has failed (RFC 3263 §5): sent-by and the transport of the Via.
@@ -95,7 +100,12 @@ impl NextHop {
             (None, Host::Name(name)) => HopHost::Name(dns_name(name).ok_or(NextHopError::Host)?),
             (None, _) => return Err(NextHopError::Host),
         };
-        Ok(NextHop { secure, host, port, transport })
+        Ok(NextHop {
+            secure,
+            host,
+            port,
+            transport,
+        })
     }
 
     /// True if neither transport nor anything else pins the transport, so that a big request may move to TCP.
@@ -107,7 +117,9 @@ impl NextHop {
 fn dns_name(name: &[u8]) -> Option<Box<str>> {
     let name = core::str::from_utf8(name).ok()?;
     let name = name.strip_suffix('.').unwrap_or(name);
-    let sound = !name.is_empty() && name.len() <= NAME_OCTETS_MAX && name.split('.').all(|label| (1..=63).contains(&label.len()));
+    let sound = !name.is_empty()
+        && name.len() <= NAME_OCTETS_MAX
+        && name.split('.').all(|label| (1..=63).contains(&label.len()));
     sound.then(|| name.to_ascii_lowercase().into())
 }
 

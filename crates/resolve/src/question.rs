@@ -40,7 +40,10 @@ impl Question {
     /// A question about `name`, which is brought into lower case.
     pub fn new(name: &str, kind: QuestionKind) -> Question {
         let name = name.strip_suffix('.').unwrap_or(name);
-        Question { name: name.to_ascii_lowercase().into(), kind }
+        Question {
+            name: name.to_ascii_lowercase().into(),
+            kind,
+        }
     }
 }
 

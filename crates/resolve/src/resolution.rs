@@ -82,13 +82,24 @@ enum Work {
     /// NAPTR records of the host.
     Naptr,
     /// SRV records at `name` for one transport.
-    Srv { transport: Transport, name: Box<str> },
+    Srv {
+        transport: Transport,
+        name: Box<str>,
+    },
     /// Addresses of a name.
-    Host { transport: Transport, name: Box<str>, port: u16, kind: QuestionKind },
+    Host {
+        transport: Transport,
+        name: Box<str>,
+        port: u16,
+        kind: QuestionKind,
+    },
     /// Addresses of the host itself with the default transport, unless SRV records were found.
     DefaultHost,
     /// A target.
-    Address { transport: Transport, address: SocketAddr },
+    Address {
+        transport: Transport,
+        address: SocketAddr,
+    },
 }
 
 /// The machine.
@@ -116,7 +127,12 @@ pub struct Resolution {
 
 impl Resolution {
     /// A resolution of `hop` with the transports in `local`. The seed decides among SRV records of equal priority.
-    pub fn new(hop: NextHop, settings: &ResolveSettings, local: LocalTransports, seed: u64) -> Resolution {
+    pub fn new(
+        hop: NextHop,
+        settings: &ResolveSettings,
+        local: LocalTransports,
+        seed: u64,
+    ) -> Resolution {
         let mut resolution = Resolution {
             hop,
             local,
@@ -147,7 +163,9 @@ impl Resolution {
             return Step::Ask(question.clone());
         }
         loop {
-            let Some(work) = self.work.pop_front() else { return Step::Failed(self.reason()) };
+            let Some(work) = self.work.pop_front() else {
+                return Step::Failed(self.reason());
+            };
             if self.tried.len() >= self.targets_max {
                 self.limit(&cache.counts.targets_limited);
                 continue;
@@ -232,9 +250,14 @@ impl Resolution {
     fn plan(&mut self, naptr: bool) {
         match &self.hop.host {
             &HopHost::Address(address) => {
-                let Some(transport) = self.default_transport(Some(address)) else { return };
+                let Some(transport) = self.default_transport(Some(address)) else {
+                    return;
+                };
                 let port = self.hop.port.unwrap_or(transport.default_port());
-                self.work.push_back(Work::Address { transport, address: SocketAddr::new(address, port) });
+                self.work.push_back(Work::Address {
+                    transport,
+                    address: SocketAddr::new(address, port),
+                });
             }
             HopHost::Name(_) if self.hop.port.is_some() => self.work.push_back(Work::DefaultHost),
             HopHost::Name(_) => {
@@ -255,7 +278,10 @@ impl Resolution {
                 (None, true) => &[Transport::Tls],
                 (None, false) => &[Transport::Udp, Transport::Tcp, Transport::Tls],
             };
-            for &transport in candidates.iter().filter(|&&transport| self.local.has_transport(transport)) {
+            for &transport in candidates
+                .iter()
+                .filter(|&&transport| self.local.has_transport(transport))
+            {
                 let name = format!("{}.{host}", service(transport)).into();
                 self.work.push_back(Work::Srv { transport, name });
             }
@@ -282,9 +308,14 @@ impl Resolution {
         if self.srv_found {
             return;
         }
-        let Some(transport) = self.default_transport(None) else { return };
+        let Some(transport) = self.default_transport(None) else {
+            return;
+        };
         if let HopHost::Name(name) = &self.hop.host {
-            let (name, port) = (name.clone(), self.hop.port.unwrap_or(transport.default_port()));
+            let (name, port) = (
+                name.clone(),
+                self.hop.port.unwrap_or(transport.default_port()),
+            );
             self.push_host_front(transport, name, port);
         }
     }
@@ -295,9 +326,16 @@ impl Resolution {
         if self.prefer_ipv6 {
             kinds.reverse();
         }
-        let reachable = kinds.into_iter().filter(|&(_, ipv4)| self.local.has(transport, ipv4));
+        let reachable = kinds
+            .into_iter()
+            .filter(|&(_, ipv4)| self.local.has(transport, ipv4));
         for (kind, _) in reachable.rev() {
-            self.work.push_front(Work::Host { transport, name: name.clone(), port, kind });
+            self.work.push_front(Work::Host {
+                transport,
+                name: name.clone(),
+                port,
+                kind,
+            });
         }
     }
 
@@ -318,14 +356,19 @@ impl Resolution {
                     }
                 }
             }
-            Work::Host { transport, port, .. } => {
+            Work::Host {
+                transport, port, ..
+            } => {
                 let addresses = records.iter().filter_map(|record| match record {
                     Record::A(address) => Some(IpAddr::V4(*address)),
                     Record::Aaaa(address) => Some(IpAddr::V6(*address)),
                     Record::Srv { .. } | Record::Naptr { .. } => None,
                 });
                 for ip in addresses.rev() {
-                    self.work.push_front(Work::Address { transport, address: SocketAddr::new(ip, port) });
+                    self.work.push_front(Work::Address {
+                        transport,
+                        address: SocketAddr::new(ip, port),
+                    });
                 }
             }
             Work::DefaultHost | Work::Address { .. } => {}
@@ -337,7 +380,14 @@ impl Resolution {
         let mut usable: Vec<(u16, u16, Transport, &str)> = records
             .iter()
             .filter_map(|record| match record {
-                Record::Naptr { order, preference, flags, services, regexp, replacement } => {
+                Record::Naptr {
+                    order,
+                    preference,
+                    flags,
+                    services,
+                    regexp,
+                    replacement,
+                } => {
                     let transport = naptr_transport(services)?;
                     let replacement = replacement.strip_suffix('.').unwrap_or(replacement);
                     let fits = flags.eq_ignore_ascii_case("s")
@@ -352,7 +402,10 @@ impl Resolution {
             .collect();
         usable.sort_unstable();
         for &(_, _, transport, name) in &usable {
-            self.work.push_back(Work::Srv { transport, name: name.into() });
+            self.work.push_back(Work::Srv {
+                transport,
+                name: name.into(),
+            });
         }
         if usable.is_empty() {
             self.plan_services();
@@ -364,7 +417,10 @@ impl Resolution {
     /// The target, unless it was given before or cannot be reached.
     fn offer(&mut self, transport: Transport, address: SocketAddr) -> Option<Target> {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        if !self.local.reaches(transport, address.ip()) || address.ip().is_unspecified() || address.port() == 0 {
+        if !self.local.reaches(transport, address.ip())
+            || address.ip().is_unspecified()
+            || address.port() == 0
+        {
             self.unreachable = true;
             return None;
         }
@@ -376,7 +432,12 @@ impl Resolution {
             HopHost::Name(name) if transport.is_secure() => Some(name.clone()),
             HopHost::Name(_) | HopHost::Address(_) => None,
         };
-        let target = Target { transport, address, tls_name, transport_is_free: self.hop.transport_is_free() };
+        let target = Target {
+            transport,
+            address,
+            tls_name,
+            transport_is_free: self.hop.transport_is_free(),
+        };
         self.current = Some(target.clone());
         Some(target)
     }
@@ -421,5 +482,8 @@ fn naptr_transport(services: &str) -> Option<Transport> {
         ("SIP+D2W", Transport::Ws),
         ("SIPS+D2W", Transport::Wss),
     ];
-    SERVICES.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(services)).map(|(_, transport)| transport)
+    SERVICES
+        .into_iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(services))
+        .map(|(_, transport)| transport)
 }

@@ -20,7 +20,12 @@ pub(crate) fn order(records: &[Record], seed: u64) -> Vec<Server> {
     let mut random = SplitMix(seed);
     let mut start = 0;
     while let Some(priority) = servers.get(start).map(|server| server.priority) {
-        let end = start + servers.iter().skip(start).take_while(|server| server.priority == priority).count();
+        let end = start
+            + servers
+                .iter()
+                .skip(start)
+                .take_while(|server| server.priority == priority)
+                .count();
         // Within one priority the sort above has placed the weights of 0 first, as RFC 2782 asks.
         for place in start..end {
             let rest = servers.get(place..end).unwrap_or_default();
@@ -41,10 +46,23 @@ pub(crate) fn order(records: &[Record], seed: u64) -> Vec<Server> {
 }
 
 fn server(record: &Record) -> Option<Server> {
-    let Record::Srv { priority, weight, port, target } = record else { return None };
+    let Record::Srv {
+        priority,
+        weight,
+        port,
+        target,
+    } = record
+    else {
+        return None;
+    };
     let target = target.strip_suffix('.').unwrap_or(target);
     let usable = *port != 0 && !target.is_empty();
-    usable.then(|| Server { priority: *priority, weight: *weight, port: *port, target: target.to_ascii_lowercase().into() })
+    usable.then(|| Server {
+        priority: *priority,
+        weight: *weight,
+        port: *port,
+        target: target.to_ascii_lowercase().into(),
+    })
 }
 
 /// SplitMix64: enough for spreading load, and reproducible.
@@ -69,26 +87,50 @@ mod tests {
     use super::*;
 
     fn srv(priority: u16, weight: u16, target: &str) -> Record {
-        Record::Srv { priority, weight, port: 5060, target: target.into() }
+        Record::Srv {
+            priority,
+            weight,
+            port: 5060,
+            target: target.into(),
+        }
     }
 
     fn names(records: &[Record], seed: u64) -> Vec<String> {
-        order(records, seed).into_iter().map(|server| server.target.into()).collect()
+        order(records, seed)
+            .into_iter()
+            .map(|server| server.target.into())
+            .collect()
     }
 
     #[test]
     fn lower_priority_numbers_come_first() {
-        let records = [srv(20, 0, "c.example"), srv(10, 0, "b.example"), srv(5, 100, "a.example")];
+        let records = [
+            srv(20, 0, "c.example"),
+            srv(10, 0, "b.example"),
+            srv(5, 100, "a.example"),
+        ];
         assert_eq!(names(&records, 1), ["a.example", "b.example", "c.example"]);
     }
 
     #[test]
     fn weights_share_the_first_place() {
-        let records = [srv(1, 60, "a"), srv(1, 20, "b"), srv(1, 20, "c"), srv(1, 0, "d")];
-        let first = |name: &str| (0..1_000).filter(|&seed| names(&records, seed)[0] == name).count();
+        let records = [
+            srv(1, 60, "a"),
+            srv(1, 20, "b"),
+            srv(1, 20, "c"),
+            srv(1, 0, "d"),
+        ];
+        let first = |name: &str| {
+            (0..1_000)
+                .filter(|&seed| names(&records, seed)[0] == name)
+                .count()
+        };
         let (a, b, c, d) = (first("a"), first("b"), first("c"), first("d"));
         assert!((540..660).contains(&a), "{a}");
-        assert!((150..250).contains(&b) && (150..250).contains(&c), "{b} {c}");
+        assert!(
+            (150..250).contains(&b) && (150..250).contains(&c),
+            "{b} {c}"
+        );
         assert!(d < 40, "{d}");
         assert_eq!(a + b + c + d, 1_000);
     }
@@ -105,7 +147,12 @@ mod tests {
 
     #[test]
     fn root_target_and_port_zero_are_left_out() {
-        let no_port = Record::Srv { priority: 1, weight: 1, port: 0, target: "x".into() };
+        let no_port = Record::Srv {
+            priority: 1,
+            weight: 1,
+            port: 0,
+            target: "x".into(),
+        };
         assert!(names(&[srv(0, 0, "."), no_port], 1).is_empty());
     }
 }

@@ -1,0 +1,304 @@
+//! Writing what leaves: a request for one target (RFC 3261 §16.6), and a response (§16.7 steps 3, 7 and 9).
+//!
+//! Both are written from the received octets and a list of edits straight into the transmit buffer.
+
+use std::net::SocketAddr;
+
+use strowger_sip::{Edits, HeaderName, Message, NameAddr, Scheme, Transport, Uri};
+use strowger_transaction::token::Secrets;
+
+use crate::record_route::RecordRouteToken;
+use crate::route::RoutePlan;
+
+/// Max-Forwards of requests that bring none (§16.6 step 3).
+const MAX_FORWARDS_DEFAULT: u32 = 70;
+
+/// One of our addresses as it is written.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct LocalSide<'a> {
+    /// The transport.
+    pub transport: Transport,
+    /// Host and port, such as `192.0.2.1:5060` or `[2001:db8::1]:5060`.
+    pub sent_by: &'a [u8],
+}
+
+/// The token to record-route with.
+#[derive(Copy, Clone, Debug)]
+pub struct RecordRouting<'a> {
+    /// It names both flows.
+    pub token: &'a RecordRouteToken,
+    /// Its keys.
+    pub secrets: &'a Secrets,
+}
+
+/// One request on its way to one target.
+#[derive(Clone, Debug)]
+pub struct Forwarding<'a> {
+    /// As received.
+    pub request: &'a Message,
+    /// What is to become of its routes.
+    pub route: &'a RoutePlan,
+    /// The Request-URI for the target.
+    pub uri: &'a [u8],
+    /// Path values joined by commas, to stand before the Route values; empty without.
+    pub path: &'a [u8],
+    /// Where the request came from.
+    pub source: SocketAddr,
+    /// Our address on the side it came from.
+    pub upstream: LocalSide<'a>,
+    /// Our address on the side it goes to.
+    pub downstream: LocalSide<'a>,
+    /// The whole branch parameter.
+    pub branch: &'a [u8],
+    /// Stay in the path of the dialog.
+    pub record_route: Option<RecordRouting<'a>>,
+    /// The share of Max-Breadth.
+    pub max_breadth: Option<u32>,
+    /// Positions of header fields to take off: our own credentials, identities we do not trust.
+    pub remove: &'a [usize],
+    /// Complete header lines to add.
+    pub extra: &'a [u8],
+}
+
+/// The URI that says where a request goes: the first Route value after ours were taken off, else the Request-URI
+/// (§16.6 step 7). That of a strict router becomes the Request-URI, which changes nothing here.
+pub fn next_hop<'a>(
+    request: &'a Message,
+    route: &'a RoutePlan,
+    uri: &'a [u8],
+    path: &'a [u8],
+) -> &'a [u8] {
+    match first_route(request, route, path) {
+        Some(first) => first.uri,
+        None => uri,
+    }
+}
+
+/// True if the next hop must be reached by TLS because the Request-URI is sips (§16.6 step 7).
+pub fn is_secure(uri: &[u8]) -> bool {
+    Uri::parse(uri).is_ok_and(|uri| uri.scheme == Scheme::Sips)
+}
+
+/// Writes messages; keeps its memory from one to the next.
+#[derive(Debug, Default)]
+pub struct Forwarder {
+    edits: Edits,
+    scratch: Vec<u8>,
+}
+
+impl Forwarder {
+    /// A forwarder.
+    pub fn new() -> Forwarder {
+        Forwarder::default()
+    }
+
+    /// Appends the request as it leaves.
+    pub fn write_request(&mut self, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
+        let Forwarding { request, route, .. } = *forwarding;
+        self.edits.clear();
+        self.write_routes(forwarding);
+        let hops = match request.max_forwards() {
+            Ok(Some(hops)) => hops.saturating_sub(1),
+            Ok(None) | Err(_) => MAX_FORWARDS_DEFAULT,
+        };
+        self.edits
+            .set_number(request, HeaderName::MaxForwards, hops);
+        if let Some(breadth) = forwarding.max_breadth {
+            self.edits
+                .set_number(request, HeaderName::MaxBreadth, breadth);
+        }
+        for header in forwarding
+            .remove
+            .iter()
+            .filter_map(|&index| request.header_at(index))
+        {
+            self.edits.remove(request, &header);
+        }
+        if !forwarding.extra.is_empty() {
+            self.edits.append_lines(request, forwarding.extra);
+        }
+        if let Some(routing) = &forwarding.record_route {
+            let secure = is_secure(forwarding.uri)
+                || first_route(request, route, forwarding.path)
+                    .is_some_and(|first| is_secure(first.uri));
+            // The upper of two values is for the callee's side, which sends to the first it sees (RFC 5658 §5).
+            if forwarding.upstream != forwarding.downstream {
+                self.record_route(request, routing, &forwarding.upstream, secure);
+            }
+            self.record_route(request, routing, &forwarding.downstream, secure);
+        }
+        self.edits.mark_source(request, forwarding.source);
+        let downstream = &forwarding.downstream;
+        self.edits.insert_first(request, HeaderName::Via, |line| {
+            line.extend_from_slice(b"SIP/2.0/");
+            line.extend_from_slice(downstream.transport.as_str().as_bytes());
+            line.push(b' ');
+            line.extend_from_slice(downstream.sent_by);
+            line.extend_from_slice(b";branch=");
+            line.extend_from_slice(forwarding.branch);
+        });
+        if downstream.transport.is_reliable() {
+            self.edits.ensure_content_length(request);
+        }
+        self.edits.write(request, out);
+    }
+
+    /// Appends a response without its topmost Via, with `lines` added; `upstream` is the transport it leaves on. False,
+    /// with nothing written, if no Via is left: the response was meant for us (§16.7 step 3).
+    pub fn write_response(
+        &mut self,
+        response: &Message,
+        lines: &[u8],
+        upstream: Transport,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        if response.vias().nth(1).is_none() {
+            return false;
+        }
+        self.edits.clear();
+        self.edits.remove_list_item(response, response.via().range);
+        if !lines.is_empty() {
+            self.edits.append_lines(response, lines);
+        }
+        if upstream.is_reliable() {
+            self.edits.ensure_content_length(response);
+        }
+        self.edits.write(response, out);
+        true
+    }
+
+    /// Request-URI and Route values (§16.6 steps 2 and 6).
+    fn write_routes(&mut self, forwarding: &Forwarding<'_>) {
+        let Forwarding {
+            request,
+            route,
+            uri,
+            path,
+            ..
+        } = *forwarding;
+        for range in route.removed() {
+            self.edits.remove_list_item(request, range.clone());
+        }
+        let first = first_route(request, route, path);
+        let Some(strict) = first.filter(|first| !is_loose(first)) else {
+            if !path.is_empty() {
+                self.edits.insert_first(request, HeaderName::Route, |line| {
+                    line.extend_from_slice(path)
+                });
+            }
+            self.set_request_uri(request, uri);
+            return;
+        };
+        // A strict router finds itself in the Request-URI and the target in the last Route value.
+        let rest_of_path = if path.is_empty() {
+            self.edits.remove_list_item(request, strict.range.clone());
+            b"".as_slice()
+        } else {
+            after_comma(path.get(strict.range.end..).unwrap_or_default())
+        };
+        if !rest_of_path.is_empty() {
+            self.edits.insert_first(request, HeaderName::Route, |line| {
+                line.extend_from_slice(rest_of_path)
+            });
+        }
+        self.scratch.clear();
+        self.scratch.push(b'<');
+        self.scratch.extend_from_slice(uri);
+        self.scratch.push(b'>');
+        self.edits.append(request, b"Route", &self.scratch);
+        self.set_request_uri(request, strict.uri);
+    }
+
+    fn set_request_uri(&mut self, request: &Message, uri: &[u8]) {
+        if uri != request.request_uri() {
+            self.scratch.clear();
+            write_request_uri(uri, &mut self.scratch);
+            self.edits.set_request_uri(request, &self.scratch);
+        }
+    }
+
+    fn record_route(
+        &mut self,
+        request: &Message,
+        routing: &RecordRouting<'_>,
+        side: &LocalSide<'_>,
+        secure: bool,
+    ) {
+        self.edits
+            .insert_first(request, HeaderName::RecordRoute, |line| {
+                line.extend_from_slice(if secure { b"<sips:" } else { b"<sip:" });
+                routing
+                    .token
+                    .write(routing.secrets, request.call_id(), line);
+                line.push(b'@');
+                line.extend_from_slice(side.sent_by);
+                let named = match side.transport {
+                    Transport::Udp => false,
+                    Transport::Tls => !secure,
+                    Transport::Tcp | Transport::Ws | Transport::Wss => true,
+                };
+                if named {
+                    line.extend_from_slice(b";transport=");
+                    line.extend_from_slice(side.transport.as_param().as_bytes());
+                }
+                line.extend_from_slice(b";lr>");
+            });
+    }
+}
+
+/// The first Route value that the request leaves with.
+fn first_route<'a>(
+    request: &'a Message,
+    route: &'a RoutePlan,
+    path: &'a [u8],
+) -> Option<NameAddr<'a>> {
+    if path.is_empty() {
+        route.remaining(request).next()
+    } else {
+        NameAddr::parse(path).ok()
+    }
+}
+
+fn is_loose(route: &NameAddr<'_>) -> bool {
+    route.uri_parsed().is_ok_and(|uri| uri.lr())
+}
+
+fn after_comma(rest: &[u8]) -> &[u8] {
+    let start = rest
+        .iter()
+        .position(|octet| !matches!(octet, b' ' | b'\t' | b','))
+        .unwrap_or(rest.len());
+    rest.get(start..).unwrap_or_default()
+}
+
+/// A URI without what a Request-URI may not have: URI headers and the method parameter (RFC 3261 §19.1.1).
+fn write_request_uri(uri: &[u8], out: &mut Vec<u8>) {
+    let parsed = Uri::parse(uri).ok().filter(Uri::is_sip);
+    let Some(parsed) =
+        parsed.filter(|parsed| !parsed.headers.is_empty() || parsed.has_param(b"method"))
+    else {
+        out.extend_from_slice(uri);
+        return;
+    };
+    let headers = if parsed.headers.is_empty() {
+        0
+    } else {
+        parsed.headers.len() + 1
+    };
+    let before_parameters = uri
+        .len()
+        .saturating_sub(headers + parsed.parameters.as_bytes().len());
+    out.extend_from_slice(uri.get(..before_parameters).unwrap_or_default());
+    for param in parsed
+        .parameters
+        .into_iter()
+        .filter(|param| !param.name.eq_ignore_ascii_case(b"method"))
+    {
+        out.push(b';');
+        out.extend_from_slice(param.name);
+        if let Some(value) = param.value {
+            out.push(b'=');
+            out.extend_from_slice(value);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Route information preprocessing (RFC 3261 §16.4, §16.12; RFC 5658 for two values of ours in a row).
+//!
+//! Nothing is changed here: the [`RoutePlan`] says what forwarding will take off, by ranges of the received request.
+
+use core::ops::Range;
+
+use smallvec::SmallVec;
+use strowger_sip::{Message, NameAddr, Transport, Uri};
+use strowger_transaction::token::Secrets;
+
+use crate::record_route::RecordRouteToken;
+use crate::validate::Refusal;
+
+/// Where the Request-URI to route by comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum RequestUri {
+    #[default]
+    AsReceived,
+    /// The last Route value: a strict router had put ours into the request line.
+    Route(Range<usize>),
+    /// Without our maddr, and the port and transport that went with it.
+    Rewritten(Box<[u8]>),
+}
+
+/// How to route a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoutePlan {
+    request_uri: RequestUri,
+    /// Route values to take off.
+    removed: SmallVec<[Range<usize>; 2]>,
+    /// URIs of ours that were reached, in the order of the path.
+    own: SmallVec<[Range<usize>; 2]>,
+}
+
+/// Who we are, as far as routes go.
+pub struct Ownership<'a> {
+    /// True if a URI names this element: host and port of a listener, or a local domain.
+    pub is_ours: &'a dyn Fn(&Uri<'_>) -> bool,
+    /// Transport and local port that the request came in on.
+    pub received_on: (Transport, u16),
+}
+
+impl RoutePlan {
+    /// Reads Request-URI and Route of a request.
+    pub fn of(request: &Message, ownership: &Ownership<'_>) -> Result<RoutePlan, Refusal> {
+        let mut plan = RoutePlan::default();
+        let uri = Uri::parse(request.request_uri()).map_err(|_| Refusal::BadRequestUri)?;
+        let mut last = None;
+        if uri.is_sip() && uri.lr() && (ownership.is_ours)(&uri) {
+            last = request
+                .routes()
+                .last()
+                .transpose()
+                .map_err(|_| Refusal::BadRoute)?;
+        }
+        if let Some(last) = &last {
+            plan.own.push(request.request_uri_range());
+            plan.request_uri = RequestUri::Route(last.uri_range());
+            plan.removed.push(last.range.clone());
+        } else if let Some(rewritten) = without_own_maddr(&uri, ownership) {
+            plan.request_uri = RequestUri::Rewritten(rewritten);
+        }
+        for route in request.routes() {
+            let route = route.map_err(|_| Refusal::BadRoute)?;
+            if last.as_ref().is_some_and(|last| last.range == route.range) {
+                break;
+            }
+            let uri = route.uri_parsed().map_err(|_| Refusal::BadRoute)?;
+            if !(ownership.is_ours)(&uri) {
+                break;
+            }
+            plan.own.push(route.uri_range());
+            plan.removed.push(route.range.clone());
+        }
+        Ok(plan)
+    }
+
+    /// The Request-URI to route by.
+    pub fn request_uri<'a>(&'a self, request: &'a Message) -> &'a [u8] {
+        match &self.request_uri {
+            RequestUri::AsReceived => request.request_uri(),
+            RequestUri::Route(range) => request.as_bytes().get(range.clone()).unwrap_or_default(),
+            RequestUri::Rewritten(uri) => uri,
+        }
+    }
+
+    /// True if a route of ours was reached.
+    pub fn reached_own_route(&self) -> bool {
+        !self.own.is_empty()
+    }
+
+    /// True if the Request-URI had to be taken from the last Route.
+    pub fn is_strict_recovery(&self) -> bool {
+        matches!(self.request_uri, RequestUri::Route(_))
+    }
+
+    /// The token of the last route of ours that carries a valid one for this Call-ID. Of several in a row (two values of
+    /// one pass, or a spiral) the last one names the flow that leads on.
+    pub fn token(&self, request: &Message, secrets: &Secrets) -> Option<RecordRouteToken> {
+        self.own.iter().rev().find_map(|range| {
+            let uri = Uri::parse(request.as_bytes().get(range.clone())?).ok()?;
+            RecordRouteToken::parse(secrets, uri.user?, request.call_id()).ok()
+        })
+    }
+
+    /// The Route values that stay, topmost first.
+    pub fn remaining<'a>(&'a self, request: &'a Message) -> impl Iterator<Item = NameAddr<'a>> {
+        request
+            .routes()
+            .filter_map(Result::ok)
+            .filter(|route| !self.removed.contains(&route.range))
+    }
+
+    pub(crate) fn removed(&self) -> &[Range<usize>] {
+        &self.removed
+    }
+}
+
+/// The Request-URI without our maddr and a port or transport of no more use, if the request came in where it says.
+fn without_own_maddr(uri: &Uri<'_>, ownership: &Ownership<'_>) -> Option<Box<[u8]>> {
+    let maddr = uri.param(b"maddr")?;
+    if !uri.is_sip() {
+        return None;
+    }
+    let named = [b"sip:".as_slice(), maddr].concat();
+    let (transport, port) = ownership.received_on;
+    let indicated = uri.transport().unwrap_or(if uri.port_or_default() == 5061 {
+        Transport::Tls
+    } else {
+        Transport::Udp
+    });
+    let ours = Uri::parse(&named).is_ok_and(|uri| (ownership.is_ours)(&uri));
+    if !ours || uri.port_or_default() != port || indicated != transport {
+        return None;
+    }
+    let raw = uri.as_bytes();
+    let scheme = raw.len() - uri.opaque.len();
+    let mut out = raw.get(..scheme)?.to_vec();
+    if let Some(user) = uri.user {
+        out.extend_from_slice(user);
+        if let Some(password) = uri.password {
+            out.push(b':');
+            out.extend_from_slice(password);
+        }
+        out.push(b'@');
+    }
+    uri.host.write(&mut out);
+    for param in uri.parameters {
+        if !param.name.eq_ignore_ascii_case(b"maddr")
+            && !param.name.eq_ignore_ascii_case(b"transport")
+        {
+            out.push(b';');
+            out.extend_from_slice(param.name);
+            if let Some(value) = param.value {
+                out.push(b'=');
+                out.extend_from_slice(value);
+            }
+        }
+    }
+    Some(out.into())
+}
