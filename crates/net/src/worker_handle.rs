@@ -56,8 +56,9 @@ impl WorkerHandle {
     /// Wakes the worker if it means to sleep beyond `nanos`. Called after what it must see has been stored: the
     /// worker looks again between saying that it sleeps and sleeping, so either it sees that or it is woken.
     pub(crate) fn wake_before(&self, nanos: u64) {
+        // Whoever takes the mark away must wake: others see the worker as awake from then on.
         if self.asleep_until.load(Ordering::SeqCst) > nanos
-            && self.asleep_until.swap(0, Ordering::SeqCst) > nanos
+            && self.asleep_until.swap(0, Ordering::SeqCst) > 0
         {
             self.meter.wakes.one();
             // Fails only if the event descriptor is gone, and the worker with it.
