@@ -29,8 +29,17 @@ impl<M> Table<M> {
         let timers = TimerSettings::default();
         let mut text = String::new();
         for reliable in [false, true] {
-            let context = Context { now: START, reliable, timers: &timers };
-            writeln!(text, "{} transport", if reliable { "reliable" } else { "unreliable" }).expect("String");
+            let context = Context {
+                now: START,
+                reliable,
+                timers: &timers,
+            };
+            writeln!(
+                text,
+                "{} transport",
+                if reliable { "reliable" } else { "unreliable" }
+            )
+            .expect("String");
             let (machine, step) = start(context);
             self.row(&mut text, "(none)", "start", START, &machine, step);
             for (label, reach) in &self.states {
@@ -57,7 +66,12 @@ impl<M> Table<M> {
             Alarm::At(deadline) => format!("timer in {:?}", deadline - now),
         };
         let to = (self.name)(to);
-        writeln!(text, "  {from:<22} | {event:<22} | {to:<22} | {} | {alarm}", step.actions).expect("String");
+        writeln!(
+            text,
+            "  {from:<22} | {event:<22} | {to:<22} | {} | {alarm}",
+            step.actions
+        )
+        .expect("String");
     }
 }
 
@@ -71,21 +85,47 @@ fn invite_client_table() {
     let table = Table {
         states: vec![
             ("Calling", calling),
-            ("Calling, cancel wanted", |context| InviteClient::start(context).0.on_cancel(context).0),
-            ("Proceeding", |context| InviteClient::start(context).0.on_response(context, Provisional).0),
-            ("Cancelling", |context| {
-                InviteClient::start(context).0.on_response(context, Provisional).0.on_cancel(context).0
+            ("Calling, cancel wanted", |context| {
+                InviteClient::start(context).0.on_cancel(context).0
             }),
-            ("Completed", |context| InviteClient::start(context).0.on_response(context, Failure).0),
-            ("Accepted", |context| InviteClient::start(context).0.on_response(context, Success).0),
+            ("Proceeding", |context| {
+                InviteClient::start(context)
+                    .0
+                    .on_response(context, Provisional)
+                    .0
+            }),
+            ("Cancelling", |context| {
+                InviteClient::start(context)
+                    .0
+                    .on_response(context, Provisional)
+                    .0
+                    .on_cancel(context)
+                    .0
+            }),
+            ("Completed", |context| {
+                InviteClient::start(context)
+                    .0
+                    .on_response(context, Failure)
+                    .0
+            }),
+            ("Accepted", |context| {
+                InviteClient::start(context)
+                    .0
+                    .on_response(context, Success)
+                    .0
+            }),
             ("Terminated", |_| InviteClient::Terminated),
         ],
         events: vec![
             ("timer, 0.5 s", SOON, InviteClient::on_timer),
             ("timer, 32 s", LATE, InviteClient::on_timer),
-            ("1xx", SOON, |it, context| it.on_response(context, Provisional)),
+            ("1xx", SOON, |it, context| {
+                it.on_response(context, Provisional)
+            }),
             ("2xx", SOON, |it, context| it.on_response(context, Success)),
-            ("300-699", SOON, |it, context| it.on_response(context, Failure)),
+            ("300-699", SOON, |it, context| {
+                it.on_response(context, Failure)
+            }),
             ("cancel from user", SOON, InviteClient::on_cancel),
             ("transport error", SOON, |it, _| it.on_transport_error()),
         ],
@@ -101,16 +141,30 @@ fn non_invite_client_table() {
     let table = Table {
         states: vec![
             ("Trying", trying),
-            ("Proceeding", |context| NonInviteClient::start(context).0.on_response(context, Provisional).0),
-            ("Completed", |context| NonInviteClient::start(context).0.on_response(context, Success).0),
+            ("Proceeding", |context| {
+                NonInviteClient::start(context)
+                    .0
+                    .on_response(context, Provisional)
+                    .0
+            }),
+            ("Completed", |context| {
+                NonInviteClient::start(context)
+                    .0
+                    .on_response(context, Success)
+                    .0
+            }),
             ("Terminated", |_| NonInviteClient::Terminated),
         ],
         events: vec![
             ("timer, 0.5 s", SOON, NonInviteClient::on_timer),
             ("timer, 32 s", LATE, NonInviteClient::on_timer),
-            ("1xx", SOON, |it, context| it.on_response(context, Provisional)),
+            ("1xx", SOON, |it, context| {
+                it.on_response(context, Provisional)
+            }),
             ("2xx", SOON, |it, context| it.on_response(context, Success)),
-            ("300-699", SOON, |it, context| it.on_response(context, Failure)),
+            ("300-699", SOON, |it, context| {
+                it.on_response(context, Failure)
+            }),
             ("transport error", SOON, |it, _| it.on_transport_error()),
         ],
         name: NonInviteClient::state_name,
@@ -125,9 +179,26 @@ fn invite_server_table() {
     let table = Table {
         states: vec![
             ("Proceeding", proceeding),
-            ("Completed", |context| InviteServer::start(context).0.on_respond(context, Failure).0),
-            ("Confirmed", |context| InviteServer::start(context).0.on_respond(context, Failure).0.on_ack(context).0),
-            ("Accepted", |context| InviteServer::start(context).0.on_respond(context, Success).0),
+            ("Completed", |context| {
+                InviteServer::start(context)
+                    .0
+                    .on_respond(context, Failure)
+                    .0
+            }),
+            ("Confirmed", |context| {
+                InviteServer::start(context)
+                    .0
+                    .on_respond(context, Failure)
+                    .0
+                    .on_ack(context)
+                    .0
+            }),
+            ("Accepted", |context| {
+                InviteServer::start(context)
+                    .0
+                    .on_respond(context, Success)
+                    .0
+            }),
             ("Terminated", |_| InviteServer::Terminated),
         ],
         events: vec![
@@ -135,9 +206,15 @@ fn invite_server_table() {
             ("timer, 32 s", LATE, InviteServer::on_timer),
             ("INVITE again", SOON, |it, _| it.on_retransmission()),
             ("ACK", SOON, InviteServer::on_ack),
-            ("1xx from user", SOON, |it, context| it.on_respond(context, Provisional)),
-            ("2xx from user", SOON, |it, context| it.on_respond(context, Success)),
-            ("300-699 from user", SOON, |it, context| it.on_respond(context, Failure)),
+            ("1xx from user", SOON, |it, context| {
+                it.on_respond(context, Provisional)
+            }),
+            ("2xx from user", SOON, |it, context| {
+                it.on_respond(context, Success)
+            }),
+            ("300-699 from user", SOON, |it, context| {
+                it.on_respond(context, Failure)
+            }),
             ("transport error", SOON, |it, _| it.on_transport_error()),
         ],
         name: InviteServer::state_name,
@@ -152,16 +229,32 @@ fn non_invite_server_table() {
     let table = Table {
         states: vec![
             ("Trying", trying),
-            ("Proceeding", |context| NonInviteServer::start(context).0.on_respond(context, Provisional).0),
-            ("Completed", |context| NonInviteServer::start(context).0.on_respond(context, Success).0),
+            ("Proceeding", |context| {
+                NonInviteServer::start(context)
+                    .0
+                    .on_respond(context, Provisional)
+                    .0
+            }),
+            ("Completed", |context| {
+                NonInviteServer::start(context)
+                    .0
+                    .on_respond(context, Success)
+                    .0
+            }),
             ("Terminated", |_| NonInviteServer::Terminated),
         ],
         events: vec![
             ("timer, 32 s", LATE, |it, _| it.on_timer()),
             ("request again", SOON, |it, _| it.on_retransmission()),
-            ("1xx from user", SOON, |it, context| it.on_respond(context, Provisional)),
-            ("2xx from user", SOON, |it, context| it.on_respond(context, Success)),
-            ("300-699 from user", SOON, |it, context| it.on_respond(context, Failure)),
+            ("1xx from user", SOON, |it, context| {
+                it.on_respond(context, Provisional)
+            }),
+            ("2xx from user", SOON, |it, context| {
+                it.on_respond(context, Success)
+            }),
+            ("300-699 from user", SOON, |it, context| {
+                it.on_respond(context, Failure)
+            }),
             ("transport error", SOON, |it, _| it.on_transport_error()),
         ],
         name: NonInviteServer::state_name,
