@@ -12,6 +12,7 @@ mod change;
 mod counters;
 mod digest;
 mod expiry;
+mod extension;
 mod identity;
 mod location;
 mod nat;
@@ -21,6 +22,7 @@ mod redirect;
 mod register;
 mod reply;
 mod settings;
+mod stream_index;
 
 pub use account::{Ha1, Subscriber, SubscriberTable, TooManySubscribers};
 pub use aor::{AddressOfRecord, shard_of, write_canonical};
@@ -31,11 +33,12 @@ pub use digest::{
     AuthCounters, AuthKind, Authenticator, CREDENTIALS_MAX, ChallengeCause, Verdict,
     own_credentials,
 };
+pub use extension::SUPPORTED;
 pub use identity::owns_identity;
 pub use location::{Bindings, LocationCounters, LocationLimits, LocationService, LocationTable};
 pub use nonce::{NonceCounters, NonceTable, NonceUse};
 pub use pending::{Admission, PendingCounters, PendingLimits, PendingRegistrations};
 pub use redirect::write_redirect_contacts;
-pub use register::{Outcome, Registration, SUPPORTED, address_of_record, register};
+pub use register::{Outcome, Registration, address_of_record, register};
 pub use reply::{Cause, RegisterReply, write_contacts};
 pub use settings::{AuthSettings, PathMode, RealmSettings, RegistrarProfile, RegistrarSettings};

@@ -7,16 +7,17 @@
 use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 use strowger_sip::Time;
-use strowger_transaction::{Flow, StreamId};
+use strowger_transaction::Flow;
 
 use crate::aor::AddressOfRecord;
 use crate::binding::Binding;
 use crate::change::{BindingChange, LocationChange};
+use crate::stream_index::StreamIndex;
 
 /// Bindings copied out of the table.
 pub type Bindings = SmallVec<[Binding; 2]>;
@@ -125,7 +126,7 @@ impl LocationCounters {
 #[derive(Debug)]
 pub struct LocationTable {
     stripes: Box<[Stripe]>,
-    streams: Box<[Mutex<StreamIndex>]>,
+    streams: StreamIndex,
     hash: FixedState,
     bindings: AtomicUsize,
     limits: LocationLimits,
@@ -152,14 +153,9 @@ struct Entries {
     flows_lost: u64,
 }
 
-/// Which addresses of record have a binding over a connection.
-type StreamIndex = HashMap<StreamId, SmallVec<[AddressOfRecord; 1]>, FixedState>;
-
 impl LocationTable {
     /// Locks of the table; each guards an equal share of the addresses of record.
-    pub const STRIPES: usize = 256;
-    /// Locks of the index of connections.
-    pub const STREAM_STRIPES: usize = 64;
+    pub const STRIPES: usize = 1_024;
 
     /// An empty table. `seed` spreads the addresses of record over the stripes.
     pub fn new(limits: LocationLimits, seed: u64) -> LocationTable {
@@ -174,9 +170,7 @@ impl LocationTable {
         };
         LocationTable {
             stripes: (0..Self::STRIPES).map(|_| stripe()).collect(),
-            streams: (0..Self::STREAM_STRIPES)
-                .map(|_| Mutex::new(HashMap::with_hasher(hash.clone())))
-                .collect(),
+            streams: StreamIndex::new(hash.clone()),
             hash,
             bindings: AtomicUsize::new(0),
             limits,
@@ -329,7 +323,9 @@ impl LocationTable {
                 .earliest
                 .map_or(expires_at, |earliest| earliest.min(expires_at)),
         );
-        self.index(aor, &binding);
+        // The index shares the name with the map.
+        let held = entries.by_aor.get_key_value(aor.as_bytes());
+        self.index(held.map_or(aor, |(held, _)| held), &binding);
         let bindings = match entries.by_aor.get_mut(aor.as_bytes()) {
             Some(bindings) => bindings,
             None => entries.by_aor.entry(aor.clone()).or_default(),
@@ -375,36 +371,18 @@ impl LocationTable {
     }
 
     fn index(&self, aor: &AddressOfRecord, binding: &Binding) {
-        if !binding.needs_stream() || binding.flow_lost() {
-            return;
-        }
-        if let Some(stream) = binding.flow().stream {
-            let mut index = self.stream_index(stream);
-            let names = index.entry(stream).or_default();
-            if !names.contains(aor) {
-                names.push(aor.clone());
-            }
+        if binding.needs_stream()
+            && !binding.flow_lost()
+            && let Some(stream) = binding.flow().stream
+        {
+            self.streams.insert(stream, aor);
         }
     }
 
     fn unindex(&self, aor: &AddressOfRecord, binding: &Binding) {
-        let Some(stream) = binding.flow().stream else {
-            return;
-        };
-        let mut index = self.stream_index(stream);
-        if let Some(names) = index.get_mut(&stream) {
-            names.retain(|name| name != aor);
-            if names.is_empty() {
-                index.remove(&stream);
-            }
+        if let Some(stream) = binding.flow().stream {
+            self.streams.remove(stream, aor);
         }
-    }
-
-    fn stream_index(&self, stream: StreamId) -> MutexGuard<'_, StreamIndex> {
-        let at = self.hash.hash_one(stream) as usize % Self::STREAM_STRIPES;
-        self.streams[at]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stripe(&self, aor: &[u8]) -> &Stripe {
@@ -461,10 +439,7 @@ impl LocationService for LocationTable {
 
     fn mark_flow_lost(&self, flow: &Flow) -> usize {
         let Some(stream) = flow.stream else { return 0 };
-        let names = self
-            .stream_index(stream)
-            .remove(&stream)
-            .unwrap_or_default();
+        let names = self.streams.take(stream);
         let mut marked = 0;
         for aor in names {
             let mut entries = self.write(aor.as_bytes());

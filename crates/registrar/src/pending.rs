@@ -282,4 +282,59 @@ mod tests {
             }
         );
     }
+
+    #[test]
+    fn a_connection_that_closes_while_its_binding_is_stored_is_remembered() {
+        use crate::binding::{Binding, BindingParts};
+        use crate::change::BindingChange;
+        use strowger_sip::{Time, Transport};
+        use strowger_transaction::{ListenerId, StreamId};
+        let flow = Flow {
+            transport: Transport::Tcp,
+            listener: ListenerId(0),
+            remote: ([192, 0, 2, 1], 9).into(),
+            stream: Some(StreamId {
+                worker: 0,
+                slot: 1,
+                generation: 1,
+            }),
+        };
+        let binding = Binding::new(&BindingParts {
+            contact: b"sip:a@192.0.2.1",
+            params: b"",
+            q: None,
+            expires_at: Time::from_secs(60),
+            updated_at: Time::ZERO,
+            call_id: b"c",
+            cseq: 1,
+            path: b"",
+            user_agent: b"",
+            flow,
+            behind_nat: false,
+            flow_lost: false,
+            outbound: false,
+            branch_hash: 0,
+        })
+        .expect("fits");
+        let step = BindingChange::Put {
+            binding,
+            replaced: None,
+        };
+        let change = LocationChange {
+            aor: aor(),
+            now: Now::default(),
+            steps: [step].into_iter().collect(),
+        };
+        let mut pending = PendingRegistrations::new(PendingLimits::default(), 1);
+        pending.begin(
+            change,
+            RegisterReply::refuse_plainly(StatusCode::OK, Cause::Changed),
+            1,
+        );
+        pending.flow_closed(&flow);
+        let (change, ..) = pending.finish(&aor()).expect("stored");
+        assert!(
+            matches!(change.steps.first(), Some(BindingChange::Put { binding, .. }) if binding.flow_lost())
+        );
+    }
 }

@@ -15,7 +15,7 @@
 
 use smallvec::SmallVec;
 use strowger_sip::{
-    Contact, HeaderName, Message, NameAddr, Now, Params, StatusCode, Uri, parse_q, write_date,
+    Contact, HeaderName, Message, NameAddr, Now, StatusCode, Uri, parse_q, write_date,
 };
 use strowger_transaction::Flow;
 
@@ -23,12 +23,10 @@ use crate::aor::AddressOfRecord;
 use crate::binding::{Binding, BindingParts, branch_hash};
 use crate::change::{BindingChange, BindingList, LocationChange};
 use crate::expiry::{Expiry, delta_seconds};
+use crate::extension::{check_require, path_of, write_kept_params, write_unfolded};
 use crate::nat;
 use crate::reply::{Cause, RegisterReply, write_contacts};
-use crate::settings::{PathMode, RegistrarSettings};
-
-/// Extensions a REGISTER may require (RFC 3327, RFC 5626).
-pub const SUPPORTED: [&[u8]; 2] = [b"path", b"outbound"];
+use crate::settings::RegistrarSettings;
 
 /// What a REGISTER is judged by.
 #[derive(Copy, Clone, Debug)]
@@ -119,7 +117,7 @@ impl<'a> Update<'a> {
         };
         let (supports_path, supports_outbound) = (supports(b"path"), supports(b"outbound"));
         let mut update = Update {
-            path: path_of(input, supports_path)?,
+            path: path_of(request, input.settings.path, supports_path)?,
             supports_path,
             supports_outbound,
             used_outbound: false,
@@ -295,10 +293,7 @@ impl<'a> Update<'a> {
         let instance = contact.params.value(b"+sip.instance")?;
         let reg_id =
             delta_seconds(contact.params.get(b"reg-id")?.value?).filter(|&reg_id| reg_id > 0)?;
-        Some(OutboundKey {
-            instance: instance,
-            reg_id,
-        })
+        Some(OutboundKey { instance, reg_id })
     }
 
     fn build(
@@ -485,83 +480,4 @@ fn find(
                 && Uri::parse(binding.contact()).is_ok_and(|held| held.equivalent(&uri))
         })
     }))
-}
-
-/// §10.3 step 2, §8.2.2.3.
-fn check_require(request: &Message) -> Refused<()> {
-    let unknown = |tag: &&[u8]| {
-        !SUPPORTED
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(tag))
-    };
-    let mut tags = request
-        .option_tags(HeaderName::Require)
-        .filter(unknown)
-        .peekable();
-    if tags.peek().is_none() {
-        return Ok(());
-    }
-    let mut line = b"Unsupported: ".to_vec();
-    for (index, tag) in tags.enumerate() {
-        if index > 0 {
-            line.extend_from_slice(b", ");
-        }
-        line.extend_from_slice(tag);
-    }
-    line.extend_from_slice(b"\r\n");
-    Err(
-        RegisterReply::refuse_plainly(StatusCode::BAD_EXTENSION, Cause::BadExtension)
-            .with_headers(&line),
-    )
-}
-
-/// Path values joined by commas (RFC 3327).
-fn path_of(input: &Registration<'_>, supported: bool) -> Refused<Vec<u8>> {
-    let mut path = Vec::new();
-    if input.settings.path == PathMode::Ignore || input.request.header(HeaderName::Path).is_none() {
-        return Ok(path);
-    }
-    if input.settings.path == PathMode::Strict && !supported {
-        return Err(
-            RegisterReply::refuse_plainly(StatusCode::BAD_EXTENSION, Cause::BadExtension)
-                .with_headers(b"Unsupported: path\r\n"),
-        );
-    }
-    let bad = || RegisterReply::refuse(StatusCode::BAD_REQUEST, "Bad Path", Cause::Malformed);
-    for hop in input.request.paths() {
-        let hop = hop.map_err(|_| bad())?;
-        Uri::parse(hop.uri).map_err(|_| bad())?;
-        if !path.is_empty() {
-            path.extend_from_slice(b", ");
-        }
-        path.push(b'<');
-        path.extend_from_slice(hop.uri);
-        path.push(b'>');
-        for param in hop.params.iter() {
-            write_param(&param, &mut path);
-        }
-    }
-    Ok(path)
-}
-
-fn write_kept_params(params: &Params<'_>, out: &mut Vec<u8>) {
-    for param in params.iter() {
-        if !param.name.eq_ignore_ascii_case(b"q") && !param.name.eq_ignore_ascii_case(b"expires") {
-            write_param(&param, out);
-        }
-    }
-}
-
-fn write_param(param: &strowger_sip::Param<'_>, out: &mut Vec<u8>) {
-    out.push(b';');
-    out.extend_from_slice(param.name);
-    if let Some(value) = param.value {
-        out.push(b'=');
-        write_unfolded(value, out);
-    }
-}
-
-/// A value as one line: a fold inside quotes becomes its space (RFC 3261 §7.3.1).
-fn write_unfolded(value: &[u8], out: &mut Vec<u8>) {
-    out.extend(value.iter().filter(|octet| !matches!(octet, b'\r' | b'\n')));
 }
