@@ -290,10 +290,7 @@ impl LocationTable {
                 live
             });
             for (_, binding) in out.iter().skip(first) {
-                if !bindings
-                    .iter()
-                    .any(|held| held.flow().stream == binding.flow().stream)
-                {
+                if !shares_stream(bindings, binding) {
                     self.unindex(aor, binding);
                 }
             }
@@ -308,6 +305,22 @@ impl LocationTable {
             entries.by_aor.shrink_to_fit();
         }
         seen.max(1)
+    }
+
+    /// The change was computed without the bindings that had expired; one of those with the key of a new binding
+    /// would otherwise stand beside it.
+    fn drop_expired(&self, entries: &mut Entries, aor: &AddressOfRecord, now: Time) {
+        let Some(bindings) = entries.by_aor.get_mut(aor.as_bytes()) else {
+            return;
+        };
+        while let Some(at) = bindings.iter().position(|binding| !binding.is_live(now)) {
+            let old = bindings.remove(at);
+            entries.expired += 1;
+            self.bindings.fetch_sub(1, Ordering::Relaxed);
+            if !shares_stream(bindings, &old) {
+                self.unindex(aor, &old);
+            }
+        }
     }
 
     fn put(
@@ -335,11 +348,7 @@ impl LocationTable {
             let old = core::mem::replace(place, binding);
             let moved = old.flow().stream != place.flow().stream;
             entries.updated += 1;
-            if moved
-                && !bindings
-                    .iter()
-                    .any(|held| held.flow().stream == old.flow().stream)
-            {
+            if moved && !shares_stream(bindings, &old) {
                 self.unindex(aor, &old);
             }
         } else {
@@ -359,14 +368,8 @@ impl LocationTable {
         let old = bindings.remove(at);
         entries.removed += 1;
         self.bindings.fetch_sub(1, Ordering::Relaxed);
-        if !bindings
-            .iter()
-            .any(|held| held.flow().stream == old.flow().stream)
-        {
+        if !shares_stream(bindings, &old) {
             self.unindex(aor, &old);
-        }
-        if bindings.is_empty() {
-            entries.by_aor.remove(aor.as_bytes());
         }
     }
 
@@ -422,6 +425,7 @@ impl LocationService for LocationTable {
 
     fn publish(&self, change: &LocationChange) {
         let mut entries = self.write(change.aor.as_bytes());
+        self.drop_expired(&mut entries, &change.aor, change.now.monotonic);
         for step in &change.steps {
             match step {
                 BindingChange::Put { binding, replaced } => {
@@ -434,6 +438,13 @@ impl LocationService for LocationTable {
                 }
                 BindingChange::Remove(binding) => self.remove(&mut entries, binding, &change.aor),
             }
+        }
+        if entries
+            .by_aor
+            .get(change.aor.as_bytes())
+            .is_some_and(|bindings| bindings.is_empty())
+        {
+            entries.by_aor.remove(change.aor.as_bytes());
         }
     }
 
@@ -467,6 +478,12 @@ impl LocationService for LocationTable {
     fn room(&self) -> usize {
         self.limits.bindings_max.saturating_sub(self.len())
     }
+}
+
+/// True if one of the bindings depends on the connection of `gone`.
+fn shares_stream(bindings: &[Binding], gone: &Binding) -> bool {
+    let stream = gone.flow().stream;
+    bindings.iter().any(|held| held.flow().stream == stream)
 }
 
 // A poisoned lock: a panic elsewhere must not take the registrar down; every mutation above leaves valid entries.
