@@ -180,22 +180,26 @@ def trial(world):
     """No arguments: two accounts with printed passwords, and three commands that work as pasted."""
     home = world.directory("trial")
     process = world.start("trial", [world.binary], home)
-    text = wait_until(lambda: process.log() if process.log().count("strowger") >= 4 else None, 10, "the hints of the trial",
-                      give_up=lambda: not process.running)
+    process.expect_log("For real use", 10)
     text = process.log()
-    target = re.search(r"sip:(127\.0\.0\.1(?::\d+)?)", text)
-    if not target:
-        raise Failure(f"the trial names no address\n{text}")
-    commands = re.findall(r"^\s*(?:\$ )?(?:\S*strowger|cargo run --release --) ((?:ping|register|message|watch|status) .*)$", text, re.M)
-    if len(commands) < 3:
-        raise Failure(f"the trial shows {len(commands)} commands, not three\n{text}")
+    commands = re.findall(r"^\s+\S.*?\s((?:ping|register|message) .*?)(?:  #.*)?$", text, re.M)
+    if [line.split()[0] for line in commands] != ["ping", "register", "message"]:
+        raise Failure(f"the trial shows {commands}, not three commands\n{text}")
+    if len(re.findall(r"password \S{8,}", text)) != 2:
+        raise Failure(f"the trial does not show two passwords\n{text}")
+    staying = None
     for line in commands:
-        words = shlex.split(line.split("  #")[0])
-        if words[0] == "watch":
-            continue
-        code, out, err = run_cli([world.binary, *words], home, 10)
-        if code != OK and words[0] != "message":
-            raise Failure(f"`{line}` ended with {code}\n{out}{err}")
+        words = [world.binary, *shlex.split(line)]
+        if "--stay" in words:
+            staying = world.start("register-stay", words, home)
+            staying.expect_log("1002", 5)
+            wait_until(lambda: "1002" in run_cli([world.binary, "reg", "list"], home)[1], 5, "1002 to be registered")
+        else:
+            must_end(run_cli(words, home, 10), OK)
+    staying.expect_log("Hello", 5)
+    if os.stat(os.path.join(home, "strowger-data")).st_mode & 0o077:
+        raise Failure("others can read the trial's data folder")
+    must_end(run_cli([world.binary], home, 10), FAILED, "already|running|use")
 
 
 @scenario("newcomer-examples", stand_in=False)
