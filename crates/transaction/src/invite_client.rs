@@ -17,9 +17,7 @@
 //! ```
 //! Timer C belongs to the user (RFC 3261 §16.6 step 11).
 
-use strowger_sip::Time;
-
-use crate::machine::{Actions, Context, Interval, ResponseClass, Step};
+use crate::machine::{Actions, Context, Deadline, Interval, ResponseClass, Step};
 
 /// The machine.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +39,7 @@ pub enum InviteClient {
 /// No response yet: timers A and B.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Calling {
-    timeout_at: Time,
+    timeout_at: Deadline,
     interval: Interval,
     cancel_wanted: bool,
 }
@@ -73,7 +71,7 @@ impl InviteClient {
             interval.after(context.now, timeout_at)
         };
         let calling = Calling {
-            timeout_at,
+            timeout_at: Deadline::of(timeout_at),
             interval,
             cancel_wanted: false,
         };
@@ -187,11 +185,11 @@ impl InviteClient {
 
 impl Calling {
     fn on_timer(self, context: Context<'_>) -> (InviteClient, Step) {
-        if context.now >= self.timeout_at {
+        if context.now >= self.timeout_at.time() {
             return (InviteClient::Terminated, Step::stop(Actions::TIMEOUT));
         }
         if context.reliable {
-            let step = Step::at(Actions::NONE, self.timeout_at);
+            let step = Step::at(Actions::NONE, self.timeout_at.time());
             return (InviteClient::Calling(self), step);
         }
         let doubled = self.interval.doubled();
@@ -202,7 +200,7 @@ impl Calling {
         };
         let step = Step::at(
             Actions::SEND_REQUEST,
-            interval.after(context.now, self.timeout_at),
+            interval.after(context.now, self.timeout_at.time()),
         );
         (InviteClient::Calling(Calling { interval, ..self }), step)
     }

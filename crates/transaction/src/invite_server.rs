@@ -13,9 +13,7 @@
 //! ```
 //! A transport error is told to the user and changes no state: the response may yet leave another way.
 
-use strowger_sip::Time;
-
-use crate::machine::{Actions, Alarm, Context, Interval, ResponseClass, Step};
+use crate::machine::{Actions, Alarm, Context, Deadline, Interval, ResponseClass, Step};
 
 /// The machine.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +37,7 @@ pub struct Proceeding;
 /// A failure was sent: timers G and H.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Completed {
-    timeout_at: Time,
+    timeout_at: Deadline,
     interval: Interval,
 }
 
@@ -165,7 +163,7 @@ impl Completed {
         };
         let actions = Actions::SEND_RESPONSE.and(Actions::KEEP_RESPONSE);
         let completed = Completed {
-            timeout_at,
+            timeout_at: Deadline::of(timeout_at),
             interval,
         };
         (
@@ -178,17 +176,17 @@ impl Completed {
     }
 
     fn on_timer(self, context: Context<'_>) -> (InviteServer, Step) {
-        if context.now >= self.timeout_at {
+        if context.now >= self.timeout_at.time() {
             return (InviteServer::Terminated, Step::stop(Actions::TIMEOUT));
         }
         if context.reliable {
-            let step = Step::at(Actions::NONE, self.timeout_at);
+            let step = Step::at(Actions::NONE, self.timeout_at.time());
             return (InviteServer::Completed(self), step);
         }
         let interval = self.interval.doubled().capped(context.timers.t2);
         let step = Step::at(
             Actions::RESEND_RESPONSE,
-            interval.after(context.now, self.timeout_at),
+            interval.after(context.now, self.timeout_at.time()),
         );
         (
             InviteServer::Completed(Completed { interval, ..self }),

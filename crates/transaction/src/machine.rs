@@ -186,6 +186,21 @@ impl ResponseClass {
     }
 }
 
+/// The deadline of timer B, F or H, in halves so that a machine needs no more than the alignment of `u32`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline([u32; 2]);
+
+impl Deadline {
+    pub(crate) const fn of(time: Time) -> Deadline {
+        let nanos = time.as_nanos();
+        Deadline([(nanos >> 32) as u32, nanos as u32])
+    }
+
+    pub(crate) const fn time(self) -> Time {
+        Time::from_nanos((self.0[0] as u64) << 32 | self.0[1] as u64)
+    }
+}
+
 /// An interval between retransmissions, in whole milliseconds so that a machine stays small.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Interval(u32);

@@ -12,9 +12,7 @@
 //!           200-699 +--> [Completed] -- K: (end)      reliable: (end) at once
 //! ```
 
-use strowger_sip::Time;
-
-use crate::machine::{Actions, Context, Interval, ResponseClass, Step};
+use crate::machine::{Actions, Context, Deadline, Interval, ResponseClass, Step};
 
 /// The machine.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,14 +30,14 @@ pub enum NonInviteClient {
 /// No response yet: timers E and F.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Trying {
-    timeout_at: Time,
+    timeout_at: Deadline,
     interval: Interval,
 }
 
 /// A provisional response has come: timers E, at T2, and F.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Proceeding {
-    timeout_at: Time,
+    timeout_at: Deadline,
 }
 
 /// The final response has come; its retransmissions are absorbed until timer K.
@@ -58,7 +56,7 @@ impl NonInviteClient {
         };
         (
             NonInviteClient::Trying(Trying {
-                timeout_at,
+                timeout_at: Deadline::of(timeout_at),
                 interval,
             }),
             Step::at(Actions::SEND_REQUEST, alarm),
@@ -131,17 +129,17 @@ impl NonInviteClient {
 
 impl Trying {
     fn on_timer(self, context: Context<'_>) -> (NonInviteClient, Step) {
-        if context.now >= self.timeout_at {
+        if context.now >= self.timeout_at.time() {
             return (NonInviteClient::Terminated, Step::stop(Actions::TIMEOUT));
         }
         if context.reliable {
-            let step = Step::at(Actions::NONE, self.timeout_at);
+            let step = Step::at(Actions::NONE, self.timeout_at.time());
             return (NonInviteClient::Trying(self), step);
         }
         let interval = self.interval.doubled().capped(context.timers.t2);
         let step = Step::at(
             Actions::SEND_REQUEST,
-            interval.after(context.now, self.timeout_at),
+            interval.after(context.now, self.timeout_at.time()),
         );
         (NonInviteClient::Trying(Trying { interval, ..self }), step)
     }
@@ -149,14 +147,14 @@ impl Trying {
 
 impl Proceeding {
     fn on_timer(self, context: Context<'_>) -> (NonInviteClient, Step) {
-        if context.now >= self.timeout_at {
+        if context.now >= self.timeout_at.time() {
             return (NonInviteClient::Terminated, Step::stop(Actions::TIMEOUT));
         }
         if context.reliable {
-            let step = Step::at(Actions::NONE, self.timeout_at);
+            let step = Step::at(Actions::NONE, self.timeout_at.time());
             return (NonInviteClient::Proceeding(self), step);
         }
-        let next = Interval::of(context.timers.t2).after(context.now, self.timeout_at);
+        let next = Interval::of(context.timers.t2).after(context.now, self.timeout_at.time());
         (
             NonInviteClient::Proceeding(self),
             Step::at(Actions::SEND_REQUEST, next),

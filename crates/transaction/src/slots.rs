@@ -39,6 +39,10 @@ pub(crate) struct Slots<T> {
 }
 
 impl<T> Slots<T> {
+    /// What an entry takes.
+    #[cfg(test)]
+    pub(crate) const SLOT_OCTETS: usize = size_of::<Slot<T>>();
+
     pub(crate) const fn new() -> Slots<T> {
         Slots {
             pages: Vec::new(),

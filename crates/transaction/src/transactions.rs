@@ -322,3 +322,6 @@ impl Transactions {
 impl StreamUsers {
     const SWEEP_MIN: usize = 32;
 }
+
+#[cfg(test)]
+mod tests;

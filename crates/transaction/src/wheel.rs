@@ -5,6 +5,7 @@
 //! in one list, in the order in which they were armed, so the order of firing is (tick, arming) and the same in every
 //! run. A timer never fires early, and at most one tick late.
 
+use core::num::NonZeroU32;
 use core::time::Duration;
 use strowger_sip::Time;
 
@@ -21,10 +22,39 @@ pub type TimerKey = SlotKey;
 
 #[derive(Debug)]
 struct Entry<P> {
-    tick: u64,
-    next: u32,
+    tick: Tick,
+    next: Link,
     previous: u32,
     payload: P,
+}
+
+/// A tick in halves, so that an entry needs no more than the alignment of `u32`.
+#[derive(Copy, Clone, Debug)]
+struct Tick([u32; 2]);
+
+impl Tick {
+    const fn new(tick: u64) -> Tick {
+        Tick([(tick >> 32) as u32, tick as u32])
+    }
+    const fn get(self) -> u64 {
+        (self.0[0] as u64) << 32 | self.0[1] as u64
+    }
+}
+
+/// A slot or [`NONE`], moved up by two: zero stays free, and the compiler marks vacant slots with it.
+#[derive(Copy, Clone, Debug)]
+struct Link(NonZeroU32);
+
+impl Link {
+    const fn new(slot: u32) -> Link {
+        match NonZeroU32::new(slot.wrapping_add(2)) {
+            Some(moved) => Link(moved),
+            None => Link(NonZeroU32::MIN),
+        }
+    }
+    const fn get(self) -> u32 {
+        self.0.get().wrapping_sub(2)
+    }
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -52,6 +82,10 @@ pub struct TimerWheel<P> {
 }
 
 impl<P: Copy> TimerWheel<P> {
+    /// What an armed timer takes.
+    #[cfg(test)]
+    pub(crate) const ENTRY_OCTETS: usize = Slots::<Entry<P>>::SLOT_OCTETS;
+
     /// Finest resolution: 100 µs.
     pub const TICK_MIN: Duration = Duration::from_micros(100);
 
@@ -86,8 +120,8 @@ impl<P: Copy> TimerWheel<P> {
     pub fn arm(&mut self, deadline: Time, payload: P) -> TimerKey {
         let tick = self.tick_of(deadline);
         let key = self.entries.insert(Entry {
-            tick,
-            next: NONE,
+            tick: Tick::new(tick),
+            next: Link::new(NONE),
             previous: NONE,
             payload,
         });
@@ -103,7 +137,7 @@ impl<P: Copy> TimerWheel<P> {
         self.unlink(key.slot);
         let tick = self.tick_of(deadline);
         if let Some(entry) = self.entries.at_mut(key.slot) {
-            entry.tick = tick;
+            entry.tick = Tick::new(tick);
         }
         self.link(key.slot, tick);
         true
@@ -179,8 +213,8 @@ impl<P: Copy> TimerWheel<P> {
             *lists &= !(1 << (from % LISTS));
         }
         while let Some(entry) = self.entries.at(next) {
-            let (current, tick) = (next, entry.tick);
-            next = entry.next;
+            let (current, tick) = (next, entry.tick.get());
+            next = entry.next.get();
             self.link(current, tick);
         }
     }
@@ -200,10 +234,10 @@ impl<P: Copy> TimerWheel<P> {
         }
         list.earliest = list.earliest.min(tick);
         if let Some(last) = self.entries.at_mut(tail) {
-            last.next = slot;
+            last.next = Link::new(slot);
         }
         if let Some(entry) = self.entries.at_mut(slot) {
-            entry.next = NONE;
+            entry.next = Link::new(NONE);
             entry.previous = tail;
         }
     }
@@ -212,8 +246,8 @@ impl<P: Copy> TimerWheel<P> {
         let Some(entry) = self.entries.at(slot) else {
             return;
         };
-        let (next, previous) = (entry.next, entry.previous);
-        let (level, index) = self.place(entry.tick);
+        let (next, previous) = (entry.next.get(), entry.previous);
+        let (level, index) = self.place(entry.tick.get());
         let Some(list) = self.lists.get_mut(level * LISTS + index) else {
             return;
         };
@@ -230,7 +264,7 @@ impl<P: Copy> TimerWheel<P> {
             }
         }
         if let Some(before) = self.entries.at_mut(previous) {
-            before.next = next;
+            before.next = Link::new(next);
         }
         if let Some(after) = self.entries.at_mut(next) {
             after.previous = previous;

@@ -250,7 +250,11 @@ fn an_accepted_invite_loses_no_2xx_that_the_user_repeats() {
         hop.client.start("INVITE", udp());
         hop.run(Time::from_secs(200));
         assert_eq!(hop.finals, [200], "seed {seed}");
-        assert_eq!(hop.finals.len() + hop.repeated, hop.successes, "seed {seed}");
+        assert_eq!(
+            hop.finals.len() + hop.repeated,
+            hop.successes,
+            "seed {seed}"
+        );
         hop.assert_empty(seed);
     }
 }

@@ -26,8 +26,6 @@ pub(super) struct Server {
     timer: TimerKey,
     next: u32,
     method: MethodTag,
-    /// The connection is gone; what is to be said waits for another one.
-    flow_dead: bool,
 }
 
 #[derive(Debug)]
@@ -142,7 +140,7 @@ impl Links for Slots<Server> {
 impl Server {
     /// Octets are kept for retransmission on datagrams only, and while there is no connection to send them on.
     fn reliable(&self) -> bool {
-        self.flow.is_reliable() && !self.flow_dead
+        self.flow.is_reliable() && !self.flow.is_dead()
     }
 }
 
@@ -247,7 +245,6 @@ impl Transactions {
             timer: NO_TIMER,
             next: key_index::NONE,
             method: MethodTag::of(request.method()),
-            flow_dead: false,
         });
         self.server_index.insert(&mut self.servers, slot.slot);
         if key.is_legacy() {
@@ -302,10 +299,10 @@ impl Transactions {
             }
         }
         entry.response = None;
-        if entry.flow_dead || (step.actions.has(Actions::KEEP_RESPONSE) && !entry.reliable()) {
+        if entry.flow.is_dead() || (step.actions.has(Actions::KEEP_RESPONSE) && !entry.reliable()) {
             entry.response = Some(octets.into());
         }
-        if entry.flow_dead {
+        if entry.flow.is_dead() {
             out.sends.pop();
             out.bytes.truncate(range.start);
             self.events
@@ -329,7 +326,6 @@ impl Transactions {
             return false;
         };
         entry.flow = PackedFlow::new(flow);
-        entry.flow_dead = false;
         if let Some(response) = &entry.response {
             out.push(*flow, server.token(), response);
         }
@@ -429,7 +425,7 @@ impl Transactions {
         self.counters.requests_absorbed += 1;
         if let Some(entry) = self.servers.get_mut(slot) {
             // The client has connected anew: its retransmission says where the response may go.
-            if entry.flow_dead && flow.transport.is_reliable() {
+            if entry.flow.is_dead() && flow.transport.is_reliable() {
                 self.reattach_server(ServerKey(slot), flow, out);
                 return RequestMatch::Absorbed;
             }
@@ -473,7 +469,7 @@ impl Transactions {
             return;
         };
         if entry.flow.stream() == flow.stream {
-            entry.flow_dead = true;
+            entry.flow.mark_dead();
             self.server_transport_error(slot);
         }
     }
@@ -486,7 +482,7 @@ impl Transactions {
         let (server, user) = (ServerKey(slot), entry.user);
         let actions = step.actions;
         if (actions.has(Actions::RESEND_RESPONSE) || actions.has(Actions::SEND_TRYING))
-            && !entry.flow_dead
+            && !entry.flow.is_dead()
             && let Some(response) = &entry.response
         {
             out.push(entry.flow.unpack(), server.token(), response);
@@ -497,7 +493,7 @@ impl Transactions {
             }
         }
         if actions.has(Actions::SEND_TRYING) && entry.reliable()
-            || actions.has(Actions::FREE_RESPONSE) && !entry.flow_dead
+            || actions.has(Actions::FREE_RESPONSE) && !entry.flow.is_dead()
         {
             entry.response = None;
         }
