@@ -154,3 +154,61 @@ impl<'a> Iterator for Lines<'a> {
         Some(line)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INVITE: &[u8] = b"INVITE sip:bob@example.test SIP/2.0\r\n\
+        v: SIP/2.0/UDP a;x=\"1,\\\"2\";branch=z9hG4bKa , SIP/2.0/UDP b;branch=z9hG4bKb\r\n\
+        Via: SIP/2.0/UDP c;branch=z9hG4bKc\r\nroute: <sip:p1;lr>,\r\n <sip:p2;lr>\r\nRecord-Route: <sip:r;lr>\r\n\
+        f: <sip:alice@example.test>;tag=1\r\nt : <sip:bob@example.test>\r\ni: c1\r\nCSEQ:  7\r\n INVITE\r\n\
+        Proxy-Require: x\r\nAuthorization: Digest x\r\nContent-Length: 5\r\n\r\nTo: x";
+
+    #[test]
+    fn an_ack_takes_the_first_via_all_routes_and_the_to_of_the_response() {
+        let mut out = Vec::new();
+        write_ack(&mut out, INVITE, b"To: <sip:bob@example.test>;tag=2\r\n");
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            "ACK sip:bob@example.test SIP/2.0\r\nv: SIP/2.0/UDP a;x=\"1,\\\"2\";branch=z9hG4bKa \r\n\
+             route: <sip:p1;lr>,\r\n <sip:p2;lr>\r\nf: <sip:alice@example.test>;tag=1\r\n\
+             To: <sip:bob@example.test>;tag=2\r\ni: c1\r\nCSeq: 7 ACK\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_cancel_keeps_to_and_adds_what_its_user_wants() {
+        let mut out = Vec::new();
+        write_cancel(&mut out, INVITE, b"Reason: SIP;cause=200\r\n");
+        let text = String::from_utf8_lossy(&out);
+        assert!(text.starts_with("CANCEL sip:bob@example.test SIP/2.0\r\nv: SIP/2.0/UDP a;"));
+        assert!(text.contains("\r\nt : <sip:bob@example.test>\r\n"));
+        assert!(text.ends_with("CSeq: 7 CANCEL\r\nMax-Forwards: 70\r\nReason: SIP;cause=200\r\nContent-Length: 0\r\n\r\n"));
+    }
+
+    #[test]
+    fn the_head_ends_after_the_empty_line() {
+        assert!(
+            INVITE
+                .split_at(head_length(INVITE))
+                .0
+                .ends_with(b"\r\n\r\n")
+        );
+        assert_eq!(head_length(b"no end"), 6);
+    }
+
+    #[test]
+    fn octets_without_sense_do_no_harm() {
+        for octets in [
+            &b""[..],
+            b"\r\n",
+            b"x",
+            b"INVITE\r\n\r\n",
+            b"\n\n\n",
+            b"I\r\n :\r\n,\r\n\r\n",
+        ] {
+            write_ack(&mut Vec::new(), octets, b"");
+        }
+    }
+}
