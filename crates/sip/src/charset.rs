@@ -8,8 +8,8 @@ pub(crate) const HOST: u8 = 2;
 pub(crate) const USER: u8 = 4;
 /// `paramchar` of a URI, `%` included, and octets from 0x80.
 pub(crate) const URI_PARAM: u8 = 8;
-/// The header part of a URI: `hname`, `hvalue`, `=` and `&`.
-pub(crate) const URI_HEADER: u8 = 16;
+/// A parameter name as far as it has to end somewhere: [`VALUE`] without `=`.
+pub(crate) const NAME_RUN: u8 = 16;
 /// `LWS`: space, tab and the CR LF of a fold.
 pub(crate) const LWS: u8 = 32;
 /// An unquoted value of a header parameter: everything visible but `; , " < >`.
@@ -55,20 +55,14 @@ const fn build() -> [u8; 256] {
         {
             class |= URI_PARAM;
         }
-        if unreserved
-            || b >= 0x80
-            || matches!(
-                b,
-                b'%' | b'[' | b']' | b'/' | b'?' | b':' | b'+' | b'$' | b'=' | b'&'
-            )
-        {
-            class |= URI_HEADER;
-        }
         if matches!(b, b' ' | b'\t' | b'\r' | b'\n') {
             class |= LWS;
         }
         if b > b' ' && b != 0x7f && !matches!(b, b';' | b',' | b'"' | b'<' | b'>') {
             class |= VALUE;
+            if b != b'=' {
+                class |= NAME_RUN;
+            }
         }
         if b > b' ' && b != 0x7f && !matches!(b, b'"' | b'<' | b'>') {
             class |= URI;

@@ -16,15 +16,18 @@ pub enum Contact<'a> {
 impl<'a> Contact<'a> {
     /// Reads the first value of `octets`.
     pub fn parse(octets: &'a [u8]) -> Result<Contact<'a>, FieldError> {
-        Contact::parse_at(octets, 0)
+        Contact::parse_at(octets, octets.len(), 0)
     }
 
-    pub(crate) fn parse_at(octets: &'a [u8], at: usize) -> Result<Contact<'a>, FieldError> {
-        let rest = octets.get(at..).unwrap_or_default();
-        if charset::trim(rest) == b"*" {
+    pub(crate) fn parse_at(
+        octets: &'a [u8],
+        end: usize,
+        at: usize,
+    ) -> Result<Contact<'a>, FieldError> {
+        if charset::trim(octets.get(at..end).unwrap_or_default()) == b"*" {
             return Ok(Contact::Star);
         }
-        NameAddr::parse_at(octets, at).map(Contact::Address)
+        NameAddr::parse_at(octets, end, at).map(Contact::Address)
     }
 
     /// The address; `None` for `*`.

@@ -1,7 +1,8 @@
 //! CSeq and RAck (RFC 3261 §20.16, §8.1.1.5; RFC 3262 §7.2).
 
-use crate::charset::{self, LWS, TOKEN};
+use crate::charset::{self, LWS};
 use crate::error::FieldError;
+use crate::field::Field;
 use crate::method::Method;
 use crate::span::Span;
 
@@ -20,7 +21,7 @@ pub struct CSeq<'a> {
 impl<'a> CSeq<'a> {
     /// Reads a value that is the whole of `octets`.
     pub fn parse(octets: &'a [u8]) -> Result<CSeq<'a>, FieldError> {
-        let (number, method) = scan(octets, 0)?;
+        let (number, method) = scan(Field::whole(octets), 0)?;
         Ok(CSeq {
             number,
             method: Method::from_bytes(method.of(octets)),
@@ -59,27 +60,23 @@ impl<'a> RAck<'a> {
 
 /// Reads number and method from `at` to the end.
 #[inline]
-pub(crate) fn scan(octets: &[u8], at: usize) -> Result<(u32, Span), FieldError> {
-    let start = charset::skip(octets, at, LWS);
+pub(crate) fn scan(field: Field<'_>, at: usize) -> Result<(u32, Span), FieldError> {
+    let start = field.skip_lws(at);
     let mut number = 0_u64;
     let mut digits_end = start;
-    while let Some(digit) = octets
-        .get(digits_end)
-        .map(|octet| octet.wrapping_sub(b'0'))
-        .filter(|&digit| digit <= 9)
-    {
-        number = number.saturating_mul(10).saturating_add(u64::from(digit));
+    while let Some(octet @ b'0'..=b'9') = field.get(digits_end) {
+        number = (number * 10 + u64::from(octet - b'0')).min(u64::from(u32::MAX));
         digits_end += 1;
     }
     if digits_end == start || number > u64::from(CSEQ_MAX) {
         return Err(FieldError::Number);
     }
-    let method_start = charset::skip(octets, digits_end, LWS);
-    let method_end = charset::skip(octets, method_start, TOKEN);
+    let method_start = field.skip_lws(digits_end);
+    let method_end = field.token_end(method_start);
     if method_start == digits_end || method_end == method_start {
         return Err(FieldError::Method);
     }
-    if charset::skip(octets, method_end, LWS) != octets.len() {
+    if method_end != field.end() && field.skip_lws(method_end) != field.end() {
         return Err(FieldError::Trailing);
     }
     Ok((number as u32, Span::new(method_start, method_end)))

@@ -187,12 +187,12 @@ impl Edits {
         self.replace_range(at..at, value);
     }
 
-    /// Inserts at an offset what `write` appends; CR, LF and NUL become spaces.
-    pub fn insert_at_with(&mut self, at: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Replaces a range by what `write` appends; CR, LF and NUL become spaces.
+    pub fn replace_range_with(&mut self, range: Range<usize>, write: impl FnOnce(&mut Vec<u8>)) {
         let from = self.text.len();
         write(&mut self.text);
         charset::blank_line_breaks(self.text.get_mut(from..).unwrap_or_default());
-        self.add(at..at, from, false, false);
+        self.add(range, from, false, false);
     }
 
     /// Replaces the body, and with it Content-Type and Content-Length.
@@ -290,9 +290,7 @@ impl Edits {
             match other.start.cmp(&edit.start) {
                 core::cmp::Ordering::Less => true,
                 core::cmp::Ordering::Greater => false,
-                core::cmp::Ordering::Equal => {
-                    (other_inserts || !insertion) && !(before && insertion)
-                }
+                core::cmp::Ordering::Equal => !insertion || (other_inserts && !before),
             }
         };
         let mut at = self.edits.len();

@@ -18,8 +18,8 @@ macro_rules! names {
         impl HeaderName {
             /// Every name, in the order of the alphabet, without [`HeaderName::Unknown`].
             pub const ALL: &'static [HeaderName] = &[$(HeaderName::$variant),*];
-            const LONG: &'static [&'static str] = &[$($name),*];
-            const COMPACT: &'static [Option<u8>] = &[$(compact!($($compact)?)),*];
+            pub(crate) const LONG: &'static [&'static str] = &[$($name),*];
+            pub(crate) const COMPACT: &'static [Option<u8>] = &[$(compact!($($compact)?)),*];
         }
     };
 }

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::io::Write as _;
 
-use crate::charset::{self, HOST};
+use crate::field::Field;
 
 /// The host of a URI or of sent-by.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ impl<'a> Host<'a> {
         {
             return Some(Host::V6(address));
         }
-        match Host::parse_at(octets, 0) {
+        match Host::parse_at(Field::whole(octets), 0) {
             Some((host, end)) if end == octets.len() => Some(host),
             _ => None,
         }
@@ -32,19 +32,18 @@ impl<'a> Host<'a> {
 
     /// Reads a host that starts at `at`; the second value is where it ends.
     #[inline]
-    pub(crate) fn parse_at(octets: &'a [u8], at: usize) -> Option<(Host<'a>, usize)> {
-        let first = *octets.get(at)?;
+    pub(crate) fn parse_at(field: Field<'a>, at: usize) -> Option<(Host<'a>, usize)> {
+        let first = field.get(at)?;
         if first == b'[' {
-            let rest = octets.get(at + 1..)?;
-            let len = memchr::memchr(b']', rest)?;
-            let address = parse_v6(rest.get(..len)?)?;
-            return Some((Host::V6(address), at + len + 2));
+            let close = field.find(at, b']');
+            if close == field.end() {
+                return None;
+            }
+            let address = parse_v6(field.slice(at + 1, close))?;
+            return Some((Host::V6(address), close + 1));
         }
-        let end = charset::skip(octets, at, HOST);
-        let name = octets.get(at..end)?;
-        if name.is_empty() {
-            return None;
-        }
+        let end = field.host_end(at);
+        let name = field.slice(at, end);
         if first.is_ascii_digit() {
             if let Some(address) = parse_v4(name) {
                 return Some((Host::V4(address), end));
@@ -58,7 +57,11 @@ impl<'a> Host<'a> {
                 return None;
             }
         }
-        Some((Host::Name(name), end))
+        if name.is_empty() {
+            None
+        } else {
+            Some((Host::Name(name), end))
+        }
     }
 
     /// The address, if it is one.
@@ -104,12 +107,19 @@ pub fn write_ip(out: &mut Vec<u8>, address: IpAddr) {
 }
 
 fn write_v4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    for (index, octet) in address.octets().into_iter().enumerate() {
-        if index > 0 {
-            out.push(b'.');
+    let mut text = [b'.'; 16];
+    let mut len = 0;
+    for octet in address.octets() {
+        let (hundreds, tens, ones) = (octet / 100, octet / 10 % 10, octet % 10);
+        for (digit, wanted) in [(hundreds, octet >= 100), (tens, octet >= 10), (ones, true)] {
+            if let Some(place) = text.get_mut(len).filter(|_| wanted) {
+                *place = b'0' + digit;
+                len += 1;
+            }
         }
-        charset::write_decimal(out, u64::from(octet));
+        len += 1;
     }
+    out.extend_from_slice(text.get(..len - 1).unwrap_or_default());
 }
 
 fn write_v6(out: &mut Vec<u8>, address: Ipv6Addr) {
@@ -118,33 +128,29 @@ fn write_v6(out: &mut Vec<u8>, address: Ipv6Addr) {
 }
 
 fn parse_v4(octets: &[u8]) -> Option<Ipv4Addr> {
-    let mut parts = [0_u8; 4];
-    let mut count = 0_usize;
-    let mut value = 0_u16;
-    let mut digits = 0_usize;
+    let mut address = 0_u32;
+    let mut dots = 0;
+    let mut value = 0_u32;
+    let mut digits = 0;
     for &octet in octets {
-        if octet == b'.' {
-            if digits == 0 {
+        let digit = u32::from(octet.wrapping_sub(b'0'));
+        if digit <= 9 {
+            // A leading zero would be octal to some and decimal to others.
+            if digits > 0 && (value == 0 || value > 25) {
                 return None;
             }
-            *parts.get_mut(count)? = u8::try_from(value).ok()?;
-            count += 1;
+            value = value * 10 + digit;
+            digits += 1;
+        } else {
+            if octet != b'.' || digits == 0 || value > 255 {
+                return None;
+            }
+            address = address << 8 | value;
+            dots += 1;
             (value, digits) = (0, 0);
-            continue;
         }
-        let digit = octet.wrapping_sub(b'0');
-        // A leading zero would be octal to some and decimal to others.
-        if digit > 9 || digits == 3 || (digits > 0 && value == 0) {
-            return None;
-        }
-        value = value * 10 + u16::from(digit);
-        digits += 1;
     }
-    if count != 3 || digits == 0 {
-        return None;
-    }
-    *parts.get_mut(3)? = u8::try_from(value).ok()?;
-    Some(Ipv4Addr::from(parts))
+    (dots == 3 && digits > 0 && value <= 255).then(|| Ipv4Addr::from(address << 8 | value))
 }
 
 /// Reads an IPv6 address. The three colons that the grammar of RFC 2373 allowed before an

@@ -3,6 +3,7 @@
 use crate::charset::{self, LWS, TOKEN};
 use crate::contact::parse_q;
 use crate::error::FieldError;
+use crate::field::Field;
 use crate::header_name::HeaderName;
 use crate::list::ListItems;
 use crate::message::Message;
@@ -34,7 +35,7 @@ impl<'a> MediaType<'a> {
             return Err(FieldError::Syntax);
         }
         let mut end = subtype_end;
-        while let Some(param) = params::scan(octets, end)? {
+        while let Some(param) = params::scan(Field::whole(octets), end)? {
             end = param.end;
         }
         if end != octets.len() {

@@ -26,8 +26,7 @@ pub const HEADERS_INLINE: usize = 32;
 pub struct Message {
     pub(crate) octets: Vec<u8>,
     pub(crate) index: SmallVec<[Entry; HEADERS_INLINE]>,
-    /// One bit per [`HeaderName`] that occurs.
-    pub(crate) present: u128,
+    pub(crate) present: Presence,
     pub(crate) start_line: StartLine,
     pub(crate) header_end: usize,
     pub(crate) body_start: usize,
@@ -39,6 +38,41 @@ pub struct Message {
     pub(crate) cseq_method: Span,
     pub(crate) max_forwards: NumberField,
     pub(crate) content_length: Option<u32>,
+}
+
+/// One bit per [`HeaderName`] that occurs.
+#[derive(Copy, Clone, Debug, Default)]
+pub(crate) struct Presence([u64; 2]);
+
+impl Presence {
+    /// No name.
+    pub(crate) const NONE: Presence = Presence([0; 2]);
+
+    /// True if all of these names are there.
+    #[inline(always)]
+    pub(crate) const fn covers(&self, names: Presence) -> bool {
+        self.0[0] & names.0[0] == names.0[0] && self.0[1] & names.0[1] == names.0[1]
+    }
+
+    #[inline(always)]
+    const fn place(name: HeaderName) -> (usize, u64) {
+        ((name as usize >> 6) & 1, 1 << (name as u64 & 63))
+    }
+
+    #[inline(always)]
+    pub(crate) const fn has(&self, name: HeaderName) -> bool {
+        let (word, bit) = Presence::place(name);
+        self.0[word] & bit != 0
+    }
+
+    /// Notes a name; true if it was not there before.
+    #[inline(always)]
+    pub(crate) const fn add(&mut self, name: HeaderName) -> bool {
+        let (word, bit) = Presence::place(name);
+        let first = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        first
+    }
 }
 
 /// One header field in the index. Its line ends where the next one starts.
@@ -206,12 +240,16 @@ impl Message {
 
     /// True if there is a header field of that name (not for [`HeaderName::Unknown`]).
     pub fn has_header(&self, name: HeaderName) -> bool {
-        self.present & (1 << name as u32) != 0
+        self.present.has(name)
     }
 
     /// The first header field of that name.
+    #[inline]
     pub fn header(&self, name: HeaderName) -> Option<Header<'_>> {
-        self.headers_named(name).next()
+        if !self.has_header(name) {
+            return None;
+        }
+        self.header_at(self.index.iter().position(|entry| entry.name == name)?)
     }
 
     /// All header fields of that name in their order.

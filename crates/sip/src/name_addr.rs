@@ -3,9 +3,10 @@
 use core::ops::Range;
 use std::borrow::Cow;
 
-use crate::charset::{self, LWS, TOKEN, URI, VALUE};
+use crate::charset::{self, LWS, TOKEN};
 use crate::error::{FieldError, UriError};
-use crate::params::{self, Params};
+use crate::field::Field;
+use crate::params::{self, Params, is_named};
 use crate::quoted;
 use crate::span::Span;
 use crate::uri::{self, Uri};
@@ -30,11 +31,15 @@ pub struct NameAddr<'a> {
 impl<'a> NameAddr<'a> {
     /// Reads the first value of `octets`.
     pub fn parse(octets: &'a [u8]) -> Result<NameAddr<'a>, FieldError> {
-        NameAddr::parse_at(octets, 0)
+        NameAddr::parse_at(octets, octets.len(), 0)
     }
 
-    pub(crate) fn parse_at(octets: &'a [u8], at: usize) -> Result<NameAddr<'a>, FieldError> {
-        let spans = scan(octets, at, usize::MAX)?;
+    pub(crate) fn parse_at(
+        octets: &'a [u8],
+        end: usize,
+        at: usize,
+    ) -> Result<NameAddr<'a>, FieldError> {
+        let spans = scan(Field::new(octets, end), at, usize::MAX)?;
         Ok(NameAddr::from_spans(octets, &spans))
     }
 
@@ -73,7 +78,7 @@ impl<'a> NameAddr<'a> {
 }
 
 /// Where the parts of an address lie.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct NameAddrSpans {
     pub(crate) whole: Span,
     pub(crate) display_name: Span,
@@ -83,70 +88,73 @@ pub(crate) struct NameAddrSpans {
     pub(crate) bracketed: bool,
 }
 
+impl NameAddrSpans {
+    /// Nothing read.
+    pub(crate) const NONE: NameAddrSpans = NameAddrSpans {
+        whole: Span::ABSENT,
+        display_name: Span::ABSENT,
+        uri: Span::ABSENT,
+        params: Span::ABSENT,
+        tag: Span::ABSENT,
+        bracketed: false,
+    };
+}
+
 /// Reads the address at `at`.
 #[inline]
 pub(crate) fn scan(
-    octets: &[u8],
+    field: Field<'_>,
     at: usize,
     parameters_max: usize,
 ) -> Result<NameAddrSpans, FieldError> {
-    let start = charset::skip(octets, at, LWS);
-    let first = *octets.get(start).ok_or(FieldError::Empty)?;
-    let mut display_name = Span::default();
+    let start = field.skip_lws(at);
+    let first = field.get(start).ok_or(FieldError::Empty)?;
+    let mut spans = NameAddrSpans::NONE;
     let mut open = start;
     if first == b'"' {
-        let quote_end = quoted::end_of_quoted(octets, start).ok_or(FieldError::Quotes)?;
-        display_name = Span::new(start, quote_end);
-        open = charset::skip(octets, quote_end, LWS);
-        if octets.get(open) != Some(&b'<') {
+        let quote_end = field.quoted_end(start).ok_or(FieldError::Quotes)?;
+        spans.display_name = Span::new(start, quote_end);
+        open = field.skip_lws(quote_end);
+        if field.get(open) != Some(b'<') {
             return Err(FieldError::DisplayName);
         }
     } else if first != b'<' {
-        let token_end = charset::skip(octets, start, TOKEN);
-        if octets.get(token_end) != Some(&b':') {
-            open = display_name_end(octets, token_end)?;
-            let name = octets
-                .get(start..open)
-                .map_or(0, |name| charset::trim_end(name).len());
-            display_name = Span::new(start, start + name);
+        let token_end = field.token_end(start);
+        if field.get(token_end) != Some(b':') {
+            open = display_name_end(field, token_end)?;
+            let name = charset::trim_end(field.slice(start, open)).len();
+            spans.display_name = Span::new(start, start + name);
         }
     }
-    let bracketed = octets.get(open) == Some(&b'<');
-    let (uri_start, uri_end, after) = if bracketed {
-        let uri_end = charset::skip(octets, open + 1, URI);
-        if octets.get(uri_end) != Some(&b'>') {
-            return Err(bracket_error(octets, uri_end));
+    spans.bracketed = field.get(open) == Some(b'<');
+    let mut end;
+    if spans.bracketed {
+        let uri_end = field.uri_end(open + 1);
+        if field.get(uri_end) != Some(b'>') {
+            return Err(bracket_error(field, uri_end));
         }
-        (open + 1, uri_end, uri_end + 1)
+        spans.uri = Span::new(open + 1, uri_end);
+        uri::split_scheme(field.slice(open + 1, uri_end))?;
+        end = uri_end + 1;
     } else {
-        let uri_end = charset::skip(octets, open, VALUE);
-        (open, uri_end, uri_end)
-    };
-    let uri = octets.get(uri_start..uri_end).unwrap_or_default();
-    uri::split_scheme(uri)?;
-    if !bracketed && uri.contains(&b'?') {
-        // A URI with a question mark has to stand in brackets (§20.10).
-        return Err(FieldError::Uri(UriError::Headers));
+        end = field.value_end(open);
+        spans.uri = Span::new(open, end);
+        let uri = field.slice(open, end);
+        uri::split_scheme(uri)?;
+        if uri.contains(&b'?') {
+            // A URI with a question mark has to stand in brackets (§20.10).
+            return Err(FieldError::Uri(UriError::Headers));
+        }
     }
-    let mut spans = NameAddrSpans {
-        display_name,
-        uri: Span::new(uri_start, uri_end),
-        bracketed,
-        ..Default::default()
-    };
-    let mut end = after;
+    let params_start = end;
     let mut count = 0;
-    while let Some(param) = params::scan(octets, end)? {
+    while let Some(param) = params::scan(field, end)? {
         count += 1;
         if count > parameters_max {
             return Err(FieldError::TooManyParameters);
         }
         end = param.end;
-        if param.name_end - param.name_start == 3
-            && octets
-                .get(param.name_start..param.name_end)
-                .is_some_and(|name| name.eq_ignore_ascii_case(b"tag"))
-        {
+        if is_named(field.slice(param.name_start, param.name_end), b"tag") {
             if !spans.tag.is_absent() {
                 return Err(FieldError::RepeatedParameter);
             }
@@ -156,33 +164,36 @@ pub(crate) fn scan(
             spans.tag = Span::new(param.value_start, param.end);
         }
     }
-    let rest = charset::skip(octets, end, LWS);
-    if octets.get(rest).is_some_and(|&octet| octet != b',') {
-        return Err(FieldError::Trailing);
+    if end != field.end() {
+        let rest = field.skip_lws(end);
+        if field.get(rest).is_some_and(|octet| octet != b',') {
+            return Err(FieldError::Trailing);
+        }
     }
-    spans.params = Span::new(after, end);
+    spans.params = Span::new(params_start, end);
     spans.whole = Span::new(start, end);
     Ok(spans)
 }
 
 /// Position of `<` after a display name of tokens. Octets from 0x80 are let pass: names in UTF-8 without
 /// quotes are met.
-fn display_name_end(octets: &[u8], at: usize) -> Result<usize, FieldError> {
+fn display_name_end(field: Field<'_>, at: usize) -> Result<usize, FieldError> {
     let mut at = at;
     loop {
-        match octets.get(at) {
+        match field.get(at) {
             Some(b'<') => return Ok(at),
-            Some(&octet) if octet >= 0x80 || charset::is(octet, TOKEN | LWS) => at += 1,
+            Some(octet) if octet >= 0x80 || charset::is(octet, TOKEN | LWS) => at += 1,
             _ => return Err(FieldError::DisplayName),
         }
     }
 }
 
 #[cold]
-fn bracket_error(octets: &[u8], at: usize) -> FieldError {
-    match octets.get(at..).and_then(|rest| memchr::memchr(b'>', rest)) {
-        Some(_) => FieldError::Uri(UriError::Octet),
-        None => FieldError::Brackets,
+fn bracket_error(field: Field<'_>, at: usize) -> FieldError {
+    if field.find(at, b'>') < field.end() {
+        FieldError::Uri(UriError::Octet)
+    } else {
+        FieldError::Brackets
     }
 }
 

@@ -1,7 +1,7 @@
 //! Parameters: `;name` and `;name=value`, of URIs and of header fields (RFC 3261 §19.1.1, §25.1 `generic-param`).
 
-use crate::charset::{self, LWS, TOKEN, URI_PARAM, VALUE};
 use crate::error::FieldError;
+use crate::field::Field;
 use crate::quoted;
 
 /// One parameter.
@@ -83,7 +83,7 @@ pub struct ParamsIter<'a> {
 impl<'a> Iterator for ParamsIter<'a> {
     type Item = Param<'a>;
     fn next(&mut self) -> Option<Param<'a>> {
-        match scan(self.octets, self.at) {
+        match scan(Field::whole(self.octets), self.at) {
             Ok(Some(raw)) => {
                 self.at = raw.end;
                 let name = self.octets.get(raw.name_start..raw.name_end)?;
@@ -111,37 +111,32 @@ pub(crate) struct RawParam {
 
 /// Reads one parameter from `at`, where LWS may stand before `;`. `None` if there is no `;`.
 #[inline(always)]
-pub(crate) fn scan(octets: &[u8], at: usize) -> Result<Option<RawParam>, FieldError> {
+pub(crate) fn scan(field: Field<'_>, at: usize) -> Result<Option<RawParam>, FieldError> {
     let mut semicolon = at;
-    match octets.get(at) {
+    match field.get(at) {
         Some(b';') => {}
-        Some(&octet) if charset::is(octet, LWS) => {
-            semicolon = charset::skip(octets, at, LWS);
-            if octets.get(semicolon) != Some(&b';') {
+        Some(octet) if octet <= b' ' => {
+            semicolon = field.skip_lws(at);
+            if field.get(semicolon) != Some(b';') {
                 return Ok(None);
             }
         }
         _ => return Ok(None),
     }
     let mut name_start = semicolon + 1;
-    if octets
-        .get(name_start)
-        .is_some_and(|&octet| charset::is(octet, LWS))
-    {
-        name_start = charset::skip(octets, name_start, LWS);
-    }
-    let name_end = charset::skip(octets, name_start, TOKEN | URI_PARAM);
+    let mut name_end = field.name_end(name_start);
     if name_end == name_start {
-        return Err(FieldError::Parameter);
+        name_start = field.skip_lws(name_start);
+        name_end = field.name_end(name_start);
+        if name_end == name_start {
+            return Err(FieldError::Parameter);
+        }
     }
     let mut equals = name_end;
-    if octets
-        .get(equals)
-        .is_some_and(|&octet| charset::is(octet, LWS))
-    {
-        equals = charset::skip(octets, equals, LWS);
+    if field.get(equals).is_some_and(|octet| octet <= b' ') {
+        equals = field.skip_lws(equals);
     }
-    if octets.get(equals) != Some(&b'=') {
+    if field.get(equals) != Some(b'=') {
         return Ok(Some(RawParam {
             name_start,
             name_end,
@@ -149,17 +144,14 @@ pub(crate) fn scan(octets: &[u8], at: usize) -> Result<Option<RawParam>, FieldEr
             end: name_end,
         }));
     }
-    let mut value_start = equals + 1;
-    if octets
-        .get(value_start)
-        .is_some_and(|&octet| charset::is(octet, LWS))
-    {
-        value_start = charset::skip(octets, value_start, LWS);
-    }
-    let end = if octets.get(value_start) == Some(&b'"') {
-        quoted::end_of_quoted(octets, value_start).ok_or(FieldError::Quotes)?
+    let value_start = match field.get(equals + 1) {
+        Some(octet) if octet <= b' ' => field.skip_lws(equals + 1),
+        _ => equals + 1,
+    };
+    let end = if field.get(value_start) == Some(b'"') {
+        field.quoted_end(value_start).ok_or(FieldError::Quotes)?
     } else {
-        charset::skip(octets, value_start, VALUE)
+        field.value_end(value_start)
     };
     Ok(Some(RawParam {
         name_start,
@@ -167,6 +159,12 @@ pub(crate) fn scan(octets: &[u8], at: usize) -> Result<Option<RawParam>, FieldEr
         value_start,
         end,
     }))
+}
+
+/// True if `name` is `expected`, which is in lower case.
+#[inline(always)]
+pub(crate) fn is_named<const N: usize>(name: &[u8], expected: &[u8; N]) -> bool {
+    name == expected || (name.len() == N && name.eq_ignore_ascii_case(expected))
 }
 
 #[cfg(test)]
@@ -187,7 +185,13 @@ mod tests {
 
     #[test]
     fn an_empty_parameter_is_an_error() {
-        assert!(matches!(scan(b";;x", 0), Err(FieldError::Parameter)));
-        assert!(matches!(scan(b";x=\"a", 0), Err(FieldError::Quotes)));
+        assert!(matches!(
+            scan(Field::whole(b";;x"), 0),
+            Err(FieldError::Parameter)
+        ));
+        assert!(matches!(
+            scan(Field::whole(b";x=\"a"), 0),
+            Err(FieldError::Quotes)
+        ));
     }
 }

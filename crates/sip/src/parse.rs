@@ -13,11 +13,14 @@ use smallvec::SmallVec;
 use crate::charset::{self, LWS, TOKEN};
 use crate::cseq;
 use crate::error::{FieldError, ParseError, ParseFailure, UriError};
+use crate::field::Field;
 use crate::header_name::HeaderName;
+use crate::header_word;
 use crate::limits::{Limit, Limits};
-use crate::message::{Entry, Message, NumberField, StartLine};
+use crate::message::{Entry, Message, NumberField, Presence, StartLine};
 use crate::method::Method;
 use crate::name_addr::{self, NameAddrSpans};
+use crate::scan::Controls;
 use crate::span::Span;
 use crate::status::StatusCode;
 use crate::uri::Uri;
@@ -36,119 +39,144 @@ impl Message {
                 });
             }
         };
-        let mut parser = Parser {
-            message: Message {
-                octets,
-                index: SmallVec::new(),
-                present: 0,
-                start_line: StartLine::default(),
-                header_end: 0,
-                body_start: 0,
-                via: ViaSpans::default(),
-                from: NameAddrSpans::default(),
-                to: NameAddrSpans::default(),
-                call_id: Span::default(),
-                cseq_number: 0,
-                cseq_method: Span::default(),
-                max_forwards: NumberField::Absent,
-                content_length: None,
-            },
-            error: None,
+        let mut message = Message {
+            octets,
+            index: SmallVec::new(),
+            present: Presence::default(),
+            start_line: StartLine::default(),
+            header_end: 0,
+            body_start: 0,
+            via: ViaSpans::NONE,
+            from: NameAddrSpans::NONE,
+            to: NameAddrSpans::NONE,
+            call_id: Span::ABSENT,
+            cseq_number: 0,
+            cseq_method: Span::ABSENT,
+            max_forwards: NumberField::Absent,
+            content_length: None,
         };
-        parser.run(limits);
-        match parser.error {
-            None => Ok(parser.message),
-            Some(error) => Err(parser.into_failure(error)),
+        match Parser::run(&mut message, limits) {
+            None => Ok(message),
+            Some(error) => Err(failure(message, error)),
         }
     }
 }
 
 fn without_leading_line_breaks(mut octets: Vec<u8>) -> Result<Vec<u8>, ParseError> {
-    match octets
-        .iter()
-        .position(|octet| !matches!(octet, b'\r' | b'\n'))
-    {
-        Some(0) => Ok(octets),
-        Some(start) => {
-            octets.drain(..start);
-            Ok(octets)
-        }
-        None => Err(ParseError::KeepAlive),
+    match octets.first() {
+        Some(octet) if !matches!(octet, b'\r' | b'\n') => Ok(octets),
+        _ => match octets
+            .iter()
+            .position(|octet| !matches!(octet, b'\r' | b'\n'))
+        {
+            Some(start) => {
+                octets.drain(..start);
+                Ok(octets)
+            }
+            None => Err(ParseError::KeepAlive),
+        },
     }
 }
 
-struct Parser {
-    message: Message,
+#[cold]
+fn failure(message: Message, error: ParseError) -> ParseFailure {
+    let answerable = message.is_request()
+        && !message.start_line.method.is_absent()
+        && message.via.sent_by_end != 0;
+    ParseFailure {
+        error,
+        message: answerable.then(|| Box::new(message)),
+    }
+}
+
+struct Parser<'a> {
+    /// All but its octets is filled in here.
+    message: &'a mut Message,
+    limits: &'a Limits,
+    /// The first error.
     error: Option<ParseError>,
 }
 
-impl Parser {
-    fn run(&mut self, limits: &Limits) {
-        let octets = core::mem::take(&mut self.message.octets);
+impl Parser<'_> {
+    fn run(message: &mut Message, limits: &Limits) -> Option<ParseError> {
+        let octets = core::mem::take(&mut message.octets);
+        let mut parser = Parser {
+            message,
+            limits,
+            error: None,
+        };
         if octets.len() > limits.message_octets_max {
-            self.fail(ParseError::TooMuch(Limit::MessageOctets));
+            parser.fail(ParseError::TooMuch(Limit::MessageOctets));
         }
         let section_max = limits
             .header_section_octets_max
             .min(Limits::HEADER_SECTION_OCTETS_MAX);
         let section = octets.get(..section_max).unwrap_or(&octets);
-        let end = self
-            .start_line(section, limits)
-            .and_then(|at| self.header_fields(section, at, limits));
-        match end {
+        match parser.header_section(section) {
             Some(end) => {
-                self.message.header_end = end;
-                self.message.body_start = end + 2;
+                parser.message.header_end = end;
+                parser.message.body_start = end + 2;
             }
             None => {
                 let cut = section.len() < octets.len();
-                self.fail(if cut {
+                parser.fail(if cut {
                     ParseError::TooMuch(Limit::HeaderSectionOctets)
                 } else {
                     ParseError::NoEmptyLine
                 });
-                self.message.header_end = section.len();
-                self.message.body_start = octets.len();
+                parser.message.header_end = section.len();
+                parser.message.body_start = octets.len();
             }
         }
-        self.message.octets = octets;
-        self.check_mandatory();
-        self.delimit_body();
+        parser.check_mandatory();
+        parser.message.octets = octets;
+        parser.delimit_body();
+        parser.error
     }
 
+    #[cold]
     fn fail(&mut self, error: ParseError) {
         self.error.get_or_insert(error);
     }
 
-    #[cold]
-    fn into_failure(self, error: ParseError) -> ParseFailure {
-        let message = self.message;
-        let answerable = message.is_request()
-            && !message.start_line.method.is_absent()
-            && message.via.sent_by_end != 0;
-        ParseFailure {
-            error,
-            message: answerable.then(|| Box::new(message)),
-        }
-    }
-
-    /// Reads the start line; the result is where the header fields begin.
+    /// Reads start line and header fields; the result is where the empty line begins.
     #[inline]
-    fn start_line(&mut self, octets: &[u8], limits: &Limits) -> Option<usize> {
-        let Line { end, stray, .. } = line_end(octets, 0, false)?;
+    fn header_section(&mut self, octets: &[u8]) -> Option<usize> {
+        let mut controls = Controls::new(octets);
+        let Line { end, stray } = next_line(&mut controls, octets, 0, false)?;
         if let Some(at) = stray {
             self.fail(ParseError::StrayOctet(at));
         }
-        let line = octets.get(..end)?;
-        if line
+        if octets
             .get(..4)
             .is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
         {
-            self.status_line(line);
+            self.status_line(octets.get(..end)?);
         } else {
-            self.request_line(line, limits);
+            self.request_line(Field::new(octets, end));
         }
-        Some(end + 2)
+        let mut at = end + 2;
+        loop {
+            if octets.get(at..at + 2) == Some(b"\r\n") {
+                return Some(at);
+            }
+            let Line { end, stray } = next_line(&mut controls, octets, at, true)?;
+            if self.message.index.len() >= self.limits.headers_max {
+                self.fail(ParseError::TooMuch(Limit::Headers));
+                return end_of_section(octets, at);
+            }
+            if end - at > self.limits.header_octets_max {
+                self.fail(ParseError::TooMuch(Limit::HeaderOctets));
+            }
+            match stray {
+                None => self.header_field(octets, end, at),
+                Some(position) => {
+                    self.fail(ParseError::StrayOctet(position));
+                    self.hide(at, end);
+                }
+            }
+            at = end + 2;
+        }
     }
 
     fn status_line(&mut self, line: &[u8]) {
@@ -171,106 +199,75 @@ impl Parser {
         self.message.start_line.status = code.get();
     }
 
-    fn request_line(&mut self, line: &[u8], limits: &Limits) {
-        let method_end = charset::skip(line, 0, TOKEN);
-        let method = line.get(..method_end).unwrap_or_default();
+    #[inline]
+    fn request_line(&mut self, line: Field<'_>) {
+        let method_end = line.token_end(0);
+        let method = line.slice(0, method_end);
         if method.is_empty() {
             return self.fail(ParseError::StartLine);
         }
         self.message.start_line.method = Span::new(0, method_end);
-        self.message.start_line.known_method = Method::from_bytes(method)
-            .known_index()
-            .map_or(0, |index| index + 1);
+        let known = Method::from_bytes(method).known_index();
+        self.message.start_line.known_method = known.map_or(0, |index| index + 1);
         let uri_start = method_end + 1;
-        let tail = line.get(uri_start..).unwrap_or_default();
-        let Some(uri_len) =
-            memchr::memchr(b' ', tail).filter(|_| line.get(method_end) == Some(&b' '))
-        else {
-            return self.fail(ParseError::StartLine);
-        };
-        let (uri, version) = tail.split_at_checked(uri_len).unwrap_or_default();
-        if uri.is_empty() {
+        let uri_end = line.find(uri_start, b' ');
+        if line.get(method_end) != Some(b' ') || uri_end == uri_start {
             return self.fail(ParseError::StartLine);
         }
-        match version {
-            b" SIP/2.0" => {}
-            [b' ', version @ ..] if version.eq_ignore_ascii_case(b"SIP/2.0") => {}
-            [b' ', version @ ..] if is_other_version(version) => self.fail(ParseError::Version),
-            _ => return self.fail(ParseError::StartLine),
+        if !line.has(uri_end, b" SIP/2.0") || uri_end + 8 != line.end() {
+            match line.slice(uri_end, line.end()) {
+                [b' ', version @ ..] if version.eq_ignore_ascii_case(b"SIP/2.0") => {}
+                [b' ', version @ ..] if is_other_version(version) => self.fail(ParseError::Version),
+                _ => return self.fail(ParseError::StartLine),
+            }
         }
-        self.message.start_line.rest = Span::new(uri_start, uri_start + uri_len);
-        if uri.len() > limits.uri_octets_max {
+        self.message.start_line.rest = Span::new(uri_start, uri_end);
+        if uri_end - uri_start > self.limits.uri_octets_max {
             return self.fail(ParseError::TooMuch(Limit::UriOctets));
         }
-        match Uri::parse(uri) {
+        match Uri::parse_at(line.until(uri_end), uri_start) {
             Ok(uri) if uri.headers.is_empty() => {}
             Ok(_) => self.fail(ParseError::RequestUri(UriError::Headers)),
             Err(error) => self.fail(ParseError::RequestUri(error)),
         }
     }
 
-    /// Indexes the header fields from `at` on; the result is where the empty line begins.
-    #[inline]
-    fn header_fields(&mut self, octets: &[u8], at: usize, limits: &Limits) -> Option<usize> {
-        let mut at = at;
-        loop {
-            if octets.get(at..at + 2) == Some(b"\r\n") {
-                return Some(at);
-            }
-            let Line { end, stray, folded } = line_end(octets, at, true)?;
-            if self.message.index.len() >= limits.headers_max {
-                self.fail(ParseError::TooMuch(Limit::Headers));
-                return end_of_section(octets, at);
-            }
-            if end - at > limits.header_octets_max {
-                self.fail(ParseError::TooMuch(Limit::HeaderOctets));
-            }
-            match stray {
-                None => self.header_field(octets.get(..end)?, at, folded, limits),
-                Some(position) => {
-                    // Not looked into: what copies this message must not copy that line as a known field.
-                    self.fail(ParseError::StrayOctet(position));
-                    self.push(at, at, Span::new(at, end), HeaderName::Unknown);
+    /// Reads the header field from `at` to the line end at `line_end`.
+    #[inline(always)]
+    fn header_field(&mut self, octets: &[u8], line_end: usize, at: usize) {
+        let near = octets.get(at..).and_then(|rest| rest.first_chunk());
+        let (name, name_end, colon) = match near.and_then(header_word::read) {
+            Some((name, len)) => (name, at + len, at + len),
+            None => match unusual_name(octets, line_end, at) {
+                Some((name, name_end, colon)) => (name, name_end, colon),
+                None => {
+                    self.fail(ParseError::HeaderLine(at));
+                    return self.hide(at, line_end);
                 }
-            }
-            at = end + 2;
-        }
-    }
-
-    /// Reads the header field at `at`, which ends with `octets`.
-    #[inline]
-    fn header_field(&mut self, octets: &[u8], at: usize, folded: bool, limits: &Limits) {
-        let name_end = charset::skip(octets, at, TOKEN);
-        let mut colon = name_end;
-        if octets.get(colon) != Some(&b':') {
-            colon = charset::skip(octets, colon, LWS);
-        }
-        if name_end == at
-            || octets.get(colon) != Some(&b':')
-            || (folded && breaks_before(octets, name_end, colon))
-        {
-            self.fail(ParseError::HeaderLine(at));
-            return self.push(at, at, Span::new(at, octets.len()), HeaderName::Unknown);
-        }
+            },
+        };
+        let line = Field::new(octets, line_end);
         let mut start = colon + 1;
-        if octets.get(start) == Some(&b' ') {
+        if line.get(start) == Some(b' ') {
             start += 1;
         }
-        start = charset::skip(octets, start, LWS);
-        let end = start
-            + octets
-                .get(start..)
-                .map_or(0, |value| charset::trim_end(value).len());
-        let name = HeaderName::from_bytes(octets.get(at..name_end).unwrap_or_default());
-        let first = self.message.present & (1 << name as u32) == 0;
+        if line.get(start).is_some_and(|octet| octet <= b' ') {
+            start = line.skip_lws(start);
+        }
+        let mut end = line_end;
+        while end > start
+            && octets
+                .get(end - 1)
+                .is_some_and(|&octet| charset::is(octet, LWS))
+        {
+            end -= 1;
+        }
+        let first = self.message.present.add(name);
         self.push(at, name_end, Span::new(start, end), name);
-        let Some(field) = octets.get(..end) else {
-            return;
-        };
+        let field = Field::new(octets, end);
         match name {
-            HeaderName::Via if first => self.via(field, start, limits),
-            HeaderName::Via => {}
-            HeaderName::From | HeaderName::To if first => self.address(field, start, name, limits),
+            HeaderName::Via if first => self.via(field, start),
+            HeaderName::From | HeaderName::To if first => self.address(field, start, name),
             HeaderName::CallId if first => self.call_id(field, start),
             HeaderName::CSeq if first => self.cseq(field, start),
             HeaderName::ContentLength if first => self.content_length(field, start),
@@ -285,28 +282,36 @@ impl Parser {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, line_start: usize, name_end: usize, value: Span, name: HeaderName) {
-        self.message.present |= 1 << name as u32;
+        let (line_start, name_end) = (line_start as u16, name_end as u16);
         self.message.index.push(Entry {
-            line_start: line_start as u16,
-            name_end: name_end as u16,
+            line_start,
+            name_end,
             value,
             name,
         });
     }
 
-    #[inline]
-    fn via(&mut self, field: &[u8], at: usize, limits: &Limits) {
-        if let Err(error) = via::scan(field, at, limits.parameters_max, &mut self.message.via) {
+    /// Indexes a line that is not looked into: what copies this message must not copy it as a known field.
+    #[cold]
+    fn hide(&mut self, at: usize, end: usize) {
+        self.message.present.add(HeaderName::Unknown);
+        self.push(at, at, Span::new(at, end), HeaderName::Unknown);
+    }
+
+    #[inline(always)]
+    fn via(&mut self, field: Field<'_>, at: usize) {
+        if let Err(error) = via::scan(field, at, self.limits.parameters_max, &mut self.message.via)
+        {
             self.fail(field_error(HeaderName::Via, error));
         }
     }
 
     #[inline]
-    fn address(&mut self, field: &[u8], at: usize, name: HeaderName, limits: &Limits) {
-        let spans = match name_addr::scan(field, at, limits.parameters_max) {
-            Ok(spans) if usize::from(spans.whole.end) == field.len() => spans,
+    fn address(&mut self, field: Field<'_>, at: usize, name: HeaderName) {
+        let spans = match name_addr::scan(field, at, self.limits.parameters_max) {
+            Ok(spans) if usize::from(spans.whole.end) == field.end() => spans,
             Ok(_) => return self.fail(ParseError::Field(name, FieldError::Trailing)),
             Err(error) => return self.fail(field_error(name, error)),
         };
@@ -318,43 +323,40 @@ impl Parser {
     }
 
     #[inline]
-    fn call_id(&mut self, field: &[u8], at: usize) {
-        let value = field.get(at..).unwrap_or_default();
-        if value.is_empty() {
+    fn call_id(&mut self, field: Field<'_>, at: usize) {
+        if at == field.end() {
             self.fail(ParseError::Field(HeaderName::CallId, FieldError::Empty));
-        } else if !charset::is_visible(value) {
+        } else if !charset::is_visible(field.slice(at, field.end())) {
             self.fail(ParseError::Field(HeaderName::CallId, FieldError::Syntax));
         } else {
-            self.message.call_id = Span::new(at, field.len());
+            self.message.call_id = Span::new(at, field.end());
         }
     }
 
     #[inline]
-    fn cseq(&mut self, field: &[u8], at: usize) {
-        match cseq::scan(field, at) {
-            Ok((number, method)) => {
-                self.message.cseq_number = number;
-                self.message.cseq_method = method;
-                let start_line = &self.message.start_line;
-                if start_line.status == 0 {
-                    // The request line stands at the start of the same octets.
-                    if start_line.method.of(field) != method.of(field)
-                        && !start_line.method.is_absent()
-                    {
-                        self.fail(ParseError::CSeqMethod);
-                    }
-                } else {
-                    let known = Method::from_bytes(method.of(field)).known_index();
-                    self.message.start_line.known_method = known.map_or(0, |index| index + 1);
-                }
-            }
-            Err(error) => self.fail(ParseError::Field(HeaderName::CSeq, error)),
+    fn cseq(&mut self, field: Field<'_>, at: usize) {
+        let (number, span) = match cseq::scan(field, at) {
+            Ok(parts) => parts,
+            Err(error) => return self.fail(ParseError::Field(HeaderName::CSeq, error)),
+        };
+        self.message.cseq_number = number;
+        self.message.cseq_method = span;
+        let method = field.slice(usize::from(span.start), usize::from(span.end));
+        let start_line = &mut self.message.start_line;
+        if start_line.status != 0 {
+            let known = Method::from_bytes(method).known_index();
+            start_line.known_method = known.map_or(0, |index| index + 1);
+        } else if field.slice(0, usize::from(start_line.method.end)) != method
+            && !start_line.method.is_absent()
+        {
+            // The method of the request line stands at the start of the same octets.
+            self.fail(ParseError::CSeqMethod);
         }
     }
 
     #[inline]
-    fn content_length(&mut self, field: &[u8], at: usize) {
-        match charset::decimal(field.get(at..).unwrap_or_default(), u64::from(u32::MAX)) {
+    fn content_length(&mut self, field: Field<'_>, at: usize) {
+        match charset::decimal(field.slice(at, field.end()), u64::from(u32::MAX)) {
             Some(length) => self.message.content_length = Some(length as u32),
             None => self.fail(ParseError::Field(
                 HeaderName::ContentLength,
@@ -364,12 +366,11 @@ impl Parser {
     }
 
     #[inline]
-    fn max_forwards(&mut self, field: &[u8], at: usize) {
-        self.message.max_forwards =
-            match charset::decimal(field.get(at..).unwrap_or_default(), u64::from(u32::MAX)) {
-                Some(hops) => NumberField::Value(hops as u32),
-                None => NumberField::Malformed,
-            };
+    fn max_forwards(&mut self, field: Field<'_>, at: usize) {
+        let hops = charset::decimal(field.slice(at, field.end()), u64::from(u32::MAX));
+        self.message.max_forwards = hops.map_or(NumberField::Malformed, |hops| {
+            NumberField::Value(hops as u32)
+        });
     }
 
     #[inline]
@@ -381,10 +382,20 @@ impl Parser {
             HeaderName::CallId,
             HeaderName::CSeq,
         ];
-        for name in MANDATORY {
-            if !self.message.has_header(name) {
-                self.fail(ParseError::Missing(name));
+        const ALL: Presence = {
+            let mut all = Presence::NONE;
+            let mut i = 0;
+            while i < MANDATORY.len() {
+                all.add(MANDATORY[i]);
+                i += 1;
             }
+            all
+        };
+        if !self.message.present.covers(ALL) {
+            let missing = MANDATORY
+                .into_iter()
+                .find(|&name| !self.message.has_header(name));
+            self.fail(ParseError::Missing(missing.unwrap_or(HeaderName::Via)));
         }
     }
 
@@ -394,12 +405,11 @@ impl Parser {
         let Some(length) = self.message.content_length else {
             return;
         };
-        let message = &mut self.message;
-        let end = message.body_start.saturating_add(length as usize);
-        if end > message.octets.len() {
+        let end = self.message.body_start.saturating_add(length as usize);
+        if end > self.message.octets.len() {
             self.fail(ParseError::Truncated);
         } else {
-            message.octets.truncate(end);
+            self.message.octets.truncate(end);
         }
     }
 }
@@ -426,49 +436,60 @@ fn is_other_version(version: &[u8]) -> bool {
         && parts.next().is_none()
 }
 
-/// True if a line break stands between name and colon: `HCOLON` has only SP and HTAB there (§25.1).
-fn breaks_before(octets: &[u8], name_end: usize, colon: usize) -> bool {
-    octets
-        .get(name_end..colon)
-        .unwrap_or_default()
-        .iter()
-        .any(|octet| matches!(octet, b'\r' | b'\n'))
+/// Name, its end and the colon, where LWS stands between, or the name is long or unknown.
+#[inline(never)]
+fn unusual_name(octets: &[u8], end: usize, at: usize) -> Option<(HeaderName, usize, usize)> {
+    let line = Field::new(octets, end);
+    let colon = line.find(at, b':');
+    let mut name = line.slice(at, colon);
+    while let [head @ .., b' ' | b'\t'] = name {
+        name = head;
+    }
+    // With a fold before the colon something is in the name that is no token: `HCOLON` has only SP and HTAB
+    // there (§25.1).
+    let sound = colon < end && !name.is_empty() && charset::all(name, TOKEN);
+    sound.then(|| (HeaderName::from_bytes(name), at + name.len(), colon))
 }
 
 /// Where a line ends (at its CR), and the first octet in it that must not be there.
 struct Line {
     end: usize,
     stray: Option<usize>,
-    folded: bool,
 }
 
 /// Finds the CR LF that ends the line at `start`; with `folds`, one that no SP or HTAB follows (§7.3.1).
-#[inline]
-fn line_end(octets: &[u8], start: usize, folds: bool) -> Option<Line> {
+#[inline(always)]
+fn next_line(
+    controls: &mut Controls<'_>,
+    octets: &[u8],
+    start: usize,
+    folds: bool,
+) -> Option<Line> {
     let mut line = Line {
         end: start,
         stray: None,
-        folded: false,
     };
-    let mut at = start;
     loop {
-        let hit = at + memchr::memchr3(b'\r', b'\n', 0, octets.get(at..)?)?;
-        if octets.get(hit..hit + 2) == Some(b"\r\n") {
-            if !folds || !matches!(octets.get(hit + 2), Some(b' ' | b'\t')) {
-                line.end = hit;
+        let at = controls.next()?;
+        if octets.get(at..at + 2) == Some(b"\r\n") {
+            controls.next()?;
+            if !folds || !matches!(octets.get(at + 2), Some(b' ' | b'\t')) {
+                line.end = at;
                 return Some(line);
             }
-            line.folded = true;
-            at = hit + 2;
-            continue;
+        } else if is_stray(octets, start, at) && line.stray.is_none() {
+            line.stray = Some(at);
         }
-        // NUL may be quoted in a quoted string (§25.1 `quoted-pair`).
-        let quoted =
-            octets.get(hit) == Some(&0) && hit > start && octets.get(hit - 1) == Some(&b'\\');
-        if !quoted && line.stray.is_none() {
-            line.stray = Some(hit);
-        }
-        at = hit + 1;
+    }
+}
+
+/// CR, LF and NUL; but NUL may be quoted in a quoted string (§25.1 `quoted-pair`). Other controls are let pass.
+#[cold]
+fn is_stray(octets: &[u8], start: usize, at: usize) -> bool {
+    match octets.get(at) {
+        Some(b'\r' | b'\n') => true,
+        Some(0) => at == start || octets.get(at - 1) != Some(&b'\\'),
+        _ => false,
     }
 }
 

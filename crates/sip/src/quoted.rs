@@ -2,19 +2,11 @@
 
 use std::borrow::Cow;
 
+use crate::field::Field;
+
 /// Position after the closing quote of the string that opens at `open`.
-#[inline]
 pub(crate) fn end_of_quoted(octets: &[u8], open: usize) -> Option<usize> {
-    let mut at = open + 1;
-    loop {
-        let rest = octets.get(at..)?;
-        let hit = memchr::memchr2(b'"', b'\\', rest)?;
-        at += hit + 1;
-        if rest.get(hit) == Some(&b'"') {
-            return Some(at);
-        }
-        at += 1;
-    }
+    Field::whole(octets).quoted_end(open)
 }
 
 /// Without the quotes around it, if there are any.

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use crate::charset;
 use crate::header_name::HeaderName;
-use crate::message::Message;
+use crate::message::{Message, Presence};
 use crate::method::Method;
 use crate::source::write_via_line;
 use crate::status::StatusCode;
@@ -51,10 +51,9 @@ pub(crate) fn write_head(
         && request.to_tag().is_none();
     let mut top = source;
     // Of a request that is refused for its repeated header fields the first ones are copied.
-    let mut seen = 0_u128;
+    let mut seen = Presence::default();
     for header in request.headers() {
-        let first = seen & (1 << header.name as u32) == 0;
-        seen |= 1 << header.name as u32;
+        let first = seen.add(header.name);
         let wanted = match header.name {
             HeaderName::Via => {
                 if let Some(source) = top.take() {
@@ -208,14 +207,14 @@ mod tests {
         );
         assert_eq!(
             via("SIP/2.0/UDP 10.0.0.1;branch=1;rport", "10.0.0.1:9"),
-            "Via: SIP/2.0/UDP 10.0.0.1;received=10.0.0.1;rport=9;branch=1"
+            "Via: SIP/2.0/UDP 10.0.0.1;branch=1;received=10.0.0.1;rport=9"
         );
         assert_eq!(
             via(
                 "SIP/2.0/UDP 10.0.0.1;received=9.9.9.9;x;rport=7",
                 "10.0.0.1:9"
             ),
-            "Via: SIP/2.0/UDP 10.0.0.1;received=10.0.0.1;rport=9;x"
+            "Via: SIP/2.0/UDP 10.0.0.1;x;received=10.0.0.1;rport=9"
         );
         assert_eq!(
             via("SIP/2.0/UDP [::1]", "[2001:db8::1]:5060"),

@@ -1,63 +1,62 @@
 //! What the receiver of a request writes into its topmost Via (RFC 3261 §18.2.1; RFC 3581 §4).
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
 
 use crate::charset;
 use crate::edit::Edits;
 use crate::host::write_ip;
 use crate::message::Message;
-use crate::params;
+use crate::via::HostSpan;
 
-/// Parameters of the topmost Via that the receiver changes.
+/// What the receiver changes in the topmost Via.
 struct SourceParams {
-    /// `;received=…` as it came, if it came: nobody but the receiver may set it.
-    received: Option<Range<usize>>,
-    /// `;rport…` as it came.
-    rport: Option<Range<usize>>,
-    /// True if `received` has to stand: sent-by is another address or a name, or `rport` asks for it.
-    needs_received: bool,
-    sent_by_end: usize,
+    /// Where `received` and `rport` are written, and what they replace: the `rport` that came, else the `received`,
+    /// else nothing after sent-by.
+    place: Range<usize>,
+    /// A `received` that came and stands elsewhere: nobody but the receiver may set it.
+    excess: Range<usize>,
+    /// True if sent-by is a name or another address, or if `rport` asks for it.
+    received: bool,
+    rport: bool,
 }
 
 impl SourceParams {
+    #[inline]
     fn of(message: &Message, source: SocketAddr) -> SourceParams {
-        let via = message.via();
-        let mut found = SourceParams {
-            received: None,
-            rport: None,
-            needs_received: false,
-            sent_by_end: via.sent_by_end,
-        };
-        let octets = message.as_bytes().get(..via.range.end).unwrap_or_default();
-        let mut at = via.params_start.max(via.sent_by_end);
-        while let Ok(Some(param)) = params::scan(octets, at) {
-            let whole = at..param.end;
-            match octets.get(param.name_start..param.name_end) {
-                Some(name) if name.len() == 5 && name.eq_ignore_ascii_case(b"rport") => {
-                    found.rport = Some(whole)
-                }
-                Some(name) if name.len() == 8 && name.eq_ignore_ascii_case(b"received") => {
-                    found.received = Some(whole)
-                }
-                _ => {}
+        let via = &message.via;
+        let same = match (via.host, source.ip()) {
+            (HostSpan::V4(address), IpAddr::V4(source)) => address == source,
+            (HostSpan::Name(_), _) => false,
+            (HostSpan::V4(address), source) => source.to_canonical() == address,
+            (HostSpan::V6(address), source) => {
+                IpAddr::V6(address).to_canonical() == source.to_canonical()
             }
-            at = param.end;
+        };
+        let (received, rport) = (via.received.range(), via.rport.range());
+        let sent_by_end = usize::from(via.sent_by_end);
+        let asked = !via.rport.is_absent();
+        let (place, excess) = match (via.received.is_absent(), asked) {
+            (true, true) => (rport, 0..0),
+            (false, false) => (received, 0..0),
+            (true, false) => (sent_by_end..sent_by_end, 0..0),
+            (false, true) if received.end == rport.start => (received.start..rport.end, 0..0),
+            (false, true) => (rport, received),
+        };
+        SourceParams {
+            place,
+            excess,
+            received: !same || asked,
+            rport: asked,
         }
-        let same = via
-            .host
-            .ip()
-            .is_some_and(|address| address.to_canonical() == source.ip().to_canonical());
-        found.needs_received = !same || found.rport.is_some();
-        found
     }
 
     fn write(&self, out: &mut Vec<u8>, source: SocketAddr) {
-        if self.needs_received {
+        if self.received {
             out.extend_from_slice(b";received=");
             write_received(out, source);
         }
-        if self.rport.is_some() {
+        if self.rport {
             out.extend_from_slice(b";rport=");
             charset::write_decimal(out, u64::from(source.port()));
         }
@@ -79,11 +78,11 @@ impl Edits {
     /// both `received` and `rport` if the sender asked for `rport`. Values that came with the request go.
     pub fn mark_source(&mut self, message: &Message, source: SocketAddr) {
         let params = SourceParams::of(message, source);
-        for range in [&params.received, &params.rport].into_iter().flatten() {
-            self.replace_range(range.clone(), b"");
+        if !params.excess.is_empty() {
+            self.replace_range(params.excess.clone(), b"");
         }
-        if params.needs_received || params.rport.is_some() {
-            self.insert_at_with(params.sent_by_end, |out| params.write(out, source));
+        if params.received || !params.place.is_empty() {
+            self.replace_range_with(params.place.clone(), |out| params.write(out, source));
         }
     }
 }
@@ -97,19 +96,20 @@ pub(crate) fn write_via_line(
 ) {
     let octets = message.as_bytes();
     let params = SourceParams::of(message, source);
-    let mut copy =
-        |from: usize, to: usize| out.extend_from_slice(octets.get(from..to).unwrap_or_default());
-    copy(line.start, params.sent_by_end);
-    let mut cuts = [
-        params.received.clone().unwrap_or(0..0),
-        params.rport.clone().unwrap_or(0..0),
-    ];
-    cuts.sort_by_key(|cut| cut.start);
-    params.write(out, source);
-    let mut at = params.sent_by_end;
-    for cut in cuts.into_iter().filter(|cut| !cut.is_empty()) {
+    let SourceParams { place, excess, .. } = &params;
+    let mut at = line.start;
+    let mut copy_to = |out: &mut Vec<u8>, cut: &Range<usize>| {
         out.extend_from_slice(octets.get(at..cut.start).unwrap_or_default());
         at = cut.end;
+    };
+    let excess_first = !excess.is_empty() && excess.start < place.start;
+    if excess_first {
+        copy_to(out, excess);
     }
-    out.extend_from_slice(octets.get(at..line.end).unwrap_or_default());
+    copy_to(out, place);
+    params.write(out, source);
+    if !excess.is_empty() && !excess_first {
+        copy_to(out, excess);
+    }
+    copy_to(out, &(line.end..line.end));
 }

@@ -10,6 +10,9 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// The default.
+    pub(crate) const ABSENT: Span = Span { start: 0, end: 0 };
+
     /// A range; positions are below 65,536 because the header section is.
     #[inline(always)]
     pub(crate) const fn new(start: usize, end: usize) -> Span {

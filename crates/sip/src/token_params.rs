@@ -4,6 +4,7 @@
 use crate::charset::{self, VALUE};
 use crate::contact::seconds;
 use crate::error::FieldError;
+use crate::field::Field;
 use crate::params::{self, Params};
 
 /// A token (or number, or Call-ID) with parameters.
@@ -29,7 +30,7 @@ impl<'a> TokenParams<'a> {
             rest = charset::trim(rest.get(comment_end(rest)..).unwrap_or_default());
         }
         let mut at = 0;
-        while let Some(param) = params::scan(rest, at)? {
+        while let Some(param) = params::scan(Field::whole(rest), at)? {
             at = param.end;
         }
         if at != rest.len() {

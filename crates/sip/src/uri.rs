@@ -1,8 +1,9 @@
 //! URIs: sip and sips in full, tel by its parts, all others as scheme and opaque part (RFC 3261 §19.1).
 
 use crate::Transport;
-use crate::charset::{self, URI, URI_HEADER, URI_PARAM, USER};
+use crate::charset::{self, URI, URI_PARAM, USER};
 use crate::error::UriError;
+use crate::field::Field;
 use crate::host::Host;
 use crate::params::Params;
 
@@ -46,20 +47,27 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Reads a URI that is the whole of `octets`.
     pub fn parse(octets: &'a [u8]) -> Result<Uri<'a>, UriError> {
-        let (scheme, opaque) = split_scheme(octets)?;
+        Uri::parse_at(Field::whole(octets), 0)
+    }
+
+    /// Reads a URI from `start` to the end of the field.
+    #[inline]
+    pub(crate) fn parse_at(field: Field<'a>, start: usize) -> Result<Uri<'a>, UriError> {
+        let raw = field.slice(start, field.end());
+        let (scheme, opaque) = split_scheme(raw)?;
         let uri = Uri {
             scheme,
             user: None,
             password: None,
             host: Host::Name(b""),
             port: None,
-            parameters: Params::default(),
+            parameters: Params::new(b""),
             headers: b"",
             opaque,
-            raw: octets,
+            raw,
         };
         match scheme {
-            Scheme::Sip | Scheme::Sips => parse_sip(uri),
+            Scheme::Sip | Scheme::Sips => parse_sip(uri, field, field.end() - opaque.len()),
             Scheme::Tel => parse_tel(uri),
             Scheme::Urn | Scheme::Other(_) => {
                 if charset::all(opaque, URI) {
@@ -244,47 +252,39 @@ pub(crate) fn split_scheme(octets: &[u8]) -> Result<(Scheme<'_>, &[u8]), UriErro
 }
 
 #[inline]
-fn parse_sip(mut uri: Uri<'_>) -> Result<Uri<'_>, UriError> {
-    let mut rest = uri.opaque;
-    if let Some(at) = memchr::memchr(b'@', rest) {
-        let user_info = rest.get(..at).unwrap_or_default();
-        rest = rest.get(at + 1..).unwrap_or_default();
-        let colon = charset::skip(user_info, 0, USER);
-        let user = user_info.get(..colon).unwrap_or_default();
-        if user.is_empty() {
+fn parse_sip<'a>(mut uri: Uri<'a>, field: Field<'a>, start: usize) -> Result<Uri<'a>, UriError> {
+    let mut at = start;
+    let sign = field.find(start, b'@');
+    if sign < field.end() {
+        let user_end = charset::skip(field.slice(0, sign), start, USER);
+        if user_end == start {
             return Err(UriError::UserInfo);
         }
-        uri.user = Some(user);
-        match user_info.get(colon..) {
-            Some([b':', password @ ..]) => {
-                if !charset::all(password, USER) {
-                    return Err(UriError::UserInfo);
-                }
-                uri.password = Some(password);
+        uri.user = Some(field.slice(start, user_end));
+        if user_end != sign {
+            let password = field.slice(user_end + 1, sign);
+            if field.get(user_end) != Some(b':') || !charset::all(password, USER) {
+                return Err(UriError::UserInfo);
             }
-            Some([]) => {}
-            _ => return Err(UriError::UserInfo),
+            uri.password = Some(password);
         }
+        at = sign + 1;
     }
-    let (host, mut at) = Host::parse_at(rest, 0).ok_or(UriError::Host)?;
-    uri.host = host;
-    if rest.get(at) == Some(&b':') {
-        let start = at + 1;
-        at = start;
-        while rest.get(at).is_some_and(u8::is_ascii_digit) {
-            at += 1;
-        }
-        let digits = rest.get(start..at).unwrap_or_default();
+    (uri.host, at) = Host::parse_at(field, at).ok_or(UriError::Host)?;
+    if field.get(at) == Some(b':') {
+        let digits_end = field.digits_end(at + 1);
+        let digits = field.slice(at + 1, digits_end);
         uri.port = Some(charset::decimal(digits, 65_535).ok_or(UriError::Port)? as u16);
+        at = digits_end;
     }
-    match rest.get(at) {
+    match field.get(at) {
         None => {}
         Some(b';' | b'?') => {
-            let tail = rest.get(at..).unwrap_or_default();
+            let tail = field.slice(at, field.end());
             let end = parameters_end(tail)?;
             uri.parameters = Params::new(tail.get(..end).unwrap_or_default());
             if let Some([b'?', headers @ ..]) = tail.get(end..) {
-                if headers.is_empty() || !charset::all(headers, URI_HEADER) {
+                if headers.is_empty() || !headers.iter().all(|&octet| is_header_octet(octet)) {
                     return Err(UriError::Headers);
                 }
                 uri.headers = headers;
@@ -293,10 +293,15 @@ fn parse_sip(mut uri: Uri<'_>) -> Result<Uri<'_>, UriError> {
         Some(b':') => return Err(UriError::Port),
         Some(_) => return Err(UriError::Host),
     }
-    if !charset::escapes_are_sound(uri.raw) {
+    if field.find(start, b'%') < field.end() && !charset::escapes_are_sound(uri.raw) {
         return Err(UriError::Escape);
     }
     Ok(uri)
+}
+
+/// An octet of the header part: `hname`, `hvalue`, `=` or `&` (§25.1 `headers`).
+fn is_header_octet(octet: u8) -> bool {
+    matches!(octet, b'?' | b'=') || charset::is(octet, URI_PARAM)
 }
 
 /// Where the parameters that begin `tail` end: at `?` or at the end.

@@ -11,15 +11,15 @@ use crate::via::Via;
 
 /// A value that may stand in a comma list.
 pub(crate) trait ListValue<'a>: Sized {
-    /// Reads the value at `at`; `octets` ends with the header field.
-    fn read(octets: &'a [u8], at: usize) -> Result<Self, FieldError>;
+    /// Reads the value at `at`; the header field ends at `end`.
+    fn read(octets: &'a [u8], end: usize, at: usize) -> Result<Self, FieldError>;
     /// Where it ends.
     fn end(&self) -> usize;
 }
 
 impl<'a> ListValue<'a> for Via<'a> {
-    fn read(octets: &'a [u8], at: usize) -> Result<Self, FieldError> {
-        Via::parse_at(octets, at)
+    fn read(octets: &'a [u8], end: usize, at: usize) -> Result<Self, FieldError> {
+        Via::parse_at(octets, end, at)
     }
     fn end(&self) -> usize {
         self.range.end
@@ -27,8 +27,8 @@ impl<'a> ListValue<'a> for Via<'a> {
 }
 
 impl<'a> ListValue<'a> for NameAddr<'a> {
-    fn read(octets: &'a [u8], at: usize) -> Result<Self, FieldError> {
-        NameAddr::parse_at(octets, at)
+    fn read(octets: &'a [u8], end: usize, at: usize) -> Result<Self, FieldError> {
+        NameAddr::parse_at(octets, end, at)
     }
     fn end(&self) -> usize {
         self.range.end
@@ -36,8 +36,8 @@ impl<'a> ListValue<'a> for NameAddr<'a> {
 }
 
 impl<'a> ListValue<'a> for Contact<'a> {
-    fn read(octets: &'a [u8], at: usize) -> Result<Self, FieldError> {
-        Contact::parse_at(octets, at)
+    fn read(octets: &'a [u8], end: usize, at: usize) -> Result<Self, FieldError> {
+        Contact::parse_at(octets, end, at)
     }
     fn end(&self) -> usize {
         self.address()
@@ -85,7 +85,7 @@ impl<'a, T: ListValue<'a>> Iterator for Values<'a, T> {
                     self.at = at + 1;
                     continue;
                 }
-                let value = T::read(field, at);
+                let value = T::read(self.octets, self.end, at);
                 self.at = match &value {
                     Ok(value) => charset::skip(field, value.end(), LWS).saturating_add(1),
                     Err(_) => item_end(field, at) + 1,

@@ -4,10 +4,11 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ops::Range;
 
 use crate::Transport;
-use crate::charset::{self, LWS, TOKEN};
+use crate::charset;
 use crate::error::FieldError;
+use crate::field::Field;
 use crate::host::Host;
-use crate::params::{self, Params};
+use crate::params::{self, Params, is_named};
 use crate::span::Span;
 
 /// One Via value.
@@ -26,7 +27,6 @@ pub struct Via<'a> {
     /// Where the value lies in the octets it was read from, without surrounding LWS.
     pub range: Range<usize>,
     pub(crate) sent_by_end: usize,
-    pub(crate) params_start: usize,
     branch: Option<&'a [u8]>,
 }
 
@@ -36,12 +36,12 @@ pub const BRANCH_COOKIE: &[u8] = b"z9hG4bK";
 impl<'a> Via<'a> {
     /// Reads the first Via value of `octets`.
     pub fn parse(octets: &'a [u8]) -> Result<Via<'a>, FieldError> {
-        Via::parse_at(octets, 0)
+        Via::parse_at(octets, octets.len(), 0)
     }
 
-    pub(crate) fn parse_at(octets: &'a [u8], at: usize) -> Result<Via<'a>, FieldError> {
-        let mut spans = ViaSpans::default();
-        scan(octets, at, usize::MAX, &mut spans)?;
+    pub(crate) fn parse_at(octets: &'a [u8], end: usize, at: usize) -> Result<Via<'a>, FieldError> {
+        let mut spans = ViaSpans::NONE;
+        scan(Field::new(octets, end), at, usize::MAX, &mut spans)?;
         Ok(Via::from_spans(octets, &spans))
     }
 
@@ -55,7 +55,6 @@ impl<'a> Via<'a> {
             params: Params::new(spans.params.of(octets)),
             range: spans.whole.range(),
             sent_by_end: usize::from(spans.sent_by_end),
-            params_start: usize::from(spans.params.start),
             branch: spans.branch.of_present(octets),
         }
     }
@@ -143,93 +142,105 @@ pub(crate) struct ViaSpans {
     /// Not 0 as soon as sent-by has been read.
     pub(crate) sent_by_end: u16,
     pub(crate) params: Span,
+    /// Value of `branch`.
     pub(crate) branch: Span,
+    /// `;received=…` with its semicolon.
+    pub(crate) received: Span,
+    /// `;rport…` with its semicolon.
+    pub(crate) rport: Span,
 }
 
-impl Default for ViaSpans {
-    fn default() -> ViaSpans {
-        ViaSpans {
-            whole: Span::default(),
-            transport: Span::default(),
-            known_transport: None,
-            host: HostSpan::Name(Span::default()),
-            port: None,
-            sent_by_end: 0,
-            params: Span::default(),
-            branch: Span::default(),
-        }
-    }
+impl ViaSpans {
+    /// Nothing read.
+    pub(crate) const NONE: ViaSpans = ViaSpans {
+        whole: Span::ABSENT,
+        transport: Span::ABSENT,
+        known_transport: None,
+        host: HostSpan::Name(Span::ABSENT),
+        port: None,
+        sent_by_end: 0,
+        params: Span::ABSENT,
+        branch: Span::ABSENT,
+        received: Span::ABSENT,
+        rport: Span::ABSENT,
+    };
 }
 
 /// Reads the Via value at `at`. What could be read before an error is in `spans`.
 #[inline]
 pub(crate) fn scan(
-    octets: &[u8],
+    field: Field<'_>,
     at: usize,
     parameters_max: usize,
     spans: &mut ViaSpans,
 ) -> Result<(), FieldError> {
-    let start = charset::skip(octets, at, LWS);
-    spans.whole = Span::new(start, octets.len());
-    let transport_start = protocol(octets, start)?;
-    let transport_end = charset::skip(octets, transport_start, TOKEN);
-    let host_start = charset::skip(octets, transport_end, LWS);
-    if transport_end == transport_start || host_start == transport_end {
-        return Err(FieldError::Protocol);
-    }
-    spans.transport = Span::new(transport_start, transport_end);
-    spans.known_transport = match octets.get(transport_start..transport_end) {
-        Some(b"UDP") => Some(Transport::Udp),
-        Some(token) => Transport::from_token(token),
-        None => None,
+    let start = field.skip_lws(at);
+    spans.whole = Span::new(start, field.end());
+    let host_start = if field.has(start, b"SIP/2.0/UDP ") {
+        spans.transport = Span::new(start + 8, start + 11);
+        spans.known_transport = Some(Transport::Udp);
+        field.skip_lws(start + 12)
+    } else {
+        let transport_start = protocol(field, start)?;
+        let transport_end = field.token_end(transport_start);
+        let host_start = field.skip_lws(transport_end);
+        if transport_end == transport_start || host_start == transport_end {
+            return Err(FieldError::Protocol);
+        }
+        spans.transport = Span::new(transport_start, transport_end);
+        spans.known_transport = Transport::from_token(field.slice(transport_start, transport_end));
+        host_start
     };
-    let (host, mut end) = Host::parse_at(octets, host_start).ok_or(FieldError::Host)?;
+    let (host, mut end) = Host::parse_at(field, host_start).ok_or(FieldError::Host)?;
     spans.host = match host {
         Host::Name(_) => HostSpan::Name(Span::new(host_start, end)),
         Host::V4(address) => HostSpan::V4(address),
         Host::V6(address) => HostSpan::V6(address),
     };
-    if let Some(&octet) = octets.get(end)
-        && octet != b';'
-    {
-        let colon = charset::skip(octets, end, LWS);
-        if octets.get(colon) == Some(&b':') {
-            let digits_start = charset::skip(octets, colon + 1, LWS);
-            let mut digits_end = digits_start;
-            while octets.get(digits_end).is_some_and(u8::is_ascii_digit) {
-                digits_end += 1;
-            }
-            let digits = octets.get(digits_start..digits_end).unwrap_or_default();
-            spans.port = Some(charset::decimal(digits, 65_535).ok_or(FieldError::Port)? as u16);
-            end = digits_end;
-        }
+    let colon = match field.get(end) {
+        Some(octet) if octet <= b' ' => field.skip_lws(end),
+        _ => end,
+    };
+    if field.get(colon) == Some(b':') {
+        let digits_start = field.skip_lws(colon + 1);
+        end = field.digits_end(digits_start);
+        let digits = field.slice(digits_start, end);
+        spans.port = Some(charset::decimal(digits, 65_535).ok_or(FieldError::Port)? as u16);
     }
     spans.sent_by_end = end as u16;
-    spans.params = Span::new(end, octets.len());
+    spans.params = Span::new(end, field.end());
     let params_start = end;
     let mut count = 0;
-    while let Some(param) = params::scan(octets, end)? {
+    while let Some(param) = params::scan(field, end)? {
         count += 1;
         if count > parameters_max {
             return Err(FieldError::TooManyParameters);
         }
-        end = param.end;
-        if param.name_end - param.name_start == 6
-            && octets
-                .get(param.name_start..param.name_end)
-                .is_some_and(|name| name.eq_ignore_ascii_case(b"branch"))
-        {
-            if !spans.branch.is_absent() {
-                return Err(FieldError::RepeatedParameter);
+        let name = field.slice(param.name_start, param.name_end);
+        match name.len() {
+            5 if is_named(name, b"rport") && spans.rport.is_absent() => {
+                spans.rport = Span::new(end, param.end);
             }
-            if param.value_start != 0 && param.value_start < param.end {
-                spans.branch = Span::new(param.value_start, param.end);
+            6 if is_named(name, b"branch") => {
+                if !spans.branch.is_absent() {
+                    return Err(FieldError::RepeatedParameter);
+                }
+                if param.value_start != 0 && param.value_start < param.end {
+                    spans.branch = Span::new(param.value_start, param.end);
+                }
             }
+            8 if is_named(name, b"received") && spans.received.is_absent() => {
+                spans.received = Span::new(end, param.end);
+            }
+            _ => {}
         }
+        end = param.end;
     }
-    let after = charset::skip(octets, end, LWS);
-    if octets.get(after).is_some_and(|&octet| octet != b',') {
-        return Err(FieldError::Trailing);
+    if end != field.end() {
+        let after = field.skip_lws(end);
+        if field.get(after).is_some_and(|octet| octet != b',') {
+            return Err(FieldError::Trailing);
+        }
     }
     spans.params = Span::new(params_start, end);
     spans.whole = Span::new(start, end);
@@ -238,18 +249,18 @@ pub(crate) fn scan(
 
 /// Position of the transport token. The version is not compared: a message of another version is answered (505).
 #[inline]
-fn protocol(octets: &[u8], start: usize) -> Result<usize, FieldError> {
-    if octets.get(start..start + 8) == Some(b"SIP/2.0/") {
+fn protocol(field: Field<'_>, start: usize) -> Result<usize, FieldError> {
+    if field.has(start, b"SIP/2.0/") {
         return Ok(start + 8);
     }
     let mut at = start;
     for _ in 0..2 {
-        let end = charset::skip(octets, at, TOKEN);
-        let slash = charset::skip(octets, end, LWS);
-        if end == at || octets.get(slash) != Some(&b'/') {
+        let end = field.token_end(at);
+        let slash = field.skip_lws(end);
+        if end == at || field.get(slash) != Some(b'/') {
             return Err(FieldError::Protocol);
         }
-        at = charset::skip(octets, slash + 1, LWS);
+        at = field.skip_lws(slash + 1);
     }
     Ok(at)
 }

@@ -1,0 +1,292 @@
+//! Runs of octets of one class, found sixteen at a time. Each class is also in the table of `charset`, which
+//! serves the last octets of a slice; a test holds the two together.
+
+use wide::u8x16;
+
+use crate::charset::{self, HOST, NAME_RUN, URI, VALUE};
+
+const LANES: usize = 16;
+
+/// One bit per octet: the octet does not belong to the class.
+trait Class {
+    /// The class in the table.
+    const TABLE: u8;
+    /// Bit n is set if octet n is outside of the class.
+    fn outside(block: Block) -> u32;
+}
+
+/// From `at` on, the first octet outside of the class, or the end.
+#[inline(always)]
+fn run<C: Class>(octets: &[u8], mut at: usize) -> usize {
+    while let Some(block) = Block::load(octets, at) {
+        let outside = C::outside(block);
+        if outside != 0 {
+            return at + outside.trailing_zeros() as usize;
+        }
+        at += LANES;
+    }
+    charset::skip(octets, at, C::TABLE)
+}
+
+/// End of an unquoted parameter value.
+#[inline(always)]
+pub(crate) fn value_end(octets: &[u8], at: usize) -> usize {
+    run::<Value>(octets, at)
+}
+
+/// End of a parameter name.
+#[inline(always)]
+pub(crate) fn name_end(octets: &[u8], at: usize) -> usize {
+    run::<Name>(octets, at)
+}
+
+/// End of a host name.
+#[inline(always)]
+pub(crate) fn host_end(octets: &[u8], at: usize) -> usize {
+    run::<HostName>(octets, at)
+}
+
+/// End of the octets that a URI may have.
+#[inline(always)]
+pub(crate) fn uri_end(octets: &[u8], at: usize) -> usize {
+    run::<UriOctets>(octets, at)
+}
+
+/// Position of `wanted` from `at` on, or the end.
+#[inline(always)]
+pub(crate) fn find(octets: &[u8], mut at: usize, wanted: u8) -> usize {
+    while let Some(block) = Block::load(octets, at) {
+        let equal = block.equal(wanted).to_bitmask();
+        if equal != 0 {
+            return at + equal.trailing_zeros() as usize;
+        }
+        at += LANES;
+    }
+    while octets.get(at).is_some_and(|&octet| octet != wanted) {
+        at += 1;
+    }
+    at
+}
+
+/// Position of the first `"` or `\\` from `at` on, or the end.
+#[inline(always)]
+pub(crate) fn find_quote_or_backslash(octets: &[u8], mut at: usize) -> usize {
+    while let Some(block) = Block::load(octets, at) {
+        let found = (block.equal(b'"') | block.equal(b'\\')).to_bitmask();
+        if found != 0 {
+            return at + found.trailing_zeros() as usize;
+        }
+        at += LANES;
+    }
+    while octets
+        .get(at)
+        .is_some_and(|octet| !matches!(octet, b'"' | b'\\'))
+    {
+        at += 1;
+    }
+    at
+}
+
+/// Where `wanted` first stands within the sixteen octets at `at`: `None` if there are not so many,
+/// 32 if it is not among them.
+#[inline(always)]
+pub(crate) fn find_near(octets: &[u8; LANES], wanted: u8) -> usize {
+    Block::new(octets)
+        .equal(wanted)
+        .to_bitmask()
+        .trailing_zeros() as usize
+}
+
+/// Walks over the octets from NUL to CR: line ends, and what must not be there.
+pub(crate) struct Controls<'a> {
+    octets: &'a [u8],
+    /// Where the octets of `mask` begin.
+    base: usize,
+    /// Those found and not yet given out.
+    mask: u64,
+}
+
+impl<'a> Controls<'a> {
+    #[inline(always)]
+    pub(crate) fn new(octets: &'a [u8]) -> Controls<'a> {
+        Controls {
+            octets,
+            base: 0,
+            mask: controls_at(octets, 0),
+        }
+    }
+
+    /// The next position, if there is one.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Option<usize> {
+        while self.mask == 0 {
+            self.base += 64;
+            if self.base >= self.octets.len() {
+                return None;
+            }
+            self.mask = controls_at(self.octets, self.base);
+        }
+        let at = self.base + self.mask.trailing_zeros() as usize;
+        self.mask &= self.mask - 1;
+        Some(at)
+    }
+}
+
+#[inline(always)]
+fn controls_at(octets: &[u8], base: usize) -> u64 {
+    match octets
+        .get(base..base + 64)
+        .and_then(|part| <&[u8; 64]>::try_from(part).ok())
+    {
+        Some(part) => controls_in(part),
+        None => {
+            let mut part = [0xff; 64];
+            for (to, from) in part.iter_mut().zip(octets.get(base..).unwrap_or_default()) {
+                *to = *from;
+            }
+            controls_in(&part)
+        }
+    }
+}
+
+#[inline(always)]
+fn controls_in(part: &[u8; 64]) -> u64 {
+    let (blocks, _) = part.as_chunks::<LANES>();
+    let mut mask = 0;
+    for (index, block) in blocks.iter().enumerate() {
+        mask |= u64::from(Block::new(block).at_most(b'\r').to_bitmask()) << (index * LANES);
+    }
+    mask
+}
+
+struct Value;
+struct Name;
+struct HostName;
+struct UriOctets;
+
+/// Sixteen octets side by side.
+#[derive(Copy, Clone)]
+struct Block(u8x16);
+
+impl Block {
+    #[inline(always)]
+    fn new(octets: &[u8; LANES]) -> Block {
+        Block(u8x16::new(*octets))
+    }
+
+    #[inline(always)]
+    fn load(octets: &[u8], at: usize) -> Option<Block> {
+        Some(Block::new(octets.get(at..)?.first_chunk()?))
+    }
+
+    #[inline(always)]
+    fn equal(self, octet: u8) -> u8x16 {
+        self.0.simd_eq(u8x16::splat(octet))
+    }
+
+    #[inline(always)]
+    fn at_most(self, octet: u8) -> u8x16 {
+        self.0.min(u8x16::splat(octet)).simd_eq(self.0)
+    }
+
+    #[inline(always)]
+    fn within(self, first: u8, last: u8) -> u8x16 {
+        Block(self.0 - u8x16::splat(first)).at_most(last - first)
+    }
+
+    /// With the bit set that tells small letters from capitals.
+    #[inline(always)]
+    fn small(self) -> Block {
+        Block(self.0 | u8x16::splat(0x20))
+    }
+
+    /// Controls, space, `"`, `<`, `>`, DEL: what is in no URI and no unquoted value.
+    #[inline(always)]
+    fn breaks(self) -> u8x16 {
+        let angles = (self.0 | u8x16::splat(2)).simd_eq(u8x16::splat(b'>'));
+        self.at_most(b' ') | angles | self.equal(b'"') | self.equal(0x7f)
+    }
+}
+
+impl Class for UriOctets {
+    const TABLE: u8 = URI;
+    #[inline(always)]
+    fn outside(block: Block) -> u32 {
+        block.breaks().to_bitmask()
+    }
+}
+
+impl Class for Value {
+    const TABLE: u8 = VALUE;
+    #[inline(always)]
+    fn outside(block: Block) -> u32 {
+        (block.breaks() | block.equal(b';') | block.equal(b',')).to_bitmask()
+    }
+}
+
+impl Class for Name {
+    const TABLE: u8 = NAME_RUN;
+    #[inline(always)]
+    fn outside(block: Block) -> u32 {
+        let semicolon_to_angle = block.within(b';', b'>');
+        let others = block.equal(b',') | block.equal(b'"') | block.equal(0x7f);
+        (block.at_most(b' ') | semicolon_to_angle | others).to_bitmask()
+    }
+}
+
+impl Class for HostName {
+    const TABLE: u8 = HOST;
+    #[inline(always)]
+    fn outside(block: Block) -> u32 {
+        let letters = block.small().within(b'a', b'z');
+        // From `-` to `9` there is `/` too.
+        let digits = block.within(b'-', b'9') ^ block.equal(b'/');
+        !(letters | digits | block.equal(b'_')).to_bitmask() & 0xffff
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agrees<C: Class>() {
+        for octet in 0..=u8::MAX {
+            let outside = C::outside(Block::new(&[octet; LANES]));
+            assert_eq!(outside == 0, charset::is(octet, C::TABLE), "{octet:#x}");
+            assert!(outside == 0 || outside == 0xffff);
+        }
+    }
+
+    #[test]
+    fn blocks_and_table_agree() {
+        agrees::<Value>();
+        agrees::<Name>();
+        agrees::<HostName>();
+        agrees::<UriOctets>();
+    }
+
+    #[test]
+    fn runs_end_at_any_distance() {
+        for len in 0..70 {
+            let mut octets = vec![b'a'; len];
+            assert_eq!(value_end(&octets, 0), len);
+            assert_eq!(find(&octets, 0, b';'), len);
+            octets.extend_from_slice(b";bbbbbbbbbbbbbbbbbbbbbbbbbbbb;");
+            assert_eq!((value_end(&octets, 0), find(&octets, 0, b';')), (len, len));
+            assert_eq!((host_end(&octets, 0), name_end(&octets, 0)), (len, len));
+        }
+    }
+
+    #[test]
+    fn controls_are_found_wherever_they_stand() {
+        let mut octets = vec![b'x'; 200];
+        let places = [0, 1, 15, 16, 63, 64, 127, 128, 199];
+        for &at in &places {
+            octets[at] = if at % 2 == 0 { b'\r' } else { 0 };
+        }
+        let mut controls = Controls::new(&octets);
+        let found: Vec<usize> = std::iter::from_fn(|| controls.next()).collect();
+        assert_eq!(found, places);
+        assert_eq!(Controls::new(b"").next(), None);
+    }
+}
