@@ -1,2 +1,34 @@
 #![forbid(unsafe_code)]
-//! strowger-element
+//! One sans-IO machine composed of the protocol layers: a shard of a SIP element (DESIGN §2).
+//!
+//! A driver hands in [`Input`]s, drains [`Output`]s and calls [`Element::handle_timeout`]; see [`seam`].
+
+mod branch;
+mod counters;
+mod element;
+mod event;
+mod ingress;
+mod registration;
+mod relay;
+mod relay_table;
+mod reply;
+mod response;
+mod run;
+pub mod seam;
+mod server;
+mod settings;
+mod shared;
+mod sources;
+mod stateless;
+mod tell;
+mod timer;
+mod transmit;
+
+pub use counters::ElementCounters;
+pub use element::Element;
+pub use event::{Event, EventKind, Interest, Text};
+pub use ingress::{Ingress, shard_of_call};
+pub use seam::{Answer, Command, ConnectId, Input, Output, Query, QueryId};
+pub use settings::{Listener, Settings};
+pub use shared::Shared;
+pub use sources::{Prefix, SourceLimits, SourceTable};

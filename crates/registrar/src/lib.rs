@@ -35,6 +35,7 @@ pub use digest::{
 };
 pub use extension::SUPPORTED;
 pub use identity::owns_identity;
+pub use nat::behind_nat;
 pub use location::{Bindings, LocationCounters, LocationLimits, LocationService, LocationTable};
 pub use nonce::{NonceCounters, NonceTable, NonceUse};
 pub use pending::{Admission, PendingCounters, PendingLimits, PendingRegistrations};

@@ -10,7 +10,7 @@ use strowger_sip::{Host, Message, Uri};
 use strowger_transaction::Flow;
 
 /// True if requests for this contact must go to the flow.
-pub(crate) fn behind_nat(request: &Message, contact: &[u8], flow: &Flow) -> bool {
+pub fn behind_nat(request: &Message, contact: &[u8], flow: &Flow) -> bool {
     if request.vias().count() != 1 {
         return false;
     }

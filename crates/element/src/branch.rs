@@ -1,0 +1,276 @@
+//! One branch of a relayed request on its way to its next hop: DNS, connection, transmission (RFC 3261 §16.6 steps 6 to 10).
+//!
+//! ```text
+//! begin ─ flow known ──────────────────────────────► send
+//!       └ URI ─► Resolving ─► target UDP ───────────► send
+//!                    ▲      └ target stream ► Connecting ─► send
+//!                    └── next target ◄── failed (time-out, 503, ICMP, connection) ──┘
+//! ```
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use strowger_proxy::{BranchId, Target, Wait};
+use strowger_resolve::{Answer as DnsAnswer, NextHop, Resolution, Step, Target as HopTarget};
+use strowger_sip::{Now, StatusCode, Transport, Uri};
+use strowger_transaction::{ClientKey, Flow, TimerKey};
+
+use crate::element::{Element, Parked};
+use crate::relay_table::RelayKey;
+use crate::seam::{ConnectId, Output, QueryId};
+use crate::timer::ElementTimer;
+
+/// Names one branch of one relayed request.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BranchRef {
+    pub(crate) relay: RelayKey,
+    pub(crate) branch: BranchId,
+}
+
+/// What a branch waits for.
+#[derive(Clone, Debug)]
+pub(crate) enum Waiting {
+    /// Not begun, or ended.
+    Nothing,
+    /// An answer from the DNS.
+    Dns,
+    /// A connection; then the request goes out on it.
+    Connection {
+        /// The target that the connection is for.
+        target: HopTarget,
+        /// The request was moved to TCP for its size: if the connection fails it goes out over UDP after all.
+        for_size: bool,
+    },
+    /// A response to the request sent by this transaction.
+    Response(ClientKey),
+}
+
+/// The way to the next hop.
+#[derive(Debug)]
+pub(crate) struct Branch {
+    pub(crate) target: Target,
+    pub(crate) waiting: Waiting,
+    /// The share of Max-Breadth (RFC 5393 §5.3.3).
+    pub(crate) max_breadth: u32,
+    /// Where RFC 3263 leads; none where a flow was given.
+    pub(crate) resolution: Option<Box<Resolution>>,
+    pub(crate) timer_c: Option<TimerKey>,
+}
+
+impl Branch {
+    pub(crate) const fn new(target: Target) -> Branch {
+        Branch {
+            target,
+            waiting: Waiting::Nothing,
+            max_breadth: 1,
+            resolution: None,
+            timer_c: None,
+        }
+    }
+}
+
+impl Element {
+    /// How long a question to the DNS may take; the caller is answered well before its own timers end.
+    pub const DNS_SECONDS_MAX: u64 = 5;
+    /// How long a connection may take to open (DESIGN §2a rule 8). The driver keeps the same limit.
+    pub const CONNECT_SECONDS_MAX: u64 = 2;
+    /// Requests longer than this leave over TCP where the transport is free (RFC 3261 §18.1.1).
+    pub const UDP_OCTETS_MAX: usize = 1_300;
+
+    /// Finds the next hop of a branch by its URI.
+    pub(crate) fn find_next_hop(&mut self, now: Now, at: BranchRef, uri: &[u8], secure: bool) {
+        let hop = Uri::parse(uri)
+            .ok()
+            .and_then(|uri| NextHop::from_uri(&uri, secure).ok());
+        let Some(hop) = hop else {
+            return self.branch_failed(at, StatusCode::BAD_REQUEST);
+        };
+        let seed = self.random();
+        let resolution = Resolution::new(hop, &self.settings.resolve, self.local, seed);
+        let Some(branch) = self.branch_mut(at) else {
+            return;
+        };
+        branch.resolution = Some(Box::new(resolution));
+        if !self.step_resolution(now, at) {
+            self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+
+    /// Leaves the target that failed; false if there is no other.
+    pub(crate) fn has_next_target(&mut self, now: Now, at: BranchRef) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let Some(resolution) = self
+            .branch_mut(at)
+            .and_then(|branch| branch.resolution.as_mut())
+        else {
+            return false;
+        };
+        !matches!(
+            resolution.next_target(&shared.dns, now.monotonic),
+            Step::Failed(_)
+        )
+    }
+
+    /// The DNS has answered, or not in time.
+    pub(crate) fn resolved(&mut self, now: Now, at: BranchRef, answer: DnsAnswer) {
+        let shared = Arc::clone(&self.shared);
+        let Some(branch) = self.branch_mut(at) else {
+            return;
+        };
+        if !matches!(branch.waiting, Waiting::Dns) {
+            return;
+        }
+        branch.waiting = Waiting::Nothing;
+        if let Some(resolution) = &mut branch.resolution {
+            resolution.answer(answer, &shared.dns, now.monotonic);
+        }
+        if !self.step_resolution(now, at) {
+            self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
+        }
+        self.process(now, at.relay);
+    }
+
+    /// False if there is no target left; the caller fails the branch.
+    pub(crate) fn step_resolution(&mut self, now: Now, at: BranchRef) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let room = self.parked.len() < Self::PARKED_MAX;
+        let Some(branch) = self.branch_mut(at) else {
+            return true;
+        };
+        let Some(resolution) = &mut branch.resolution else {
+            return false;
+        };
+        match resolution.step(&shared.dns, now.monotonic) {
+            Step::Ask(question) => {
+                if !room {
+                    self.counters.table_full += 1;
+                    return false;
+                }
+                branch.waiting = Waiting::Dns;
+                let query = QueryId(self.next_name());
+                self.parked.insert(query, Parked::Branch(at));
+                self.outputs.push_back(Output::Resolve { query, question });
+                self.timers.arm(
+                    now.monotonic + Duration::from_secs(Self::DNS_SECONDS_MAX),
+                    ElementTimer::Query(query),
+                );
+                true
+            }
+            Step::Target(target) => {
+                self.go_to(now, at, target);
+                true
+            }
+            Step::Failed(_) => false,
+        }
+    }
+
+    /// Goes to a target: at once over UDP, else over a connection.
+    fn go_to(&mut self, now: Now, at: BranchRef, target: HopTarget) {
+        let too_big = target.transport == Transport::Udp
+            && target.transport_is_free
+            && self.local.reaches(Transport::Tcp, target.address.ip())
+            && self.request_octets(at) > Self::UDP_OCTETS_MAX;
+        if too_big {
+            let target = HopTarget {
+                transport: Transport::Tcp,
+                ..target
+            };
+            self.connect(now, at, target, true);
+        } else if target.transport.is_reliable() {
+            self.connect(now, at, target, false);
+        } else {
+            self.send_to_datagram_target(now, at, &target);
+        }
+    }
+
+    fn send_to_datagram_target(&mut self, now: Now, at: BranchRef, target: &HopTarget) {
+        match self
+            .settings
+            .listener_towards(Transport::Udp, &target.address)
+        {
+            Some(listener) => self.send_branch(now, at, Flow::udp(listener, target.address)),
+            None => self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+
+    fn connect(&mut self, now: Now, at: BranchRef, target: HopTarget, for_size: bool) {
+        let listener = self
+            .settings
+            .listener_towards(target.transport, &target.address);
+        let room = self.connecting.len() < Self::PARKED_MAX;
+        let (Some(listener), true) = (listener, room) else {
+            return self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let request = ConnectId(self.next_name());
+        let (remote, transport) = (target.address, target.transport);
+        let Some(branch) = self.branch_mut(at) else {
+            return;
+        };
+        branch.waiting = Waiting::Connection { target, for_size };
+        self.with_context(at, |context, branch, _| {
+            context.wait(branch, Wait::Connect);
+        });
+        self.connecting.insert(request, at);
+        self.outputs.push_back(Output::Connect {
+            request,
+            remote,
+            transport,
+            listener,
+        });
+        let limit = now.monotonic + Duration::from_secs(Self::CONNECT_SECONDS_MAX);
+        self.timers.arm(limit, ElementTimer::Connect(request));
+    }
+
+    /// A connection is open.
+    pub(crate) fn connected(&mut self, now: Now, request: ConnectId, flow: Flow) {
+        if let Some(waiting) = self.connecting_stateless.remove(&request) {
+            return self.connected_stateless(&waiting, flow);
+        }
+        let Some(at) = self.connecting.remove(&request) else {
+            self.counters.late_answers += 1;
+            return;
+        };
+        let Some(branch) = self.branch_mut(at) else {
+            return;
+        };
+        if matches!(branch.waiting, Waiting::Connection { .. }) {
+            branch.waiting = Waiting::Nothing;
+            self.send_branch(now, at, flow);
+            self.process(now, at.relay);
+        }
+    }
+
+    /// A connection could not be opened.
+    pub(crate) fn connect_failed(&mut self, now: Now, request: ConnectId) {
+        if self.connecting_stateless.remove(&request).is_some() {
+            self.counters.discarded += 1;
+            return;
+        }
+        let Some(at) = self.connecting.remove(&request) else {
+            self.counters.late_answers += 1;
+            return;
+        };
+        let Some(branch) = self.branch_mut(at) else {
+            return;
+        };
+        match core::mem::replace(&mut branch.waiting, Waiting::Nothing) {
+            Waiting::Connection {
+                target,
+                for_size: true,
+            } => {
+                let target = HopTarget {
+                    transport: Transport::Udp,
+                    ..target
+                };
+                self.send_to_datagram_target(now, at, &target);
+            }
+            Waiting::Connection { .. } => {
+                if !self.has_next_target(now, at) || !self.step_resolution(now, at) {
+                    self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
+                }
+            }
+            other => branch.waiting = other,
+        }
+        self.process(now, at.relay);
+    }
+}

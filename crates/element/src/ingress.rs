@@ -1,0 +1,152 @@
+//! Before the element: which messages are let in, which shard takes them, and what a message that cannot be parsed is
+//! answered. Needs no lock; every worker has the same one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use core::hash::BuildHasher;
+use core::sync::atomic::{AtomicU64, Ordering};
+use strowger_registrar::{shard_of, write_canonical};
+use strowger_sip::{Limits, Message, Method, ParseFailure, Time, Uri};
+use strowger_transaction::token::{Home, Secrets, branch_home};
+use strowger_transaction::{Flow, write_stateless_reply};
+
+use crate::settings::Settings;
+use crate::shared::Shared;
+
+/// The way in.
+#[derive(Debug)]
+pub struct Ingress {
+    settings: ArcSwap<Settings>,
+    shared: Arc<Shared>,
+    secrets: Secrets,
+    /// Messages that could not be parsed and were answered.
+    refused: AtomicU64,
+    /// Messages that could not be parsed and were dropped.
+    dropped: AtomicU64,
+}
+
+impl Ingress {
+    /// A way in with these settings.
+    pub fn new(settings: Arc<Settings>, shared: Arc<Shared>, secrets: Secrets) -> Ingress {
+        Ingress {
+            settings: ArcSwap::new(settings),
+            shared,
+            secrets,
+            refused: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes over new settings.
+    pub fn reconfigure(&self, settings: Arc<Settings>) {
+        self.settings.store(settings);
+    }
+
+    /// Limits of the parser.
+    pub fn limits(&self) -> Limits {
+        self.settings.load().message.clone()
+    }
+
+    /// Counts a message of `source` against its rate; false if it must be dropped unparsed and unanswered.
+    pub fn admit(&self, source: SocketAddr, now: Time) -> bool {
+        self.shared
+            .sources
+            .admit(source, &self.settings.load().sources, now)
+    }
+
+    /// True if the source is exempt from limits.
+    pub fn trusts(&self, source: SocketAddr) -> bool {
+        self.settings.load().sources.trusts(source.ip())
+    }
+
+    /// The shard that takes a message: a response goes to the shard in our Via branch, REGISTER to the shard of its
+    /// address of record, every other request to the shard of its Call-ID.
+    pub fn shard_for(&self, message: &Message) -> u16 {
+        let settings = self.settings.load();
+        if settings.shards <= 1 {
+            return 0;
+        }
+        if message.is_response() {
+            return self
+                .shard_for_branch(message.via().branch().unwrap_or_default())
+                .unwrap_or(0);
+        }
+        if message.method() == Method::Register
+            && let Ok(uri) = Uri::parse(message.to().uri)
+        {
+            let mut aor = Vec::with_capacity(64);
+            if write_canonical(
+                &uri,
+                settings.domain_of(&uri.host).map(str::as_bytes),
+                &mut aor,
+            ) {
+                return shard_of(&aor, settings.shards, self.shared.shard_seed);
+            }
+        }
+        shard_of_call(message.call_id(), settings.shards, self.shared.shard_seed)
+    }
+
+    /// The shard of an address of record (canonical octets).
+    pub fn shard_for_aor(&self, aor: &[u8]) -> u16 {
+        shard_of(aor, self.settings.load().shards, self.shared.shard_seed)
+    }
+
+    /// The shard named by one of our branches; `None` if the branch is not ours.
+    pub fn shard_for_branch(&self, branch: &[u8]) -> Option<u16> {
+        let settings = self.settings.load();
+        branch_home(
+            Home {
+                node: settings.node,
+                shards: settings.shards,
+            },
+            branch,
+        )
+        .ok()
+        .map(u16::from)
+    }
+
+    /// Writes the answer to a message that could not be parsed, if it deserves one. True if `out` holds an answer.
+    pub fn refuse(&self, failure: &ParseFailure, flow: &Flow, out: &mut Vec<u8>) -> bool {
+        let answer = failure
+            .message
+            .as_deref()
+            .filter(|message| message.is_request() && message.method() != Method::Ack)
+            .zip(failure.error.status());
+        let Some((message, status)) = answer else {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return false;
+        };
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let reason = failure.error.to_string();
+        let reason = (status.get() == 400).then_some(reason.as_bytes());
+        write_stateless_reply(out, &self.secrets, message, flow, status, reason, b"", None);
+        true
+    }
+
+    /// Names and values of the counters.
+    pub fn visit(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        f(
+            "malformed_refused",
+            "Malformed messages that were answered",
+            self.refused.load(Ordering::Relaxed),
+        );
+        f(
+            "malformed_dropped",
+            "Malformed messages that were dropped",
+            self.dropped.load(Ordering::Relaxed),
+        );
+        f(
+            "source_over_rate_dropped",
+            "Messages dropped because their source was over its rate",
+            self.shared.sources.dropped(),
+        );
+    }
+}
+
+/// The shard of a Call-ID.
+pub fn shard_of_call(call_id: &[u8], shards: u16, seed: u64) -> u16 {
+    let hash = foldhash::quality::FixedState::with_seed(seed).hash_one(call_id);
+    u16::try_from(hash % u64::from(shards.max(1))).unwrap_or(0)
+}

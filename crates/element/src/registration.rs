@@ -1,0 +1,193 @@
+//! REGISTER: judge, make durable, publish, answer (RFC 3261 §10.3; DESIGN §2a rule 9). No transaction is needed: a
+//! retransmission is recognised by its binding, and while the change is with the journal by its place in the queue.
+
+use std::sync::Arc;
+
+use strowger_registrar::{
+    AddressOfRecord, Admission, Binding, BindingChange, LocationChange, LocationService, Outcome,
+    RegisterReply, Registration, address_of_record, register,
+};
+use strowger_sip::{Message, Now, Time};
+use strowger_transaction::Flow;
+
+use crate::element::{Element, Parked};
+use crate::event::{Event, EventKind, Interest, Text};
+use crate::seam::{Answer, Output, Query, QueryId};
+
+/// A REGISTER that waits for its turn or for the journal.
+#[derive(Debug)]
+pub(crate) struct WaitingRegister {
+    pub(crate) request: Arc<Message>,
+    pub(crate) flow: Flow,
+    pub(crate) received: Time,
+}
+
+impl Element {
+    /// Takes in an authorised REGISTER.
+    pub(crate) fn register(&mut self, now: Now, flow: Flow, request: Arc<Message>) {
+        let waiting = WaitingRegister {
+            request,
+            flow,
+            received: now.monotonic,
+        };
+        let settings = &self.settings;
+        match address_of_record(&waiting.request, &|uri| settings.domain_of(&uri.host)) {
+            Ok(aor) => match self.registrations.admit(&aor, waiting) {
+                Admission::Go(waiting) => self.judge(now, &aor, waiting),
+                Admission::Waits => {}
+                Admission::Busy(waiting) => {
+                    self.answer_register(now, &waiting, &RegisterReply::busy())
+                }
+            },
+            Err(reply) => self.answer_register(now, &waiting, &reply),
+        }
+    }
+
+    fn judge(&mut self, now: Now, aor: &AddressOfRecord, waiting: WaitingRegister) {
+        let bindings = self.shared.location.bindings(aor.as_bytes(), now.monotonic);
+        let outcome = register(&Registration {
+            request: &waiting.request,
+            aor,
+            flow: waiting.flow,
+            bindings: &bindings,
+            room: self.shared.location.room(),
+            settings: &self.settings.registrar,
+            now,
+        });
+        self.registrar_counters.count(&outcome);
+        match outcome {
+            Outcome::Reply(reply) => self.answer_register(now, &waiting, &reply),
+            Outcome::Change { change, reply } if !self.settings.durable => {
+                self.publish(now, &change);
+                self.answer_register(now, &waiting, &reply);
+            }
+            Outcome::Change { change, reply } => {
+                let query = QueryId(self.next_name());
+                self.outputs.push_back(Output::Query {
+                    query,
+                    request: Query::Journal(change.clone()),
+                });
+                self.parked.insert(query, Parked::Registration(aor.clone()));
+                self.registrations.begin(change, reply, waiting);
+            }
+        }
+    }
+
+    /// The journal is done with the change of `aor`.
+    pub(crate) fn registration_stored(&mut self, now: Now, aor: &AddressOfRecord, answer: Answer) {
+        let Some((change, reply, waiting)) = self.registrations.finish(aor) else {
+            return;
+        };
+        match answer {
+            Answer::Journaled => {
+                self.publish(now, &change);
+                self.answer_register(now, &waiting, &reply);
+            }
+            Answer::Failed => {
+                let reply = RegisterReply::store_failed();
+                self.registrar_counters
+                    .count(&Outcome::Reply(reply.clone()));
+                self.answer_register(now, &waiting, &reply);
+            }
+        }
+        while let Some(waiting) = self.registrations.next(aor) {
+            self.judge(now, aor, waiting);
+        }
+    }
+
+    /// An operator removes all bindings of an address of record.
+    pub(crate) fn drop_bindings(&mut self, now: Now, aor: &[u8]) {
+        let aor = AddressOfRecord::from_canonical(aor);
+        let bindings = self.shared.location.bindings(aor.as_bytes(), now.monotonic);
+        let change = LocationChange::removal(aor, now, bindings);
+        if change.is_empty() {
+            return;
+        }
+        if self.settings.durable {
+            let query = QueryId(self.next_name());
+            self.outputs.push_back(Output::Query {
+                query,
+                request: Query::Journal(change.clone()),
+            });
+            self.parked.insert(query, Parked::Removal(Box::new(change)));
+        } else {
+            self.publish(now, &change);
+        }
+    }
+
+    /// The journal is done with an operator's removal. A failed one stays visible and is removed by the next try.
+    pub(crate) fn removal_stored(&mut self, now: Now, change: &LocationChange, answer: Answer) {
+        if answer == Answer::Journaled {
+            self.publish(now, change);
+        }
+    }
+
+    fn publish(&mut self, now: Now, change: &LocationChange) {
+        self.shared.location.publish(change);
+        if !self.interest.wants(Interest::REGISTRATIONS) {
+            return;
+        }
+        for step in &change.steps {
+            let (kind, binding) = match step {
+                BindingChange::Put {
+                    binding,
+                    replaced: None,
+                } => (EventKind::Registered, binding),
+                BindingChange::Put {
+                    binding,
+                    replaced: Some(_),
+                } => (EventKind::Refreshed, binding),
+                BindingChange::Remove(binding) => (EventKind::Unregistered, binding),
+            };
+            self.event_binding(now, kind, &change.aor, binding);
+        }
+    }
+
+    /// A binding expired.
+    pub(crate) fn event_expired(&mut self, now: Now, aor: &AddressOfRecord, binding: &Binding) {
+        if self.interest.wants(Interest::REGISTRATIONS) {
+            self.event_binding(now, EventKind::Unregistered, aor, binding);
+        }
+    }
+
+    fn event_binding(
+        &mut self,
+        now: Now,
+        kind: EventKind,
+        aor: &AddressOfRecord,
+        binding: &Binding,
+    ) {
+        let flow = binding.flow();
+        let user = Text::new(
+            aor.as_bytes()
+                .strip_prefix(b"sip:")
+                .unwrap_or(aor.as_bytes()),
+        );
+        self.outputs.push_back(Output::Event(Event {
+            kind,
+            wall: now.wall,
+            elapsed: core::time::Duration::ZERO,
+            status: 200,
+            transport: flow.transport,
+            source: flow.remote,
+            method: Text::new(b"REGISTER"),
+            from: user,
+            to: user,
+            call_id: Text::new(binding.call_id()),
+            detail: Text::new(binding.contact()),
+        }));
+    }
+
+    fn answer_register(&mut self, now: Now, waiting: &WaitingRegister, reply: &RegisterReply) {
+        let reason = reply.reason.map(str::as_bytes);
+        self.reply_stateless(
+            now,
+            waiting.received,
+            waiting.flow,
+            &waiting.request,
+            reply.status,
+            reason,
+            &reply.headers,
+        );
+    }
+}

@@ -1,0 +1,431 @@
+//! A relayed request: its server transaction, its branches and the response context between them (RFC 3261 §16; DESIGN §4).
+//!
+//! Events of transactions, timers, DNS and connections become calls of the response context; [`Element::process`] carries
+//! out the actions that come of it, in order. Nothing is answered or sent outside that loop.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use strowger_proxy::{
+    Action, BranchId, DialogHop, Forward, Kind, LoopHash, RecordRouteToken, ResponseContext,
+    RoutePlan, Target, TargetSet, Wait, max_breadth,
+};
+use strowger_registrar::{Binding, Bindings};
+use strowger_sip::{Message, Method, Now, StatusCode, Time};
+use strowger_transaction::{Flow, RequestKey, ServerKey, TimerKey, write_stateless_reply};
+
+use crate::branch::{Branch, BranchRef, Waiting};
+use crate::counters::ElementCounters;
+use crate::element::Element;
+use crate::relay_table::RelayKey;
+use crate::timer::ElementTimer;
+
+/// What routing found out about the way of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Way {
+    /// Route header fields, ours taken off.
+    pub(crate) route: RoutePlan,
+    /// The token of our Record-Route, if the request came with one.
+    pub(crate) token: Option<RecordRouteToken>,
+    /// The contacts of a local user; `None` if the Request-URI was not looked up.
+    pub(crate) targets: Option<Bindings>,
+    /// Branches the request may have at one time.
+    pub(crate) max_breadth: u32,
+}
+
+/// One relayed request.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) request: Arc<Message>,
+    pub(crate) source: Flow,
+    pub(crate) route: RoutePlan,
+    pub(crate) loop_hash: LoopHash,
+    pub(crate) targets: TargetSet,
+    pub(crate) branches: SmallVec<[Branch; 1]>,
+    /// Header fields that are taken off before forwarding.
+    pub(crate) remove: SmallVec<[usize; 4]>,
+    pub(crate) caller_behind_nat: bool,
+    /// The targets are contacts of a local user.
+    pub(crate) looked_up: bool,
+    server: ServerKey,
+    received: Time,
+    context: ResponseContext,
+    max_breadth: u32,
+    ring: Option<TimerKey>,
+}
+
+impl Element {
+    /// Relays a request with a transaction (§16.2, §16.6).
+    pub(crate) fn relay(
+        &mut self,
+        now: Now,
+        source: Flow,
+        request: Arc<Message>,
+        key: Option<RequestKey>,
+        way: Way,
+    ) {
+        let targets = match self.targets(&request, &way) {
+            Ok(targets) => targets,
+            Err(status) => {
+                return self.reply_stateless(
+                    now,
+                    now.monotonic,
+                    source,
+                    &request,
+                    status,
+                    None,
+                    b"",
+                );
+            }
+        };
+        let key = key.unwrap_or_else(|| self.transactions.request_key(&request));
+        let kind = if request.method() == Method::Invite {
+            Kind::Invite
+        } else {
+            Kind::NonInvite
+        };
+        let created =
+            self.transactions
+                .create_server(now, key, &request, &source, u64::MAX, &mut self.batch);
+        let Ok(server) = created else {
+            return self.refuse_full(now, source, &request);
+        };
+        let mut context = ResponseContext::new(kind, &self.settings.proxy);
+        context.set_more_targets(true);
+        let relay = Relay {
+            loop_hash: self.loop_hash(&request),
+            remove: self.fields_to_remove(&request),
+            caller_behind_nat: self.caller_is_behind_nat(&request, &source),
+            looked_up: way.targets.is_some(),
+            request: Arc::clone(&request),
+            source,
+            route: way.route,
+            targets,
+            branches: SmallVec::new(),
+            server,
+            received: now.monotonic,
+            context,
+            max_breadth: if way.max_breadth == 0 {
+                self.settings.proxy.max_breadth
+            } else {
+                way.max_breadth
+            },
+            ring: None,
+        };
+        let Some(key) = self.relays.insert(relay) else {
+            self.transactions.release_server(server);
+            return self.refuse_full(now, source, &request);
+        };
+        self.transactions.set_server_user(server, key.pack());
+        self.counters.relayed += 1;
+        if let Some(relay) = self.relays.get_mut(key) {
+            relay.context.settle(&mut self.actions);
+        }
+        self.process(now, key);
+    }
+
+    fn refuse_full(&mut self, now: Now, source: Flow, request: &Message) {
+        self.counters.table_full += 1;
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        self.reply_stateless(
+            now,
+            now.monotonic,
+            source,
+            request,
+            status,
+            None,
+            b"Retry-After: 5\r\n",
+        );
+    }
+
+    /// The target set (§16.5): contacts of a local user, the flow of a dialog, or the Request-URI as it is.
+    fn targets(&mut self, request: &Message, way: &Way) -> Result<TargetSet, StatusCode> {
+        let mut set = TargetSet::new(&self.settings.proxy);
+        if let Some(bindings) = &way.targets {
+            for binding in bindings {
+                set.add(target_of(binding));
+            }
+            return Ok(set);
+        }
+        let mut target = Target::from_uri(way.route.request_uri(request));
+        if let Some(token) = &way.token {
+            let direction = token.direction(&self.secrets, request);
+            match token.hop(direction, |_| true) {
+                DialogHop::Flow(flow) => {
+                    let side = token.side(direction);
+                    target.flow = Some(flow);
+                    target.behind_nat = side.is_some_and(|side| side.behind_nat);
+                    target.flow_required = target.behind_nat;
+                }
+                DialogHop::Uri => {}
+                DialogHop::Dead => return Err(StatusCode::TEMPORARILY_UNAVAILABLE),
+            }
+        }
+        set.add(target);
+        Ok(set)
+    }
+
+    /// Carries out what the response context asked for.
+    pub(crate) fn process(&mut self, now: Now, key: RelayKey) {
+        while let Some(action) = self.actions.pop() {
+            match action {
+                Action::Forward => {
+                    if let Some(forward) = self.actions.take_forward() {
+                        self.forward_upstream(now, key, &forward);
+                    }
+                }
+                Action::Reply(status) => self.reply_upstream(now, key, status),
+                // The transaction ends by itself and absorbs retransmissions until then (RFC 4320 §4.2).
+                Action::Silence | Action::AbandonRequest(_) => {}
+                Action::Cancel(branch) => {
+                    if let Some(Waiting::Response(client)) = self.waiting(key, branch) {
+                        self.transactions
+                            .cancel_client(now, client, b"", &mut self.batch);
+                    }
+                }
+                Action::Abandon(branch, _) => {
+                    if let Some(branch) = self.branch_mut(BranchRef { relay: key, branch }) {
+                        branch.waiting = Waiting::Nothing;
+                        branch.resolution = None;
+                    }
+                }
+                Action::Terminate(branch) => {
+                    if let Some(Waiting::Response(client)) = self.waiting(key, branch) {
+                        self.transactions.release_client(client);
+                    }
+                }
+                Action::StartNextGroup => self.start_next_group(now, key),
+                Action::SetTimer(branch, _, duration) => {
+                    let at = BranchRef { relay: key, branch };
+                    let old = self.branch_mut(at).and_then(|branch| branch.timer_c.take());
+                    let timer = self.set_timer(old, now, duration, ElementTimer::TimerC(at));
+                    if let Some(branch) = self.branch_mut(at) {
+                        branch.timer_c = Some(timer);
+                    }
+                }
+                Action::ClearTimer(branch) => {
+                    let at = BranchRef { relay: key, branch };
+                    if let Some(timer) =
+                        self.branch_mut(at).and_then(|branch| branch.timer_c.take())
+                    {
+                        self.timers.cancel(timer);
+                    }
+                }
+                Action::SetRingLimit(duration) => {
+                    let timer = self.set_timer(None, now, duration, ElementTimer::Ring(key));
+                    if let Some(relay) = self.relays.get_mut(key) {
+                        relay.ring = Some(timer);
+                    }
+                }
+                Action::ClearRingLimit => {
+                    if let Some(timer) =
+                        self.relays.get_mut(key).and_then(|relay| relay.ring.take())
+                    {
+                        self.timers.cancel(timer);
+                    }
+                }
+                Action::Finished => {
+                    self.relays.remove(key);
+                }
+            }
+        }
+    }
+
+    fn set_timer(
+        &mut self,
+        old: Option<TimerKey>,
+        now: Now,
+        duration: core::time::Duration,
+        timer: ElementTimer,
+    ) -> TimerKey {
+        let deadline = now.monotonic + duration;
+        match old {
+            Some(key) if self.timers.rearm(key, deadline) => key,
+            _ => self.timers.arm(deadline, timer),
+        }
+    }
+
+    fn start_next_group(&mut self, now: Now, key: RelayKey) {
+        let Some(relay) = self.relays.get_mut(key) else {
+            return;
+        };
+        let group = relay.targets.next_group(relay.max_breadth);
+        relay
+            .context
+            .set_more_targets(!relay.targets.is_exhausted());
+        for place in group {
+            let Some(relay) = self.relays.get_mut(key) else {
+                return;
+            };
+            let Some(target) = relay.targets.in_order(place) else {
+                continue;
+            };
+            let target = target.clone();
+            let Ok(branch) = relay.context.add_branch(Wait::Dns, &mut self.actions) else {
+                break;
+            };
+            relay.branches.push(Branch::new(target));
+            let breadth = max_breadth::share(
+                relay.max_breadth,
+                relay.branches.len().max(1),
+                usize::from(branch.0),
+            );
+            if let Some(made) = relay.branches.last_mut() {
+                made.max_breadth = breadth.unwrap_or(1);
+            }
+            self.begin_branch(now, BranchRef { relay: key, branch });
+        }
+        if let Some(relay) = self.relays.get_mut(key) {
+            relay.context.settle(&mut self.actions);
+        }
+    }
+
+    /// The context of a relayed request, with the actions it writes to.
+    pub(crate) fn with_context(
+        &mut self,
+        at: BranchRef,
+        event: impl FnOnce(&mut ResponseContext, BranchId, &mut strowger_proxy::Actions),
+    ) {
+        if let Some(relay) = self.relays.get_mut(at.relay) {
+            event(&mut relay.context, at.branch, &mut self.actions);
+        }
+    }
+
+    /// A branch could not be started, or its target is taken to have answered `status`.
+    pub(crate) fn branch_failed(&mut self, at: BranchRef, status: StatusCode) {
+        self.with_context(at, |context, branch, actions| {
+            context.failed_to_start(branch, status, actions)
+        });
+    }
+
+    /// The branch, while its request is relayed.
+    pub(crate) fn branch_mut(&mut self, at: BranchRef) -> Option<&mut Branch> {
+        self.relays
+            .get_mut(at.relay)?
+            .branches
+            .get_mut(usize::from(at.branch.0))
+    }
+
+    fn waiting(&self, key: RelayKey, branch: BranchId) -> Option<Waiting> {
+        Some(
+            self.relays
+                .get(key)?
+                .branches
+                .get(usize::from(branch.0))?
+                .waiting
+                .clone(),
+        )
+    }
+
+    fn forward_upstream(&mut self, now: Now, key: RelayKey, forward: &Forward) {
+        let Some(relay) = self.relays.get(key) else {
+            return;
+        };
+        let Some(status) = forward.response.status() else {
+            return;
+        };
+        if forward.response.vias().nth(1).is_none() {
+            self.counters.stray_responses += 1;
+            return;
+        }
+        let (server, source, received) = (relay.server, relay.source, relay.received);
+        let request = Arc::clone(&relay.request);
+        let forwarder = &mut self.forwarder;
+        let write = |out: &mut Vec<u8>| {
+            forwarder.write_response(&forward.response, &forward.lines, source.transport, out);
+        };
+        if self
+            .transactions
+            .respond(now, server, status, write, &mut self.batch)
+            .is_ok()
+        {
+            self.counters.forwarded_by_class[ElementCounters::class(status.get())] += 1;
+            if status.is_final() {
+                self.event_answered(now, received, source, &request, status);
+            }
+        }
+    }
+
+    fn reply_upstream(&mut self, now: Now, key: RelayKey, status: StatusCode) {
+        let Some(relay) = self.relays.get(key) else {
+            return;
+        };
+        let (server, source, received) = (relay.server, relay.source, relay.received);
+        let request = Arc::clone(&relay.request);
+        let secrets = &self.secrets;
+        let write = |out: &mut Vec<u8>| {
+            write_stateless_reply(out, secrets, &request, &source, status, None, b"", None);
+        };
+        if self
+            .transactions
+            .respond(now, server, status, write, &mut self.batch)
+            .is_ok()
+        {
+            self.count_reply(status);
+            if status.is_final() {
+                self.event_answered(now, received, source, &request, status);
+            }
+        }
+    }
+
+    /// Timer C, or the wait for a cancelled branch, has ended.
+    pub(crate) fn timer_c(&mut self, now: Now, at: BranchRef) {
+        if let Some(branch) = self.branch_mut(at) {
+            branch.timer_c = None;
+        }
+        self.with_context(at, |context, branch, actions| {
+            context.timer(branch, actions)
+        });
+        self.process(now, at.relay);
+    }
+
+    /// The limit of ringing is reached.
+    pub(crate) fn ring_limit(&mut self, now: Now, key: RelayKey) {
+        if let Some(relay) = self.relays.get_mut(key) {
+            relay.ring = None;
+            relay.context.ring_limit(&mut self.actions);
+        }
+        self.process(now, key);
+    }
+
+    /// CANCEL (§9.2, §16.10): answered here, and carried on by the response context. One for nothing is 481.
+    pub(crate) fn cancel(&mut self, now: Now, flow: Flow, request: &Message) {
+        let Some(server) = self.transactions.find_for_cancel(request) else {
+            self.counters.cancels_unmatched += 1;
+            let status = StatusCode::CALL_TRANSACTION_DOES_NOT_EXIST;
+            return self.reply_stateless(now, now.monotonic, flow, request, status, None, b"");
+        };
+        self.reply_stateless(now, now.monotonic, flow, request, StatusCode::OK, None, b"");
+        if !self.transactions.server_is_pending(server) {
+            return;
+        }
+        let Some(key) = self.transactions.server_user(server).map(RelayKey::unpack) else {
+            return;
+        };
+        if let Some(relay) = self.relays.get_mut(key) {
+            relay.context.cancel(&mut self.actions);
+            self.process(now, key);
+        }
+    }
+}
+
+impl Element {
+    /// The connection of a server transaction is gone before its response could leave: the response goes to a new one, to
+    /// where the request came from (§18.2.2).
+    pub(crate) fn reattach(&mut self, _now: Now, _server: ServerKey) {}
+}
+
+/// The target that a binding is: reached over its flow where its address is of no use, or where it is a connection.
+fn target_of(binding: &Binding) -> Target {
+    let flow = binding.flow();
+    let over_flow = binding.path().is_empty() && (binding.behind_nat() || flow.stream.is_some());
+    Target {
+        uri: binding.contact().into(),
+        q: binding.q(),
+        flow: over_flow.then_some(flow),
+        flow_required: over_flow,
+        path: binding.path().into(),
+        behind_nat: over_flow && binding.behind_nat(),
+        expires_at: Some(binding.expires_at()),
+    }
+}

@@ -1,0 +1,139 @@
+//! Settings of an element: immutable, validated as a whole by whoever builds them, swapped as one `Arc`.
+
+use std::net::SocketAddr;
+
+use strowger_proxy::ProxySettings;
+use strowger_registrar::{AuthSettings, RegistrarSettings};
+use strowger_resolve::ResolveSettings;
+use strowger_routing::PolicySettings;
+use strowger_sip::{Host, Limits, Transport};
+use strowger_transaction::{ListenerId, TableLimits, TimerSettings};
+
+use crate::sources::SourceLimits;
+
+/// One listening address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Its transport.
+    pub transport: Transport,
+    /// The bound address; never a wildcard (those are expanded before).
+    pub address: SocketAddr,
+    /// Host and port to write into Via and Record-Route instead of the bound address.
+    pub advertised: Option<(Box<str>, u16)>,
+}
+
+/// All settings of one element.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Number of shards; fixed while the process lives.
+    pub shards: u16,
+    /// Node number in tokens; 0 without a cluster.
+    pub node: u16,
+    /// Listeners; a `ListenerId` is an index here.
+    pub listeners: Vec<Listener>,
+    /// Local domains in lower case; the first is the default.
+    pub domains: Vec<Box<str>>,
+    /// Limits of the parser.
+    pub message: Limits,
+    /// Transaction timers.
+    pub timers: TimerSettings,
+    /// Sizes of the transaction tables, per shard.
+    pub transactions: TableLimits,
+    /// Per-source limits.
+    pub sources: SourceLimits,
+    /// Digest authentication.
+    pub auth: AuthSettings,
+    /// Registrar.
+    pub registrar: RegistrarSettings,
+    /// Proxy.
+    pub proxy: ProxySettings,
+    /// Finding the next hop.
+    pub resolve: ResolveSettings,
+    /// Native routing policy.
+    pub policy: PolicySettings,
+    /// True if a REGISTER waits for the journal before its 200.
+    pub durable: bool,
+    /// Value of a Server header field in our own responses; none by default.
+    pub server_header: Option<Box<str>>,
+}
+
+impl Settings {
+    /// The local domain that a URI host stands for: itself if it is one, the first domain if it is a listening or
+    /// advertised address of ours; `None` for a foreign host.
+    pub fn domain_of(&self, host: &Host<'_>) -> Option<&str> {
+        let named = match host {
+            Host::Name(name) => self
+                .domains
+                .iter()
+                .find(|domain| domain.as_bytes().eq_ignore_ascii_case(name)),
+            Host::V4(_) | Host::V6(_) => host.ip().and_then(|ip| {
+                self.domains
+                    .iter()
+                    .find(|domain| domain.trim_matches(['[', ']']).parse() == Ok(ip))
+            }),
+        };
+        match named {
+            Some(domain) => Some(domain),
+            None if self.is_own_host(host) => {
+                Some(self.domains.first().map_or("", |domain| domain))
+            }
+            None => None,
+        }
+    }
+
+    /// True if the host is a bound or advertised address of one of the listeners.
+    pub fn is_own_host(&self, host: &Host<'_>) -> bool {
+        self.listeners.iter().any(|listener| {
+            host.ip()
+                .is_some_and(|ip| listener.address.ip().to_canonical() == ip.to_canonical())
+                || listener
+                    .advertised
+                    .as_ref()
+                    .is_some_and(|(name, _)| match host {
+                        Host::Name(host) => name.as_bytes().eq_ignore_ascii_case(host),
+                        Host::V4(_) | Host::V6(_) => {
+                            name.trim_matches(['[', ']']).parse().ok() == host.ip()
+                        }
+                    })
+        })
+    }
+
+    /// True if host and port name one of our listeners: the port is one we listen on, or absent and a default port is.
+    pub fn is_own_address(&self, host: &Host<'_>, port: Option<u16>) -> bool {
+        self.is_own_host(host)
+            && self.listeners.iter().any(|listener| {
+                let own = [
+                    Some(listener.address.port()),
+                    listener.advertised.as_ref().map(|(_, port)| *port),
+                ];
+                own.contains(&Some(
+                    port.unwrap_or_else(|| listener.transport.default_port()),
+                ))
+            })
+    }
+
+    /// A listener by its id.
+    pub fn listener(&self, id: ListenerId) -> Option<&Listener> {
+        self.listeners.get(usize::from(id.0))
+    }
+
+    /// The listener to send from: one of this transport and the address family of `remote`; loopback peers prefer loopback listeners.
+    pub fn listener_towards(
+        &self,
+        transport: Transport,
+        remote: &SocketAddr,
+    ) -> Option<ListenerId> {
+        let fits = |listener: &Listener| {
+            listener.transport == transport
+                && listener.address.is_ipv4() == remote.ip().to_canonical().is_ipv4()
+        };
+        let position = self
+            .listeners
+            .iter()
+            .position(|listener| {
+                fits(listener) && listener.address.ip().is_loopback() == remote.ip().is_loopback()
+            })
+            .or_else(|| self.listeners.iter().position(fits))?;
+        u16::try_from(position).ok().map(ListenerId)
+    }
+}

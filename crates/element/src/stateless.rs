@@ -1,0 +1,195 @@
+//! Forwarding without a transaction: the ACK to a 2xx, and the responses to what was forwarded so (RFC 3261 §16.11).
+
+use std::sync::Arc;
+
+use strowger_proxy::{
+    DialogHop, Forwarding, LocalSide, RecordRouteToken, RoutePlan, is_secure, next_hop,
+    request_hash,
+};
+use strowger_resolve::{Answer as DnsAnswer, NextHop, Resolution, Step};
+use strowger_sip::{Message, Now, Transport, Uri};
+use strowger_transaction::{Flow, TransmitToken, marked_via_target};
+
+use crate::element::{Element, Parked};
+use crate::seam::{ConnectId, Output, QueryId};
+use crate::timer::ElementTimer;
+
+/// A request that is forwarded without a transaction and waits for the DNS or a connection.
+#[derive(Debug)]
+pub(crate) struct StatelessForward {
+    request: Arc<Message>,
+    source: Flow,
+    route: RoutePlan,
+    resolution: Resolution,
+}
+
+impl Element {
+    /// Forwards the ACK to a 2xx along its dialog.
+    pub(crate) fn forward_ack(
+        &mut self,
+        now: Now,
+        request: &Arc<Message>,
+        source: &Flow,
+        route: RoutePlan,
+        token: Option<&RecordRouteToken>,
+    ) {
+        let hop = token.map_or(DialogHop::Uri, |token| {
+            token.hop(token.direction(&self.secrets, request), |_| true)
+        });
+        match hop {
+            DialogHop::Flow(flow) => self.send_stateless(request, source, &route, flow),
+            DialogHop::Dead => self.counters.discarded += 1,
+            DialogHop::Uri => {
+                let uri = route.request_uri(request);
+                let next = next_hop(request, &route, uri, b"");
+                let hop = Uri::parse(next)
+                    .ok()
+                    .and_then(|next| NextHop::from_uri(&next, is_secure(uri)).ok());
+                let Some(hop) = hop else {
+                    self.counters.discarded += 1;
+                    return;
+                };
+                let seed = self.random();
+                let resolution = Resolution::new(hop, &self.settings.resolve, self.local, seed);
+                let waiting = StatelessForward {
+                    request: Arc::clone(request),
+                    source: *source,
+                    route,
+                    resolution,
+                };
+                self.step_stateless(now, Box::new(waiting));
+            }
+        }
+    }
+
+    /// The DNS has answered, or not in time.
+    pub(crate) fn resolved_stateless(
+        &mut self,
+        now: Now,
+        mut waiting: Box<StatelessForward>,
+        answer: DnsAnswer,
+    ) {
+        let shared = Arc::clone(&self.shared);
+        waiting
+            .resolution
+            .answer(answer, &shared.dns, now.monotonic);
+        self.step_stateless(now, waiting);
+    }
+
+    fn step_stateless(&mut self, now: Now, mut waiting: Box<StatelessForward>) {
+        let shared = Arc::clone(&self.shared);
+        match waiting.resolution.step(&shared.dns, now.monotonic) {
+            Step::Ask(question) if self.parked.len() < Self::PARKED_MAX => {
+                let query = QueryId(self.next_name());
+                self.parked.insert(query, Parked::Stateless(waiting));
+                self.outputs.push_back(Output::Resolve { query, question });
+                let limit = core::time::Duration::from_secs(Self::DNS_SECONDS_MAX);
+                self.timers
+                    .arm(now.monotonic + limit, ElementTimer::Query(query));
+            }
+            Step::Target(target) => {
+                let listener = self
+                    .settings
+                    .listener_towards(target.transport, &target.address);
+                match listener {
+                    Some(listener) if target.transport == Transport::Udp => {
+                        let flow = Flow::udp(listener, target.address);
+                        self.send_stateless(
+                            &waiting.request,
+                            &waiting.source,
+                            &waiting.route,
+                            flow,
+                        );
+                    }
+                    Some(listener) if self.connecting_stateless.len() < Self::PARKED_MAX => {
+                        let request = ConnectId(self.next_name());
+                        self.connecting_stateless.insert(request, waiting);
+                        let (remote, transport) = (target.address, target.transport);
+                        self.outputs.push_back(Output::Connect {
+                            request,
+                            remote,
+                            transport,
+                            listener,
+                        });
+                        let limit = core::time::Duration::from_secs(Self::CONNECT_SECONDS_MAX);
+                        self.timers
+                            .arm(now.monotonic + limit, ElementTimer::Connect(request));
+                    }
+                    _ => self.counters.discarded += 1,
+                }
+            }
+            Step::Ask(_) | Step::Failed(_) => self.counters.discarded += 1,
+        }
+    }
+
+    /// A connection that a stateless forward waits for is open.
+    pub(crate) fn connected_stateless(&mut self, waiting: &StatelessForward, flow: Flow) {
+        self.send_stateless(&waiting.request, &waiting.source, &waiting.route, flow);
+    }
+
+    fn send_stateless(&mut self, request: &Message, source: &Flow, route: &RoutePlan, flow: Flow) {
+        let mut branch = Vec::with_capacity(64);
+        let loop_hash = self.loop_hash(request).value();
+        self.transactions.write_stateless_branch(
+            request_hash(request, &self.secrets),
+            loop_hash,
+            &mut branch,
+        );
+        let remove = self.fields_to_remove(request);
+        let (Some(upstream), Some(downstream)) = (
+            self.sent_by.get(usize::from(source.listener.0)),
+            self.sent_by.get(usize::from(flow.listener.0)),
+        ) else {
+            self.counters.discarded += 1;
+            return;
+        };
+        let forwarding = Forwarding {
+            request,
+            route,
+            uri: route.request_uri(request),
+            path: b"",
+            source: source.remote,
+            upstream: LocalSide {
+                transport: source.transport,
+                sent_by: &upstream.text,
+            },
+            downstream: LocalSide {
+                transport: flow.transport,
+                sent_by: &downstream.text,
+            },
+            branch: &branch,
+            record_route: None,
+            max_breadth: None,
+            remove: &remove,
+            extra: b"",
+        };
+        let forwarder = &mut self.forwarder;
+        self.batch.push_with(flow, TransmitToken::NONE, |out| {
+            forwarder.write_request(&forwarding, out)
+        });
+        self.counters.forwarded_stateless += 1;
+    }
+
+    /// A response to what was forwarded without a transaction: our MAC says so, the next Via says where it goes.
+    pub(crate) fn forward_stateless_response(&mut self, _from: &Flow, response: &Message) {
+        let target = response
+            .vias()
+            .nth(1)
+            .and_then(Result::ok)
+            .and_then(|via| marked_via_target(&via));
+        let flow = target.and_then(|(transport, remote)| {
+            // A connection cannot be found by its address alone; such a client hears of it by its retransmission.
+            let listener = (transport == Transport::Udp)
+                .then(|| self.settings.listener_towards(transport, &remote))?;
+            listener.map(|listener| Flow::udp(listener, remote))
+        });
+        let Some(flow) = flow else {
+            self.counters.stray_responses += 1;
+            return;
+        };
+        let forwarder = &mut self.forwarder;
+        self.batch.push_with(flow, TransmitToken::NONE, |out| {
+            forwarder.write_response(response, b"", flow.transport, out);
+        });
+    }
+}

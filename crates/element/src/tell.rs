@@ -1,0 +1,91 @@
+//! Building events: only if the interest mask asks for them.
+
+use strowger_sip::{Message, Method, Now, StatusCode, Time, Uri};
+use strowger_transaction::Flow;
+
+use crate::element::Element;
+use crate::event::{Event, EventKind, Interest, Text};
+use crate::run::elapsed;
+use crate::seam::Output;
+
+impl Element {
+    /// A request got its final answer.
+    pub(crate) fn event_answered(
+        &mut self,
+        now: Now,
+        received: Time,
+        flow: Flow,
+        request: &Message,
+        status: StatusCode,
+    ) {
+        if self.interest == Interest::NONE {
+            return;
+        }
+        let code = status.get();
+        let challenge = code == 401 || code == 407;
+        let failed = code >= 300 && !challenge;
+        let wanted = self.interest.wants(Interest::REQUESTS)
+            || (failed && self.interest.wants(Interest::FAILURES));
+        if wanted {
+            self.event_request(now, received, flow, request, EventKind::Answered, code, b"");
+        }
+        if !self.interest.wants(Interest::CALLS) {
+            return;
+        }
+        let kind = match request.method() {
+            Method::Invite if request.to_tag().is_some() => return,
+            Method::Invite if status.is_success() => EventKind::CallAnswered,
+            Method::Invite if challenge => return,
+            Method::Invite => EventKind::CallFailed,
+            Method::Bye if status.is_success() => EventKind::CallEnded,
+            _ => return,
+        };
+        self.event_request(now, received, flow, request, kind, code, b"");
+    }
+
+    /// Something happened to a request.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call builds one event; a struct would be the event itself"
+    )]
+    pub(crate) fn event_request(
+        &mut self,
+        now: Now,
+        received: Time,
+        flow: Flow,
+        request: &Message,
+        kind: EventKind,
+        status: u16,
+        detail: &[u8],
+    ) {
+        self.outputs.push_back(Output::Event(Event {
+            kind,
+            wall: now.wall,
+            elapsed: elapsed(now, received),
+            status,
+            transport: flow.transport,
+            source: flow.remote,
+            method: Text::new(request.method().as_bytes()),
+            from: address(request.from().uri),
+            to: address(request.to().uri),
+            call_id: Text::new(request.call_id()),
+            detail: Text::new(detail),
+        }));
+    }
+}
+
+/// `user@host` of a URI; the URI itself if it is not SIP.
+fn address(octets: &[u8]) -> Text {
+    match Uri::parse(octets) {
+        Ok(uri) if uri.is_sip() => {
+            let mut text = Vec::with_capacity(64);
+            if let Some(user) = uri.user {
+                text.extend_from_slice(user);
+                text.push(b'@');
+            }
+            uri.host.write(&mut text);
+            Text::new(&text)
+        }
+        _ => Text::new(octets),
+    }
+}

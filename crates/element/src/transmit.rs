@@ -1,0 +1,275 @@
+//! Sending one branch: its transaction, its branch parameter and the request as it leaves (RFC 3261 §16.6 steps 8 to 10).
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use strowger_proxy::{
+    Checks, Forwarding, LocalSide, LoopHash, Ownership, RecordRouteToken, RecordRouting, Refusal,
+    RoutePlan, Side, Validated, is_record_routed, is_secure, next_hop, validate,
+};
+use strowger_registrar::{behind_nat, own_credentials};
+use strowger_sip::{HeaderName, Host, Message, Method, Now, StatusCode, Uri};
+use strowger_transaction::token::BranchMode;
+use strowger_transaction::{ClientStart, Flow, ListenerId};
+
+use crate::branch::{BranchRef, Waiting};
+use crate::element::Element;
+use crate::settings::Listener;
+
+/// A listener's address as it is written into Via and Record-Route.
+#[derive(Clone, Debug)]
+pub(crate) struct SentBy {
+    pub(crate) text: Box<[u8]>,
+    host: Box<[u8]>,
+    port: u16,
+}
+
+impl SentBy {
+    pub(crate) fn of(listener: &Listener) -> SentBy {
+        let (host, port) = match &listener.advertised {
+            Some((host, port)) => (host.to_string(), *port),
+            None => match listener.address.ip() {
+                std::net::IpAddr::V4(ip) => (ip.to_string(), listener.address.port()),
+                std::net::IpAddr::V6(ip) => (format!("[{ip}]"), listener.address.port()),
+            },
+        };
+        SentBy {
+            text: format!("{host}:{port}").into_bytes().into_boxed_slice(),
+            host: host.into_bytes().into_boxed_slice(),
+            port,
+        }
+    }
+}
+
+impl Element {
+    /// Checks of §16.3 and the plan of §16.4.
+    pub(crate) fn check_request(
+        &self,
+        request: &Message,
+        flow: &Flow,
+    ) -> Result<(Validated, RoutePlan), Refusal> {
+        let checks = Checks {
+            secrets: &self.secrets,
+            home: self.home,
+            loop_hash: self.loop_hash(request),
+            settings: &self.settings.proxy,
+        };
+        let validated = match validate(request, &checks) {
+            // Where we are the final recipient there is no hop to count (§8.2.2 asks for none).
+            Err(Refusal::TooManyHops) if request.method() == Method::Register => Validated {
+                max_breadth: self.settings.proxy.max_breadth,
+                last_hop: true,
+            },
+            validated => validated?,
+        };
+        Ok((validated, self.plan_route(request, flow)?))
+    }
+
+    /// The plan of §16.4: whose the Route values are.
+    pub(crate) fn plan_route(&self, request: &Message, flow: &Flow) -> Result<RoutePlan, Refusal> {
+        let settings = &self.settings;
+        let is_ours = |uri: &Uri<'_>| uri.is_sip() && settings.is_own_address(&uri.host, uri.port);
+        let port = settings
+            .listener(flow.listener)
+            .map_or(0, |listener| listener.address.port());
+        RoutePlan::of(
+            request,
+            &Ownership {
+                is_ours: &is_ours,
+                received_on: (flow.transport, port),
+            },
+        )
+    }
+
+    /// The hash that tells a loop from a spiral.
+    pub(crate) fn loop_hash(&self, request: &Message) -> LoopHash {
+        let own: SmallVec<[*const u8; 2]> = if request.has_header(HeaderName::ProxyAuthorization) {
+            own_credentials(request, &|realm| self.is_own_realm(realm))
+                .map(|header| header.value.as_ptr())
+                .collect()
+        } else {
+            SmallVec::new()
+        };
+        LoopHash::of(request, &self.secrets, &|value| {
+            own.contains(&value.as_ptr())
+        })
+    }
+
+    fn is_own_realm(&self, realm: &[u8]) -> bool {
+        self.settings
+            .domains
+            .iter()
+            .any(|domain| domain.as_bytes().eq_ignore_ascii_case(realm))
+    }
+
+    /// Header fields that do not leave: credentials for us, and identities that a stranger asserts (DESIGN §2a rule 2).
+    pub(crate) fn fields_to_remove(&self, request: &Message) -> SmallVec<[usize; 4]> {
+        let mut remove: SmallVec<[usize; 4]> = SmallVec::new();
+        if request.has_header(HeaderName::ProxyAuthorization)
+            || request.has_header(HeaderName::Authorization)
+        {
+            remove.extend(
+                own_credentials(request, &|realm| self.is_own_realm(realm))
+                    .map(|header| header.index),
+            );
+        }
+        for name in [
+            HeaderName::PAssertedIdentity,
+            HeaderName::PPreferredIdentity,
+        ] {
+            if request.has_header(name) {
+                remove.extend(request.headers_named(name).map(|header| header.index));
+            }
+        }
+        remove
+    }
+
+    /// True if requests to the caller's Contact must go to the flow it called on.
+    pub(crate) fn caller_is_behind_nat(&self, request: &Message, source: &Flow) -> bool {
+        if !is_record_routed(request) {
+            return false;
+        }
+        match request.contacts().next() {
+            Some(Ok(strowger_sip::Contact::Address(contact))) => {
+                behind_nat(request, contact.uri, source)
+            }
+            _ => false,
+        }
+    }
+
+    /// Starts a branch: over its flow, or wherever its URI leads.
+    pub(crate) fn begin_branch(&mut self, now: Now, at: BranchRef) {
+        let Some(branch) = self.branch_mut(at) else {
+            return;
+        };
+        match branch.target.flow {
+            Some(flow) => self.send_branch(now, at, flow),
+            None => self.begin_by_uri(now, at),
+        }
+    }
+
+    /// Starts a branch by its URI, Route or Path.
+    pub(crate) fn begin_by_uri(&mut self, now: Now, at: BranchRef) {
+        let Some(relay) = self.relays.get(at.relay) else {
+            return;
+        };
+        let Some(branch) = relay.branches.get(usize::from(at.branch.0)) else {
+            return;
+        };
+        let request = Arc::clone(&relay.request);
+        let uri: SmallVec<[u8; 128]> = next_hop(
+            &request,
+            &relay.route,
+            &branch.target.uri,
+            &branch.target.path,
+        )
+        .into();
+        let secure = is_secure(&branch.target.uri);
+        self.find_next_hop(now, at, &uri, secure);
+    }
+
+    /// About how long the request will be when it leaves.
+    pub(crate) fn request_octets(&self, at: BranchRef) -> usize {
+        /// What a proxy adds: Via, Record-Route, Max-Breadth.
+        const ADDED_OCTETS: usize = 300;
+        self.relays
+            .get(at.relay)
+            .map_or(0, |relay| relay.request.len() + ADDED_OCTETS)
+    }
+
+    /// Sends a branch on a flow.
+    pub(crate) fn send_branch(&mut self, now: Now, at: BranchRef, flow: Flow) {
+        let Ok(client) = self.transactions.reserve_client() else {
+            self.counters.table_full += 1;
+            return self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let Some(relay) = self.relays.get_mut(at.relay) else {
+            return self.transactions.release_client(client);
+        };
+        let Some(branch) = relay.branches.get_mut(usize::from(at.branch.0)) else {
+            return self.transactions.release_client(client);
+        };
+        let (up, down) = (side_index(relay.source.listener), side_index(flow.listener));
+        let (Some(upstream), Some(downstream)) = (self.sent_by.get(up), self.sent_by.get(down))
+        else {
+            self.transactions.release_client(client);
+            return self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let mut parameter: SmallVec<[u8; 64]> = SmallVec::new();
+        {
+            let mut text = Vec::with_capacity(64);
+            self.transactions.write_branch(
+                client,
+                BranchMode::StatefulProxy,
+                relay.loop_hash.value(),
+                &mut text,
+            );
+            parameter.extend_from_slice(&text);
+        }
+        let token =
+            (self.settings.proxy.record_route && is_record_routed(&relay.request)).then(|| {
+                let caller = Side {
+                    flow: relay.source,
+                    sticky: relay.source.stream.is_some() || relay.caller_behind_nat,
+                    behind_nat: relay.caller_behind_nat,
+                };
+                let callee = Side {
+                    flow,
+                    sticky: flow.stream.is_some() || branch.target.flow.is_some(),
+                    behind_nat: branch.target.behind_nat,
+                };
+                let from_tag = relay.request.from_tag().unwrap_or_default();
+                RecordRouteToken::new(
+                    &self.secrets,
+                    self.home.node,
+                    from_tag,
+                    Some(caller),
+                    Some(callee),
+                )
+            });
+        let forwarding = Forwarding {
+            request: &relay.request,
+            route: &relay.route,
+            uri: &branch.target.uri,
+            path: &branch.target.path,
+            source: relay.source.remote,
+            upstream: LocalSide {
+                transport: relay.source.transport,
+                sent_by: &upstream.text,
+            },
+            downstream: LocalSide {
+                transport: flow.transport,
+                sent_by: &downstream.text,
+            },
+            branch: &parameter,
+            record_route: token.as_ref().map(|token| RecordRouting {
+                token,
+                secrets: &self.secrets,
+            }),
+            max_breadth: Some(branch.max_breadth),
+            remove: &relay.remove,
+            extra: b"",
+        };
+        let start = ClientStart {
+            method: relay.request.method(),
+            flow,
+            user: at.relay.pack(),
+            sent_by_host: Host::parse(&downstream.host).unwrap_or(Host::Name(b"")),
+            sent_by_port: Some(downstream.port),
+        };
+        let forwarder = &mut self.forwarder;
+        let write = |out: &mut Vec<u8>| forwarder.write_request(&forwarding, out);
+        self.transactions
+            .start_client(now, client, &start, write, &mut self.batch);
+        branch.waiting = Waiting::Response(client);
+        let mut given_up = false;
+        self.with_context(at, |context, branch, actions| {
+            given_up = !context.start(branch, actions)
+        });
+        debug_assert!(!given_up, "a branch that was given up is not sent");
+    }
+}
+
+fn side_index(listener: ListenerId) -> usize {
+    usize::from(listener.0)
+}
