@@ -174,11 +174,13 @@ impl Directory {
         ))
     }
 
-    /// The connection named `id`, if it still exists.
-    pub(crate) fn stream(&self, id: StreamId) -> Option<Arc<Stream>> {
+    /// The connection of a flow, if it still exists. A flow may come from a token that was made before a restart:
+    /// then its name may be another connection's by now, and the peer tells.
+    pub(crate) fn stream(&self, flow: &Flow) -> Option<Arc<Stream>> {
+        let id = flow.stream?;
         let table = lock(self.tables.get(usize::from(id.worker))?);
         let stream = table.streams.get(usize::try_from(id.slot).ok()?)?;
-        (stream.id == id).then(|| Arc::clone(stream))
+        is_of(stream, flow).then(|| Arc::clone(stream))
     }
 
     /// Enters an open connection under its remote address, unless another has that place; returns who waited.
@@ -244,6 +246,13 @@ impl Directory {
     pub(crate) fn count(&self) -> usize {
         lock(&self.index).count
     }
+}
+
+/// True if `stream` is the connection that `flow` means.
+pub(crate) fn is_of(stream: &Stream, flow: &Flow) -> bool {
+    flow.stream == Some(stream.id)
+        && stream.flow.remote == flow.remote
+        && stream.flow.transport == flow.transport
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

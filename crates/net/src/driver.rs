@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::connect::begin_connect;
 use crate::counters::{Meter, NetCounters};
 use crate::datagram_send::Outlet;
-use crate::directory::{Directory, Found, Waiter};
+use crate::directory::{Directory, Found, Waiter, is_of};
 use crate::seam::{ConnectId, Input, Output};
 use crate::settings::NetSettings;
 use crate::shard::{Ingress, PanicReport, Services, ShardFactory};
@@ -337,9 +337,12 @@ impl Driver {
         } = turn;
         let start = turn.owners.last().map_or(0, |(end, _)| *end);
         for send in batch.sends.get(start..).unwrap_or_default() {
-            let Some(id) = send.flow.stream else { continue };
-            let known = touched.last().filter(|stream| stream.id == id);
-            let stream = known.cloned().or_else(|| self.directory.stream(id));
+            if send.flow.stream.is_none() {
+                continue;
+            }
+            let known = touched.last().filter(|stream| is_of(stream, &send.flow));
+            let is_known = known.is_some();
+            let stream = known.cloned().or_else(|| self.directory.stream(&send.flow));
             let message = batch.bytes.get(send.range.clone()).unwrap_or_default();
             let appended = stream.as_ref().map_or(Appended::Gone, |s| {
                 s.append(message, octets_max, now.monotonic)
@@ -347,9 +350,7 @@ impl Driver {
             match appended {
                 Appended::Buffered => {
                     self.meter(worker).stream_messages_sent.one();
-                    if let Some(stream) =
-                        stream.filter(|_| touched.last().is_none_or(|last| last.id != id))
-                    {
+                    if let Some(stream) = stream.filter(|_| !is_known) {
                         touched.push(stream);
                     }
                     continue;
@@ -427,7 +428,7 @@ impl Driver {
                     );
                 }
                 Output::Close { flow } => {
-                    if let Some(stream) = flow.stream.and_then(|id| self.directory.stream(id)) {
+                    if let Some(stream) = self.directory.stream(&flow) {
                         self.directory.unlist(&flow);
                         stream.close_when_flushed();
                     }

@@ -19,6 +19,7 @@ mod datagram_receive;
 mod datagram_send;
 mod directory;
 mod driver;
+mod element;
 mod kernel_drops;
 mod quoted_branch;
 mod running;

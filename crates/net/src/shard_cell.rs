@@ -33,8 +33,8 @@ impl<'a> Job<'a> {
                 Input::FlowClosed { .. } => "FlowClosed",
                 Input::Resolved { .. } => "Resolved",
                 Input::Completed { .. } => "Completed",
-                #[allow(unreachable_patterns)] // Until the seam is the element's own.
-                _ => "input",
+                Input::Reconfigure(_) => "Reconfigure",
+                Input::Command(_) => "Command",
             },
         }
     }

@@ -247,6 +247,38 @@ fn closing_tells_every_shard_and_frees_the_place() {
 }
 
 #[test]
+fn a_flow_of_another_peer_is_not_sent_to() {
+    let world = start(&["tcp:127.0.0.1:0"], |_| {});
+    let mut peer = world.tcp_peer();
+    peer.write_all(&request("OPTIONS", "call-0")).unwrap();
+    let flow = received_flow(&world);
+    assert!(receive_message(&mut peer).starts_with(OK));
+    let other = Flow {
+        remote: SocketAddr::from(([127, 0, 0, 1], 9)),
+        ..flow
+    };
+    let stale = Order::Send {
+        flow: other,
+        token: TransmitToken(8),
+        octets: b"stale\r\n\r\n".to_vec(),
+    };
+    let fresh = Order::Send {
+        flow,
+        token: TransmitToken(9),
+        octets: b"fresh\r\n\r\n".to_vec(),
+    };
+    world.order(0, [stale, Order::Close { flow: other }, fresh]);
+    let failed = Seen::TransmitFailed {
+        shard: 0,
+        flow: other,
+        token: TransmitToken(8),
+        branch: None,
+    };
+    assert_eq!(world.next(), failed);
+    assert_eq!(receive_message(&mut peer), "fresh\r\n\r\n");
+}
+
+#[test]
 fn an_order_to_close_takes_effect_after_what_was_sent_before() {
     let world = start(&["tcp:127.0.0.1:0"], |_| {});
     let mut peer = world.tcp_peer();
