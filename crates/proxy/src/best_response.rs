@@ -1,8 +1,8 @@
 //! Choosing the best final response (RFC 3261 §16.7 steps 6 and 7).
 //!
 //! Order: 6xx; then the lowest class; within 4xx first those that tell how to ask again (401, 407, 415, 420, 484), then
-//! by number. A 503 ranks last and leaves as 500. What a branch did not say itself (time-outs) ranks after what others
-//! did say.
+//! by number. A 503 ranks last and leaves as 500. What nobody sent (a time-out, a dead flow) ranks after what others did
+//! send.
 
 use strowger_sip::{HeaderName, Message, StatusCode};
 
@@ -37,9 +37,15 @@ pub(crate) enum Choice {
 }
 
 impl BestResponse {
-    /// A final response other than 2xx.
-    pub(crate) fn offer(&mut self, branch: BranchId, status: StatusCode, response: Message) {
-        let rank = rank(status, true);
+    /// A final response other than 2xx. After a CANCEL a 487 is what the caller waits for.
+    pub(crate) fn offer(
+        &mut self,
+        branch: BranchId,
+        status: StatusCode,
+        response: Message,
+        cancelled: bool,
+    ) {
+        let rank = rank(status, true, cancelled);
         if self.best.as_ref().is_some_and(|best| best.rank <= rank) {
             self.keep_challenges(status, &response);
             return;
@@ -62,7 +68,7 @@ impl BestResponse {
 
     /// A branch ended with a status that nobody sent.
     pub(crate) fn offer_own(&mut self, branch: BranchId, status: StatusCode) {
-        let rank = rank(status, false);
+        let rank = rank(status, false, false);
         if self.best.as_ref().is_none_or(|best| rank < best.rank) {
             let beaten = self.best.replace(Entry {
                 branch,
@@ -81,9 +87,11 @@ impl BestResponse {
         }
     }
 
-    /// The status of the best so far.
-    pub(crate) fn status(&self) -> Option<StatusCode> {
-        self.best.as_ref().map(|best| best.status)
+    /// The status of the best so far, and whether somebody sent it.
+    pub(crate) fn status(&self) -> Option<(StatusCode, bool)> {
+        self.best
+            .as_ref()
+            .map(|best| (best.status, best.response.is_some()))
     }
 
     /// Takes the choice; nothing is left.
@@ -131,20 +139,17 @@ fn is_challenge(status: StatusCode) -> bool {
 }
 
 /// Lower is better.
-fn rank(status: StatusCode, received: bool) -> u32 {
-    let class = match status.get() {
-        503 => 9,
-        408 if !received => 8,
-        code @ 400..=499 => {
-            return if matches!(code, 401 | 407 | 415 | 420 | 484) {
-                4_000
-            } else {
-                5_000
-            } + u32::from(code);
-        }
-        500..=599 => 7,
-        600..=699 => 1,
-        _ => 3,
-    };
-    class * 1_000 + u32::from(status.get())
+fn rank(status: StatusCode, received: bool, cancelled: bool) -> u32 {
+    let code = u32::from(status.get());
+    match status.get() {
+        503 => 90_000,
+        408 if !received => 80_999,
+        _ if !received => 80_000 + code,
+        487 if cancelled => 40_000,
+        401 | 407 | 415 | 420 | 484 => 41_000 + code,
+        400..=499 => 42_000 + code,
+        500..=599 => 50_000 + code,
+        600..=699 => 10_000 + code,
+        _ => 30_000 + code,
+    }
 }

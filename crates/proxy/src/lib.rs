@@ -17,6 +17,8 @@ mod route;
 mod settings;
 mod stateless;
 mod target_set;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 pub use branch::{Action, Actions, BranchId, BranchState, BranchTimer, Forward, Wait};

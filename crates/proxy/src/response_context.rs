@@ -68,6 +68,8 @@ pub struct ResponseContext {
     stop: Option<Stop>,
     answered: bool,
     finished: bool,
+    /// CANCEL found something that nobody had answered and nobody will: we answer for it, with 487.
+    cancelled_ourselves: bool,
     /// Somebody rang.
     rang: bool,
     ring_limit_set: bool,
@@ -89,6 +91,7 @@ impl ResponseContext {
             stop: None,
             answered: false,
             finished: false,
+            cancelled_ourselves: false,
             rang: false,
             ring_limit_set: false,
             timer_c: Duration::from_secs(settings.timer_c_seconds.into()),
@@ -194,11 +197,16 @@ impl ResponseContext {
         }
     }
 
-    /// A response of a branch.
+    /// A response of a branch. One from an address that [`ResponseContext::retry`] gave up counts only if it is a 2xx
+    /// to INVITE.
     pub fn response(&mut self, id: BranchId, response: Message, actions: &mut Actions) {
         let Some(status) = response.status() else {
             return;
         };
+        let parked = matches!(self.state(id), Some(BranchState::Parked(_)));
+        if parked && !(status.is_success() && self.kind == Kind::Invite) {
+            return;
+        }
         if status.is_provisional() {
             self.provisional(id, status, response, actions);
         } else if status.is_success() {
@@ -208,7 +216,8 @@ impl ResponseContext {
             if suppressed {
                 self.best.offer_own(id, status);
             } else {
-                self.best.offer(id, status, response);
+                self.best
+                    .offer(id, status, response, self.stop == Some(Stop::Cancelled));
             }
             if status.class() == 6 {
                 self.stop_for(Stop::GlobalFailure, actions);
@@ -244,10 +253,10 @@ impl ResponseContext {
         self.fail(id, status, actions);
     }
 
-    /// The timer of a branch fired (§16.8, §9.1).
+    /// The timer of a branch fired (§16.8, §9.1). Only branches of an INVITE have one.
     pub fn timer(&mut self, id: BranchId, actions: &mut Actions) {
-        let cancel_limit = self.cancel_limit;
-        let Some(branch) = self.branch(id) else {
+        let (invite, cancel_limit) = (self.kind == Kind::Invite, self.cancel_limit);
+        let Some(branch) = self.branch(id).filter(|_| invite) else {
             return;
         };
         match branch.state {
@@ -274,7 +283,7 @@ impl ResponseContext {
 
     /// The ringing time is over: cancel everything, then answer 480, or 408 if nobody rang.
     pub fn ring_limit(&mut self, actions: &mut Actions) {
-        if !self.answered && self.stop.is_none() {
+        if self.kind == Kind::Invite && !self.answered && self.stop.is_none() {
             actions.counters.ring_limit_fired += 1;
             self.stop_for(Stop::RingLimit, actions);
             self.settle(actions);
@@ -284,6 +293,13 @@ impl ResponseContext {
     /// CANCEL from upstream (§16.10). Its 200 is the element's affair.
     pub fn cancel(&mut self, actions: &mut Actions) {
         if self.kind == Kind::Invite && !self.answered {
+            let unsent = self.waiting.is_some()
+                || self
+                    .branches
+                    .iter()
+                    .any(|branch| matches!(branch.state, BranchState::Parked(_)))
+                || !self.branches.iter().any(Branch::is_pending);
+            self.cancelled_ourselves |= unsent;
             if let Some(wait) = self.waiting.take() {
                 actions.push(Action::AbandonRequest(wait));
             }
@@ -405,21 +421,21 @@ impl ResponseContext {
             return;
         }
         // A 2xx to INVITE is forwarded whatever was before (§16.7 step 5), also after its branch was given up.
+        let finished = self.finished;
         let Some(branch) = self.branch(id) else {
             return;
         };
-        if branch.is_sent() {
-            actions.push(Action::ClearTimer(id));
+        match branch.state {
+            BranchState::Parked(wait) => actions.push(Action::Abandon(id, wait)),
+            BranchState::Calling | BranchState::Proceeding => actions.push(Action::ClearTimer(id)),
+            BranchState::Accepted | BranchState::Ended => {}
         }
-        let first = !self.answered;
-        let revived = self.finished;
-        if let Some(branch) = self
-            .branch(id)
-            .filter(|branch| !revived || branch.is_sent())
-        {
+        if !finished {
             branch.state = BranchState::Accepted;
         }
+        let first = !self.answered;
         self.answered = true;
+        self.best = BestResponse::default();
         actions.forward(id, response, Vec::new());
         if first {
             if core::mem::take(&mut self.ring_limit_set) {
@@ -500,15 +516,20 @@ impl ResponseContext {
             actions.push(Action::ClearRingLimit);
         }
         let best = self.best.status();
-        let global = best.is_some_and(|status| status.class() == 6);
-        let terminated = best == Some(StatusCode::REQUEST_TERMINATED);
+        let status = best.map_or(StatusCode::REQUEST_TIMEOUT, |(status, _)| status);
+        let received = best.is_some_and(|(status, received)| {
+            received && status != StatusCode::SERVICE_UNAVAILABLE
+        });
+        let terminated = status == StatusCode::REQUEST_TERMINATED;
         let timer_c = self.branches.iter().any(|branch| branch.timer_c);
         let instead = match self.stop {
-            // The caller asked for 487; what a branch said before that is of no use to it.
-            Some(Stop::Cancelled) if !global && !terminated => Some(StatusCode::REQUEST_TERMINATED),
+            Some(Stop::Cancelled) if status.class() == 6 || (received && terminated) => None,
+            Some(Stop::Cancelled) if self.cancelled_ourselves || !received => {
+                Some(StatusCode::REQUEST_TERMINATED)
+            }
             // A 487 that we brought about ourselves says nothing to the caller.
             Some(Stop::RingLimit)
-                if terminated || best.is_none_or(|best| best == StatusCode::REQUEST_TIMEOUT) =>
+                if terminated || !received || status == StatusCode::REQUEST_TIMEOUT =>
             {
                 Some(if self.rang {
                     StatusCode::TEMPORARILY_UNAVAILABLE

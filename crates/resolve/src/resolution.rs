@@ -166,7 +166,8 @@ impl Resolution {
             let Some(work) = self.work.pop_front() else {
                 return Step::Failed(self.reason());
             };
-            if self.tried.len() >= self.targets_max {
+            let idle = matches!(work, Work::DefaultHost) && self.srv_found;
+            if self.tried.len() >= self.targets_max && !idle {
                 self.limit(&cache.counts.targets_limited);
                 continue;
             }
@@ -487,3 +488,6 @@ fn naptr_transport(services: &str) -> Option<Transport> {
         .find(|(name, _)| name.eq_ignore_ascii_case(services))
         .map(|(_, transport)| transport)
 }
+
+#[cfg(test)]
+mod tests;
