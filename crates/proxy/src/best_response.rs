@@ -29,7 +29,7 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) enum Choice {
     /// A response of a branch, with challenge lines to add.
-    Received(BranchId, Message, Vec<u8>),
+    Received(BranchId, Box<Message>, Vec<u8>),
     /// A status of our own.
     Own(StatusCode),
     /// Only time-outs, or nothing at all.
@@ -109,7 +109,7 @@ impl BestResponse {
                 ..
             }) => Choice::Received(
                 branch,
-                *response,
+                response,
                 if is_challenge(status) {
                     challenges
                 } else {

@@ -197,15 +197,14 @@ impl ResponseContext {
         }
     }
 
-    /// A response of a branch. One from an address that [`ResponseContext::retry`] gave up counts only if it is a 2xx
-    /// to INVITE.
+    /// A response of a branch. A final one counts also if it comes from an address that [`ResponseContext::retry`] gave
+    /// up; a provisional one does not.
     pub fn response(&mut self, id: BranchId, response: Message, actions: &mut Actions) {
         let Some(status) = response.status() else {
             return;
         };
-        let parked = matches!(self.state(id), Some(BranchState::Parked(_)));
-        if parked && !(status.is_success() && self.kind == Kind::Invite) {
-            return;
+        if let (Some(BranchState::Parked(wait)), true) = (self.state(id), status.is_final()) {
+            actions.push(Action::Abandon(id, wait));
         }
         if status.is_provisional() {
             self.provisional(id, status, response, actions);
@@ -426,9 +425,8 @@ impl ResponseContext {
             return;
         };
         match branch.state {
-            BranchState::Parked(wait) => actions.push(Action::Abandon(id, wait)),
             BranchState::Calling | BranchState::Proceeding => actions.push(Action::ClearTimer(id)),
-            BranchState::Accepted | BranchState::Ended => {}
+            BranchState::Parked(_) | BranchState::Accepted | BranchState::Ended => {}
         }
         if !finished {
             branch.state = BranchState::Accepted;
@@ -546,7 +544,7 @@ impl ResponseContext {
         }
         match (self.best.choose(), self.kind) {
             (Choice::Received(branch, response, lines), _) => {
-                actions.forward(branch, response, lines)
+                actions.forward(branch, *response, lines)
             }
             (Choice::Own(status), _) => actions.push(Action::Reply(status)),
             (Choice::TimedOut, Kind::Invite) => {

@@ -78,7 +78,7 @@ impl SplitMix {
     }
     /// A number below `bound`, which is small against 2^64.
     fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 }
 

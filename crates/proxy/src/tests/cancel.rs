@@ -7,11 +7,14 @@ use crate::settings::ProxySettings;
 
 const ONLY: BranchId = BranchId(0);
 
+/// What comes, and what becomes of it.
+type Late = (&'static str, fn(&mut Bench) -> String);
+
 /// Name of the case, how it comes about, and what comes too late after the CANCEL.
 struct Case {
     name: &'static str,
     set_up: fn(&mut Bench),
-    late: &'static [(&'static str, fn(&mut Bench) -> String)],
+    late: &'static [Late],
 }
 
 fn resume(bench: &mut Bench) -> String {

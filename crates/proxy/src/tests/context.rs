@@ -118,6 +118,24 @@ fn the_next_address_of_a_target_is_tried_on_the_same_branch() {
 }
 
 #[test]
+fn a_late_final_of_an_address_given_up_ends_the_search_for_another() {
+    for (status, outcome) in [
+        (486, "forward 486 of 0, finished"),
+        (200, "forward 200 of 0"),
+    ] {
+        let mut bench = Bench::calling(Kind::Invite, 1);
+        bench.event(|context, actions| {
+            context.retry(BranchId(0), Wait::Connect, actions);
+        });
+        assert_eq!(bench.respond(0, 180), "-");
+        assert_eq!(
+            bench.respond(0, status),
+            format!("abandon Connect of 0, {outcome}")
+        );
+    }
+}
+
+#[test]
 fn ringing_too_long_is_480_and_silence_408() {
     let settings = ProxySettings {
         ring_seconds_max: Some(60),
