@@ -7,9 +7,14 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use strowger_registrar::{AddressOfRecord, Binding, BindingChange, BindingParts, LocationChange};
+use strowger_registrar::{
+    AddressOfRecord, Binding, BindingChange, BindingParts, LocationChange, LocationLimits,
+    LocationTable,
+};
 use strowger_sip::{Now, Time};
-use strowger_store::{DataFolder, Database, Durability, Journal, JournalSettings};
+use strowger_store::{
+    DataFolder, Database, Durability, Journal, JournalSettings, ListenerNames, load,
+};
 use strowger_transaction::{Flow, ListenerId};
 
 /// How often the submitting thread wakes.
@@ -28,7 +33,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let data = DataFolder::open(&folder)?;
     let lock = data.lock()?;
+    let opening = Instant::now();
     let database = Database::open_for_service(&data, &lock, 0)?.database;
+    let checked = opening.elapsed();
+    let table = LocationTable::new(LocationLimits::default(), 1);
+    let loaded = load::bindings(&database, &table, clocks(), &ListenerNames::default())?;
+    println!(
+        "opened and checked in {checked:?}, {} bindings loaded after {:?}",
+        loaded.bindings,
+        opening.elapsed()
+    );
     let total = usize::try_from(rate * seconds)?;
     let done: &'static Done = Box::leak(Box::new(Done::with_capacity(total)));
     let settings = JournalSettings {
@@ -77,6 +91,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn default_folder() -> PathBuf {
     std::env::temp_dir().join(format!("strowger-journal-rate-{}", std::process::id()))
+}
+
+fn clocks() -> Now {
+    Now {
+        monotonic: Time::from_secs(100),
+        wall: Time::from_secs(1_700_000_000),
+    }
 }
 
 fn change(user: u64, cseq: u32) -> LocationChange {

@@ -1,8 +1,8 @@
 //! Checkpoints: moving committed pages from the write-ahead log into the database, beside the commits.
 //!
 //! PASSIVE checkpoints disturb nobody but leave what was committed meanwhile, so that under steady load the log would
-//! never start over. When it has grown too long, what little is left is moved under the write lock (RESTART): commits
-//! wait for that, a few milliseconds every few seconds.
+//! never start over. When it has grown too long, what little is left is moved under the write lock (RESTART), and commits
+//! wait for that. On a full file system the log is emptied at once, for it may be what fills it.
 //!
 //! The same thread deletes rows of bindings that expired days ago: the table in memory forgets expired bindings without
 //! a word to the journal. Days, so that a jump of the wall clock takes no living binding along.
@@ -11,16 +11,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{Connection, params};
 
-use crate::journal::Shared;
+use crate::journal::{CheckpointReason, Shared};
 use crate::rows::Cell;
 use crate::{Database, StoreError};
 
 /// A few changes are moved after this.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Pages in the log (64 MiB) above which it is started over.
-const LOG_PAGES_MAX: i64 = 16_384;
+/// Pages in the log above which it is started over: 256 MiB, about ten seconds at 5,000 changes a second. Starting over
+/// holds up commits for one `fsync`, so it must be rare enough to stay out of their 99th percentile.
+const LOG_PAGES_MAX: i64 = 65_536;
 /// Pages that may be left to move when the log is started over under the write lock.
 const REST_PAGES_MAX: i64 = 512;
+/// How often the log is emptied while the file system is full.
+const EMPTY_PERIOD: Duration = Duration::from_secs(1);
 /// Passive checkpoints in a row that try to get that far.
 const PASSES_MAX: u32 = 4;
 /// How often rows of expired bindings are looked for.
@@ -44,12 +47,21 @@ impl Checkpointer {
     /// The thread: until the journal ends, then once more.
     pub(crate) fn run<T>(&self, shared: &Shared<T>) {
         let mut purge_due = Instant::now() + PURGE_PERIOD;
-        while shared.wait_for_checkpoint(PATIENCE) {
+        let mut empty_due = Instant::now();
+        while let Some(reason) = shared.wait_for_checkpoint(PATIENCE) {
             if Instant::now() >= purge_due {
                 purge_due += PURGE_PERIOD;
                 shared.purged(self.purge(SystemTime::now()).unwrap_or(0));
             }
-            shared.checkpointed(self.checkpoint().is_ok());
+            let done = match reason {
+                CheckpointReason::Due => self.checkpoint(),
+                CheckpointReason::DiskFull if Instant::now() >= empty_due => {
+                    empty_due = Instant::now() + EMPTY_PERIOD;
+                    self.move_pages("TRUNCATE").map(drop)
+                }
+                CheckpointReason::DiskFull => continue,
+            };
+            shared.checkpointed(done.is_ok());
         }
         shared.checkpointed(self.move_pages("TRUNCATE").is_ok());
     }

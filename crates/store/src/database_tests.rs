@@ -238,3 +238,26 @@ fn opens_again_what_it_made() {
     drop(folder.open());
     drop(folder.open());
 }
+
+#[test]
+fn errors_of_the_database_say_what_to_do() {
+    use rusqlite::ffi;
+    for (code, words) in [
+        (
+            ffi::SQLITE_READONLY,
+            "cannot be written; check the permissions",
+        ),
+        (ffi::SQLITE_FULL, "no space left for x.db; free some space"),
+        (ffi::SQLITE_BUSY, "held by another process; try again"),
+        (ffi::SQLITE_CORRUPT, "is damaged"),
+        (ffi::SQLITE_NOTADB, "is damaged"),
+        (
+            ffi::SQLITE_IOERR_WRITE,
+            "cannot test in the database x.db: ",
+        ),
+    ] {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        let text = StoreError::sqlite("test", Path::new("x.db"), error).to_string();
+        assert!(text.contains(words), "{text}");
+    }
+}

@@ -22,6 +22,7 @@
 //! told by `submit`'s result, so that a caller that holds its shard is not entered again.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -72,7 +73,7 @@ impl Default for JournalSettings {
 /// Changes in one transaction at most; bounds what a rollback loses and an undo remembers.
 pub(crate) const BATCH_CHANGES_MAX: usize = 1_024;
 /// Changes committed that call for a checkpoint.
-const CHANGES_PER_CHECKPOINT: usize = 4_096;
+const CHANGES_PER_CHECKPOINT: usize = 16_384;
 /// How often within the deadline the queue is looked at for changes that are too old.
 const LOOKS_PER_DEADLINE: u32 = 8;
 
@@ -128,6 +129,7 @@ impl<T: Send + 'static> Journal<T> {
                 stopping: false,
                 writer_ended: false,
                 to_checkpoint: 0,
+                disk_full: false,
                 counters: JournalCounters::default(),
             }),
             work: Condvar::new(),
@@ -137,29 +139,34 @@ impl<T: Send + 'static> Journal<T> {
             deadline: settings.deadline,
             completion: Box::new(completion),
         });
-        let spawn = |name: &str, body: Box<dyn FnOnce(&Shared<T>) + Send>| {
-            let shared = Arc::clone(&shared);
-            thread::Builder::new()
-                .name(name.to_owned())
-                .spawn(move || body(&shared))
-                .map_err(|error| StoreError::io("start a thread for", database.path(), error))
-        };
         let mut journal = Journal {
-            shared: Arc::clone(&shared),
+            shared,
             threads: Vec::new(),
         };
-        journal.threads.push(spawn(
-            "journal",
-            Box::new(move |shared| shared.write(&mut batches)),
-        )?);
-        journal.threads.push(spawn(
-            "checkpoint",
-            Box::new(move |shared| checkpointer.run(shared)),
-        )?);
+        let wrap = |error| StoreError::io("start a thread for", database.path(), error);
         journal
-            .threads
-            .push(spawn("journal-late", Box::new(Shared::refuse_late))?);
+            .spawn("journal", move |shared| shared.write(&mut batches))
+            .map_err(wrap)?;
+        journal
+            .spawn("checkpoint", move |shared| checkpointer.run(shared))
+            .map_err(wrap)?;
+        journal
+            .spawn("journal-late", Shared::refuse_late)
+            .map_err(wrap)?;
         Ok(journal)
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        body: impl FnOnce(&Shared<T>) + Send + 'static,
+    ) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || body(&shared))?;
+        self.threads.push(thread);
+        Ok(())
     }
 
     /// Queue a change. If the queue is full the waiter comes back, and no callback will name it.
@@ -218,6 +225,15 @@ impl<T: Send + 'static> Drop for Journal<T> {
     }
 }
 
+/// Why a checkpoint is made.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CheckpointReason {
+    /// There is enough to move, or some for long enough.
+    Due,
+    /// The file system is full.
+    DiskFull,
+}
+
 /// What the journal's threads share.
 pub(crate) struct Shared<T> {
     state: Mutex<State<T>>,
@@ -237,6 +253,8 @@ struct State<T> {
     writer_ended: bool,
     /// Changes committed since the last checkpoint.
     to_checkpoint: usize,
+    /// The last batch found the file system full.
+    disk_full: bool,
     counters: JournalCounters,
 }
 
@@ -269,7 +287,7 @@ impl<T> Shared<T> {
                 state.count_batch(changes.len(), batch.is_some(), &outcome);
                 // Wakes the checkpointer for the first change, which starts its patience, and when there is enough.
                 let crossed = |limit: usize| to_checkpoint < limit && state.to_checkpoint >= limit;
-                if crossed(1) || crossed(CHANGES_PER_CHECKPOINT) {
+                if crossed(1) || crossed(CHANGES_PER_CHECKPOINT) || state.disk_full {
                     self.checkpoint.notify_one();
                 }
                 batch.map(|batch| (batch.waiters, ok))
@@ -348,21 +366,27 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Wait until there is something to move and either enough of it or `patience` has passed. False when the
+    /// Wait until there is something to move and either enough of it or `patience` has passed. `None` when the
     /// journal ends.
-    pub(crate) fn wait_for_checkpoint(&self, patience: Duration) -> bool {
-        let nothing = |state: &mut State<T>| state.to_checkpoint == 0 && !state.writer_ended;
-        let little = |state: &mut State<T>| {
-            state.to_checkpoint < CHANGES_PER_CHECKPOINT && !state.writer_ended
+    pub(crate) fn wait_for_checkpoint(&self, patience: Duration) -> Option<CheckpointReason> {
+        let idle = |state: &mut State<T>, enough: usize| {
+            state.to_checkpoint < enough && !state.disk_full && !state.writer_ended
         };
         let state = self
             .checkpoint
-            .wait_while(self.lock(), nothing)
-            .unwrap_or_else(PoisonError::into_inner);
-        let waited = self.checkpoint.wait_timeout_while(state, patience, little);
+            .wait_while(self.lock(), |state| idle(state, 1));
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        let enough = |state: &mut State<T>| idle(state, CHANGES_PER_CHECKPOINT);
+        let waited = self.checkpoint.wait_timeout_while(state, patience, enough);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if state.writer_ended {
+            return None;
+        }
+        if std::mem::take(&mut state.disk_full) {
+            return Some(CheckpointReason::DiskFull);
+        }
         state.to_checkpoint = 0;
-        !state.writer_ended
+        Some(CheckpointReason::Due)
     }
 
     /// Count rows of expired bindings that were deleted.
@@ -389,8 +413,10 @@ impl<T> State<T> {
                 counters.committed += changes as u64;
                 counters.batch_largest = counters.batch_largest.max(changes as u64);
                 self.to_checkpoint += changes;
+                self.disk_full = false;
             }
             Err(failure) => {
+                self.disk_full = *failure == Failure::DiskFull;
                 counters.failed += if answered { changes as u64 } else { 0 };
                 counters.disk_full += u64::from(*failure == Failure::DiskFull);
                 counters.database_errors += u64::from(*failure == Failure::Database);

@@ -6,6 +6,9 @@ use strowger_registrar::LocationChange;
 use crate::rows::{Before, RowWriter, restore};
 use crate::{Database, Durability, StoreError};
 
+/// Pages that the journal's connection keeps, so that a refresh reads nothing from the file.
+const CACHE_KIB: i64 = 65_536;
+
 /// Where a test may make the database fail or wait.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -61,6 +64,9 @@ impl Batches {
         // Checkpoints are made by another thread, never within a commit.
         connection
             .pragma_update(None, "wal_autocheckpoint", 0)
+            .map_err(wrap)?;
+        connection
+            .pragma_update(None, "cache_size", -CACHE_KIB)
             .map_err(wrap)?;
         if durability == Durability::Disk {
             connection
