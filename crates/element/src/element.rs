@@ -103,7 +103,7 @@ impl Element {
         let transactions = Transactions::new(
             settings.timers.clone(),
             settings.transactions.clone(),
-            secrets.clone(),
+            secrets,
             ShardIdentity {
                 home,
                 shard: u8::try_from(shard).unwrap_or(u8::MAX),

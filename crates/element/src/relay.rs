@@ -253,7 +253,8 @@ impl Element {
         relay
             .context
             .set_more_targets(!relay.targets.is_exhausted());
-        for place in group {
+        let size = group.len();
+        for (index, place) in group.enumerate() {
             let Some(relay) = self.relays.get_mut(key) else {
                 return;
             };
@@ -265,11 +266,7 @@ impl Element {
                 break;
             };
             relay.branches.push(Branch::new(target));
-            let breadth = max_breadth::share(
-                relay.max_breadth,
-                relay.branches.len().max(1),
-                usize::from(branch.0),
-            );
+            let breadth = max_breadth::share(relay.max_breadth, size, index);
             if let Some(made) = relay.branches.last_mut() {
                 made.max_breadth = breadth.unwrap_or(1);
             }

@@ -147,12 +147,7 @@ impl RoutingContext for Run<'_> {
     }
 
     fn is_ours(&self, uri: &Uri<'_>) -> bool {
-        let settings = &self.element.settings;
-        if settings.is_own_host(&uri.host) {
-            // Another port of the same address is another element (a phone beside us, a gateway).
-            return settings.is_own_address(&uri.host, uri.port);
-        }
-        settings.domain_of(&uri.host).is_some()
+        self.element.settings.is_own_target(&uri.host, uri.port)
     }
 
     fn is_local_host(&self, host: &Host<'_>) -> bool {
@@ -165,6 +160,11 @@ impl RoutingContext for Run<'_> {
             Ok((validated, route)) => {
                 self.max_breadth = validated.max_breadth;
                 self.route = route;
+                if validated.last_hop && self.request.method() == Method::Options {
+                    // §16.3 step 3: the last hop of an OPTIONS may answer it.
+                    self.reply_options();
+                    return false;
+                }
                 true
             }
             Err(refusal) => {

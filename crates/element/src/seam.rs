@@ -24,6 +24,10 @@ pub struct ConnectId(pub u64);
 
 /// What a driver tells the element.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every input is a message, and a box would be one more allocation"
+)]
 pub enum Input {
     /// A parsed message, with the flow it came on.
     Received {
@@ -108,6 +112,10 @@ pub enum Answer {
 
 /// What the element asks of its driver.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "events are built rarely and moved once"
+)]
 pub enum Output {
     /// Send the messages that were appended to the batch since the last call.
     Transmit,

@@ -61,7 +61,18 @@ impl Settings {
     /// The local domain that a URI host stands for: itself if it is one, the first domain if it is a listening or
     /// advertised address of ours; `None` for a foreign host.
     pub fn domain_of(&self, host: &Host<'_>) -> Option<&str> {
-        let named = match host {
+        let named = self.named_domain(host);
+        match named {
+            Some(domain) => Some(domain),
+            None if self.is_own_host(host) => {
+                Some(self.domains.first().map_or("", |domain| domain))
+            }
+            None => None,
+        }
+    }
+
+    fn named_domain(&self, host: &Host<'_>) -> Option<&str> {
+        let domain = match host {
             Host::Name(name) => self
                 .domains
                 .iter()
@@ -72,13 +83,11 @@ impl Settings {
                     .find(|domain| domain.trim_matches(['[', ']']).parse() == Ok(ip))
             }),
         };
-        match named {
-            Some(domain) => Some(domain),
-            None if self.is_own_host(host) => {
-                Some(self.domains.first().map_or("", |domain| domain))
-            }
-            None => None,
-        }
+        domain.map(|domain| &**domain)
+    }
+
+    fn names_domain(&self, host: &Host<'_>) -> bool {
+        self.named_domain(host).is_some()
     }
 
     /// True if the host is a bound or advertised address of one of the listeners.
@@ -110,6 +119,28 @@ impl Settings {
                     port.unwrap_or_else(|| listener.transport.default_port()),
                 ))
             })
+    }
+
+    /// True if a Request-URI with this host and port is for us: one of our listeners, or a local domain. Another port of
+    /// one of our addresses is another element (a phone beside us, a gateway).
+    pub fn is_own_target(&self, host: &Host<'_>, port: Option<u16>) -> bool {
+        if self.is_own_host(host) {
+            return self.is_own_address(host, port) || (port.is_none() && self.names_domain(host));
+        }
+        self.names_domain(host)
+    }
+
+    /// True if a Route with this host and port names us: one of our listeners, or a local domain on one of our ports.
+    pub fn is_own_route(&self, host: &Host<'_>, port: Option<u16>) -> bool {
+        if self.is_own_host(host) {
+            return self.is_own_address(host, port);
+        }
+        let own_port = |port| {
+            self.listeners
+                .iter()
+                .any(|listener| listener.address.port() == port)
+        };
+        self.names_domain(host) && port.is_none_or(own_port)
     }
 
     /// A listener by its id.

@@ -68,7 +68,7 @@ impl Element {
     /// The plan of §16.4: whose the Route values are.
     pub(crate) fn plan_route(&self, request: &Message, flow: &Flow) -> Result<RoutePlan, Refusal> {
         let settings = &self.settings;
-        let is_ours = |uri: &Uri<'_>| uri.is_sip() && settings.is_own_address(&uri.host, uri.port);
+        let is_ours = |uri: &Uri<'_>| uri.is_sip() && settings.is_own_route(&uri.host, uri.port);
         let port = settings
             .listener(flow.listener)
             .map_or(0, |listener| listener.address.port());
