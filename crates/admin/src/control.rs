@@ -60,7 +60,9 @@ impl Page {
 
     /// True if this row's user passes the filter.
     pub fn wants(&self, user: &str) -> bool {
-        self.contains.as_deref().is_none_or(|part| user.contains(part))
+        self.contains
+            .as_deref()
+            .is_none_or(|part| user.contains(part))
     }
 
     /// One page of an iterator, and how many rows there are in all.
@@ -146,12 +148,20 @@ pub struct NewUser {
     /// SHA-256 HA1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ha1_sha256: Option<String>,
+    /// MD5 HA1 for phones that authenticate as `name@domain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ha1b_md5: Option<String>,
+    /// SHA-256 HA1 for phones that authenticate as `name@domain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ha1b_sha256: Option<String>,
 }
 
 impl fmt::Debug for NewUser {
     /// Without the hashes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewUser").field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("NewUser")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,10 @@ pub struct AllowedHosts {
 impl AllowedHosts {
     /// The listening address, any address if that is a wildcard, `localhost`, and these names.
     pub fn new(address: SocketAddr, names: &[String]) -> AllowedHosts {
-        AllowedHosts { address, names: names.iter().map(|name| name.to_ascii_lowercase()).collect() }
+        AllowedHosts {
+            address,
+            names: names.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        }
     }
 
     /// True if a request with this Host header field may be answered.
@@ -23,9 +26,14 @@ impl AllowedHosts {
             _ => host,
         };
         let name = name.to_ascii_lowercase();
-        let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);
+        let bare = name
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(&name);
         match bare.parse::<IpAddr>() {
-            Ok(ip) => ip == self.address.ip() || self.address.ip().is_unspecified() || ip.is_loopback(),
+            Ok(ip) => {
+                ip == self.address.ip() || self.address.ip().is_unspecified() || ip.is_loopback()
+            }
             Err(_) => name == "localhost" || self.names.contains(&name),
         }
     }
@@ -37,11 +45,26 @@ mod tests {
 
     #[test]
     fn foreign_names_are_refused() {
-        let hosts = AllowedHosts::new(([127, 0, 0, 1], 8060).into(), &["pbx.example.test".to_owned()]);
-        for good in ["127.0.0.1:8060", "127.0.0.1", "localhost:8060", "[::1]:8060", "PBX.example.test:8060"] {
+        let hosts = AllowedHosts::new(
+            ([127, 0, 0, 1], 8060).into(),
+            &["pbx.example.test".to_owned()],
+        );
+        for good in [
+            "127.0.0.1:8060",
+            "127.0.0.1",
+            "localhost:8060",
+            "[::1]:8060",
+            "PBX.example.test:8060",
+        ] {
             assert!(hosts.allows(good), "{good}");
         }
-        for bad in ["evil.test:8060", "evil.test", "192.0.2.1:8060", "", "localhost.evil.test"] {
+        for bad in [
+            "evil.test:8060",
+            "evil.test",
+            "192.0.2.1:8060",
+            "",
+            "localhost.evil.test",
+        ] {
             assert!(!hosts.allows(bad), "{bad}");
         }
     }

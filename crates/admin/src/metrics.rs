@@ -28,11 +28,21 @@ pub struct Sample {
 impl Sample {
     /// A counter.
     pub fn counter(name: impl Into<String>, help: impl Into<String>, value: u64) -> Sample {
-        Sample { name: name.into(), help: help.into(), kind: SampleKind::Counter, value }
+        Sample {
+            name: name.into(),
+            help: help.into(),
+            kind: SampleKind::Counter,
+            value,
+        }
     }
     /// A gauge.
     pub fn gauge(name: impl Into<String>, help: impl Into<String>, value: u64) -> Sample {
-        Sample { name: name.into(), help: help.into(), kind: SampleKind::Gauge, value }
+        Sample {
+            name: name.into(),
+            help: help.into(),
+            kind: SampleKind::Gauge,
+            value,
+        }
     }
 }
 
@@ -53,14 +63,27 @@ pub fn write_metrics(samples: &[Sample]) -> String {
             SampleKind::Gauge => "gauge",
         };
         let help = sample.help.replace('\\', "\\\\").replace('\n', "\\n");
-        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {}", sample.value);
+        let _ = writeln!(
+            out,
+            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {}",
+            sample.value
+        );
     }
     out
 }
 
 fn metric_name(sample: &Sample) -> String {
-    let plain: String =
-        sample.name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
+    let plain: String = sample
+        .name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
     match sample.kind {
         SampleKind::Counter if !plain.ends_with("_total") => format!("strowger_{plain}_total"),
         _ => format!("strowger_{plain}"),

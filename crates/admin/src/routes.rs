@@ -46,23 +46,34 @@ pub(crate) fn http(control: Shared, hosts: AllowedHosts) -> Router {
         .route("/", get(index))
         .route("/v1/status", get(status))
         .merge(observation())
-        .layer(middleware::from_fn(move |headers: HeaderMap, request: axum::extract::Request, next: Next| {
-            let hosts = hosts.clone();
-            async move {
-                let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-                if hosts.allows(host) {
-                    next.run(request).await
-                } else {
-                    refusal(StatusCode::FORBIDDEN, "this host name is not served here; see `hosts` in [admin]")
+        .layer(middleware::from_fn(
+            move |headers: HeaderMap, request: axum::extract::Request, next: Next| {
+                let hosts = hosts.clone();
+                async move {
+                    let host = headers
+                        .get(header::HOST)
+                        .and_then(|value| value.to_str().ok())
+                        .unwrap_or_default();
+                    if hosts.allows(host) {
+                        next.run(request).await
+                    } else {
+                        refusal(
+                            StatusCode::FORBIDDEN,
+                            "this host name is not served here; see `hosts` in [admin]",
+                        )
+                    }
                 }
-            }
-        }))
+            },
+        ))
         .layer(DefaultBodyLimit::max(1_024))
         .with_state(control)
 }
 
 fn observation() -> Router<Shared> {
-    Router::new().route("/metrics", get(metrics)).route("/health", get(health)).route("/ready", get(ready))
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/health", get(health))
+        .route("/ready", get(ready))
 }
 
 async fn index() -> &'static str {
@@ -70,10 +81,18 @@ async fn index() -> &'static str {
 }
 
 /// Runs a call that may take a while on a thread that may.
-async fn blocking<T: Send + 'static>(control: Shared, call: impl FnOnce(&dyn Control) -> T + Send + 'static) -> Result<T, Response> {
+async fn blocking<T: Send + 'static>(
+    control: Shared,
+    call: impl FnOnce(&dyn Control) -> T + Send + 'static,
+) -> Result<T, Response> {
     tokio::task::spawn_blocking(move || call(&*control))
         .await
-        .map_err(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the order failed; the server's log says why"))
+        .map_err(|_| {
+            refusal(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the order failed; the server's log says why",
+            )
+        })
 }
 
 fn refusal(status: StatusCode, message: &str) -> Response {
@@ -84,7 +103,8 @@ fn answer<T: serde::Serialize>(result: Result<Result<T, ControlError>, Response>
     match result {
         Ok(Ok(value)) => Json(value).into_response(),
         Ok(Err(error)) => {
-            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status =
+                StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             refusal(status, error.message())
         }
         Err(response) => response,
@@ -99,7 +119,11 @@ async fn stats(State(control): State<Shared>) -> Response {
     let samples = blocking(control, |control| control.samples()).await;
     answer(samples.map(|samples| {
         let rows = samples.into_iter().map(|sample| {
-            let kind = if sample.kind == SampleKind::Counter { "counter" } else { "gauge" };
+            let kind = if sample.kind == SampleKind::Counter {
+                "counter"
+            } else {
+                "gauge"
+            };
             json!({ "name": sample.name, "value": sample.value, "kind": kind, "help": sample.help })
         });
         Ok(rows.collect::<Vec<_>>())
@@ -108,7 +132,14 @@ async fn stats(State(control): State<Shared>) -> Response {
 
 async fn metrics(State(control): State<Shared>) -> Response {
     match blocking(control, |control| write_metrics(&control.samples())).await {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Ok(text) => (
+            [(
+                header::CONTENT_TYPE,
+                "text/plain; version=0.0.4; charset=utf-8",
+            )],
+            text,
+        )
+            .into_response(),
         Err(response) => response,
     }
 }
@@ -120,7 +151,11 @@ async fn health() -> Json<serde_json::Value> {
 async fn ready(State(control): State<Shared>) -> Response {
     match blocking(control, |control| control.ready()).await {
         Ok(Ok(())) => Json(json!({ "ready": true })).into_response(),
-        Ok(Err(reason)) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "reason": reason }))).into_response(),
+        Ok(Err(reason)) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(json!({ "ready": false, "reason": reason })),
+        )
+            .into_response(),
         Err(response) => response,
     }
 }
@@ -149,7 +184,12 @@ struct Import {
 }
 
 async fn import(State(control): State<Shared>, Json(import): Json<Import>) -> Response {
-    answer(blocking(control, move |control| control.import_users(import.users, import.replace)).await)
+    answer(
+        blocking(control, move |control| {
+            control.import_users(import.users, import.replace)
+        })
+        .await,
+    )
 }
 
 async fn registrations(State(control): State<Shared>, Query(page): Query<Page>) -> Response {
@@ -168,5 +208,9 @@ async fn reload(State(control): State<Shared>) -> Response {
 async fn watch(State(control): State<Shared>, Query(filter): Query<WatchFilter>) -> Response {
     let (sender, body) = watch_channel();
     control.watch(filter, sender);
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::new(body)).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/x-ndjson")],
+        Body::new(body),
+    )
+        .into_response()
 }

@@ -22,8 +22,15 @@ pub fn bind_socket(path: &Path) -> io::Result<StdUnixListener> {
         return Err(io::ErrorKind::AddrInUse.into());
     }
     match std::fs::symlink_metadata(path) {
-        Ok(found) if std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) => std::fs::remove_file(path)?,
-        Ok(_) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is no socket")),
+        Ok(found) if std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) => {
+            std::fs::remove_file(path)?
+        }
+        Ok(_) => {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "the path exists and is no socket",
+            ));
+        }
         Err(_) => {}
     }
     // Bound under another name and made private before anybody can find it.
@@ -59,7 +66,11 @@ pub async fn serve_socket(listener: StdUnixListener, control: Arc<dyn Control>) 
 ///
 /// # Errors
 /// The listener cannot be used.
-pub async fn serve_http(listener: StdTcpListener, control: Arc<dyn Control>, hosts: AllowedHosts) -> io::Result<()> {
+pub async fn serve_http(
+    listener: StdTcpListener,
+    control: Arc<dyn Control>,
+    hosts: AllowedHosts,
+) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     axum::serve(listener, routes::http(control, hosts)).await
 }

@@ -46,7 +46,16 @@ impl WatchSender {
 pub fn watch_channel() -> (WatchSender, WatchBody) {
     let (sender, receiver) = mpsc::channel(WATCH_LINES_MAX);
     let lost = Arc::new(AtomicU64::new(0));
-    (WatchSender { lines: sender, lost: lost.clone() }, WatchBody { lines: receiver, lost })
+    (
+        WatchSender {
+            lines: sender,
+            lost: lost.clone(),
+        },
+        WatchBody {
+            lines: receiver,
+            lost,
+        },
+    )
 }
 
 /// The lines as the body of a response that ends with the server.
@@ -70,7 +79,9 @@ impl http_body::Body for WatchBody {
                 // All that was kept has been read: say what was not.
                 match body.lost.swap(0, Ordering::Relaxed) {
                     0 => Poll::Pending,
-                    lost => Poll::Ready(Some(Ok(Frame::data(Bytes::from(format!("{{\"lost\":{lost}}}\n")))))),
+                    lost => Poll::Ready(Some(Ok(Frame::data(Bytes::from(format!(
+                        "{{\"lost\":{lost}}}\n"
+                    )))))),
                 }
             }
             Poll::Ready(line) => Poll::Ready(line.map(|line| Ok(Frame::data(line)))),

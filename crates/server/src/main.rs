@@ -1,5 +1,80 @@
 #![forbid(unsafe_code)]
-//! strowger
-#![allow(dead_code)]
+//! The `strowger` program.
+
+mod cli;
+mod client;
+mod commands;
 mod config;
-fn main() {}
+mod exit;
+mod invocation;
+mod locate;
+mod password;
+mod serve;
+mod socket_client;
+mod trial;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::cli::{Cli, Command};
+use crate::exit::Failure;
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.json;
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            if json {
+                commands::say_json(&failure.to_json());
+            } else {
+                eprintln!("{failure}");
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
+    let (file, json) = (cli.config.as_deref(), cli.json);
+    match cli.command {
+        None if file.is_some() => serve::run(locate::configuration(file)?)?,
+        None => serve::trial()?,
+        Some(Command::Run) => serve::run(locate::configuration(file)?)?,
+        Some(Command::Init(args)) => commands::init::run(file, &args, json)?,
+        Some(Command::Check) => commands::check::run(file, json)?,
+        Some(Command::Status) => commands::observe::status(file, json)?,
+        Some(Command::User(command)) => commands::user::run(file, command, json)?,
+        Some(Command::Reg(command)) => commands::registration::run(file, command, json)?,
+        Some(Command::Stats(args)) => commands::observe::stats(file, &args, json)?,
+        Some(Command::Reload) => commands::reload::run(file, json)?,
+        Some(Command::Watch(args)) => commands::observe::watch(file, &args, json)?,
+        Some(Command::Ping(args)) => return Ok(ExitCode::from(client::ping(&args, json))),
+        Some(Command::Register(args)) => return Ok(ExitCode::from(client::register(&args, json))),
+        Some(Command::Message(args)) => return Ok(ExitCode::from(client::message(&args, json))),
+        Some(Command::Version) => version(json),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "strowger",
+                &mut std::io::stdout(),
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn version(json: bool) {
+    let version = env!("CARGO_PKG_VERSION");
+    if json {
+        commands::say_json(&serde_json::json!({ "version": version }));
+    } else {
+        commands::say(&format!("strowger {version}\n"));
+    }
+}

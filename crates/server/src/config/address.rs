@@ -13,6 +13,17 @@ pub struct Refused {
     pub fix: String,
 }
 
+impl Refused {
+    /// From a text that gives its advice after a semicolon, as the store's errors do.
+    pub fn from_text(text: &str) -> Refused {
+        let (reason, fix) = text.split_once("; ").unwrap_or((text, ""));
+        Refused {
+            reason: reason.to_owned(),
+            fix: fix.to_owned(),
+        }
+    }
+}
+
 fn refused<T>(reason: impl Into<String>, fix: impl Into<String>) -> Result<T, Refused> {
     Err(Refused {
         reason: reason.into(),
@@ -209,49 +220,6 @@ pub fn prefix(text: &str) -> Result<(IpAddr, u8), Refused> {
     }
 }
 
-/// A user name as it stands in a URI without escapes (RFC 3261 §25.1: unreserved and user-unreserved).
-pub fn user_name(text: &str) -> Result<(), Refused> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/#".contains(c);
-    if text.is_empty() || text.len() > 64 {
-        return refused("a user name has 1 to 64 characters", "as in \"1001\"");
-    }
-    match text.chars().find(|c| !allowed(*c)) {
-        Some(bad) => refused(
-            format!(
-                "user name `{}` holds `{}`",
-                text.escape_debug(),
-                bad.escape_debug()
-            ),
-            "use letters, digits and - _ . + * #",
-        ),
-        None => Ok(()),
-    }
-}
-
-/// `name` or `name@domain`; without a domain the default one. The domain must be known.
-pub fn user_at_domain(text: &str, domains: &[Box<str>]) -> Result<(String, Box<str>), Refused> {
-    let text = text.strip_prefix("sip:").unwrap_or(text);
-    let (name, at) = match text.rsplit_once('@') {
-        Some((name, at)) => (name, Some(domain(at)?)),
-        None => (text, None),
-    };
-    user_name(name)?;
-    let known = match &at {
-        Some(at) => domains.iter().find(|one| ***one == **at),
-        None => domains.first(),
-    };
-    match known {
-        Some(domain) => Ok((name.to_owned(), domain.clone())),
-        None => refused(
-            format!(
-                "`{}` is not a domain of this server",
-                at.unwrap_or_default()
-            ),
-            format!("the domains are: {}", domains.join(", ")),
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,19 +275,5 @@ mod tests {
         assert!(prefix("192.0.2.0/33").is_err());
         assert_eq!(prefix("2001:db8::/32").map(|prefix| prefix.1), Ok(32));
         assert_eq!(prefix("192.0.2.1").map(|prefix| prefix.1), Ok(32));
-    }
-
-    #[test]
-    fn a_user_belongs_to_a_known_domain() {
-        let domains = ["a.test".into(), "b.test".into()];
-        assert_eq!(
-            user_at_domain("1001", &domains),
-            Ok(("1001".into(), "a.test".into()))
-        );
-        assert_eq!(
-            user_at_domain("sip:x@B.test", &domains),
-            Ok(("x".into(), "b.test".into()))
-        );
-        assert!(user_at_domain("x@c.test", &domains).is_err());
     }
 }

@@ -61,6 +61,11 @@ fn check_table(
     for key in keys_of(section)
         .filter(|key| key.preset == Preset::Required && !table.contains_key(key.name))
     {
+        // Written with a slip of the pen: the unknown key's error says it already.
+        let slip = |name: &str| !known(section, name) && meant(section, name) == Some(key.name);
+        if table.keys().any(|name| slip(name.get_ref())) {
+            continue;
+        }
         let example = match key.name {
             "domains" => "domains = [\"example.test\"]",
             "listen" => "listen = [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:5060\"]",
@@ -191,24 +196,37 @@ fn check_word(key: &Key, words: &[&str], text: &str, span: Range<usize>, report:
     report.error(Some(span), message, fix);
 }
 
+fn known(section: &str, name: &str) -> bool {
+    keys_of(section).any(|key| key.name == name)
+}
+
+/// The key or table that an unknown name was probably meant to be.
+fn meant(section: &str, name: &str) -> Option<&'static str> {
+    nearest(name, names_in(section))
+}
+
+/// Keys of a section and, at the top, the names of the tables.
+fn names_in(section: &str) -> impl Iterator<Item = &'static str> {
+    let tables = SECTIONS
+        .iter()
+        .map(|one| one.name)
+        .filter(|name| !name.is_empty() && !name.contains('.'))
+        .take(if section.is_empty() { usize::MAX } else { 0 });
+    keys_of(section).map(|key| key.name).chain(tables)
+}
+
 /// What to do about an unknown key.
 fn suggestion(section: &str, name: &str) -> String {
-    let mut known: Vec<&str> = keys_of(section).map(|key| key.name).collect();
-    if section.is_empty() {
-        known.extend(
-            SECTIONS
-                .iter()
-                .map(|one| one.name)
-                .filter(|name| !name.is_empty() && !name.contains('.')),
-        );
-    }
-    if let Some(meant) = nearest(name, known.iter().copied()) {
+    if let Some(meant) = meant(section, name) {
         return format!("did you mean `{meant}`?");
     }
     if let Some(key) = KEYS.iter().find(|key| key.name == name) {
         return format!("it belongs {}", located(key.section));
     }
-    format!("known here: {}", known.join(", "))
+    format!(
+        "known here: {}",
+        names_in(section).collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// Keys are shown as written, without control characters.

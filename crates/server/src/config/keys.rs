@@ -211,12 +211,12 @@ pub const KEYS: &[Key] = &[
         "Longest header field."),
     key("limits", "transactions_max", number(100, 10_000_000), Value("200000"),
         "Transactions of each kind the whole server holds at a time; further requests get 503."),
-    key("limits", "connections_max", number(1, 1_000_000), Value("20000"),
+    key("limits", "connections_max", number(1, 1_000_000), Value("16384"),
         "TCP connections the whole server holds at a time."),
-    key("limits", "connections_per_source_max", number(1, 1_000_000), Value("1000"),
+    key("limits", "connections_per_source_max", number(1, 1_000_000), Value("64"),
         "TCP connections one address may hold; trusted sources are exempt."),
-    key("limits", "connection_idle_seconds", number(10, 86_400), Value("900"),
-        "A TCP connection on which nothing arrived for so long is closed."),
+    key("limits", "connection_idle_seconds", number(10, 86_400), Value("7500"),
+        "A TCP connection without a message in either direction for so long is closed. Longer than the longest registration: a phone behind NAT is reached over nothing else."),
     key("limits", "connect_timeout_ms", number(100, 60_000), Value("2000"),
         "How long opening a TCP connection may take."),
     key("limits", "message_timeout_ms", number(500, 120_000), Value("10000"),
@@ -254,7 +254,8 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// The keys of one section, in order.
-pub fn keys_of(section: &str) -> impl Iterator<Item = &'static Key> {
+pub fn keys_of(section: &str) -> impl Iterator<Item = &'static Key> + use<> {
+    let section = section.to_owned();
     KEYS.iter().filter(move |key| key.section == section)
 }
 

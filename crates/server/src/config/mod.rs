@@ -14,9 +14,8 @@ use std::path::{Path, PathBuf};
 
 use strowger_sip::Transport;
 
-pub use address::{domain, host_text, user_at_domain, user_name};
+pub use address::{domain, host_text};
 pub use diagnostic::{Report, Source};
-pub use nearest::nearest;
 pub use pages::template;
 
 /// Where data is kept.
@@ -51,6 +50,16 @@ pub enum Secret {
         /// SHA-256 of the same.
         sha256: Option<String>,
     },
+}
+
+impl Secret {
+    /// Whether it can be used with MD5 and with SHA-256.
+    pub fn algorithms(&self) -> (bool, bool) {
+        match self {
+            Secret::Password(_) => (true, true),
+            Secret::Ha1 { md5, sha256 } => (md5.is_some(), sha256.is_some()),
+        }
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -233,7 +242,10 @@ impl Config {
                 let name = self.listen.first().map_or_else(String::new, |one| {
                     one.text.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
                 });
-                std::env::temp_dir().join(format!("strowger-{name}.sock"))
+                let user = nix::unistd::geteuid();
+                std::env::temp_dir()
+                    .join(format!("strowger-{user}"))
+                    .join(format!("{name}.sock"))
             }
         }
     }

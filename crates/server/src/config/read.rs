@@ -351,8 +351,9 @@ fn users(top: Table<'_>, domains: &[Box<str>], report: &mut Report) -> Vec<User>
         if domains.is_empty() {
             continue;
         }
-        let Some((user, domain)) = accept(address::user_at_domain(&written, domains), at, report)
-        else {
+        let parsed = strowger_store::User::parse(&written, domains)
+            .map_err(|error| Refused::from_text(&error.to_string()));
+        let Some(strowger_store::User { name: user, domain }) = accept(parsed, at, report) else {
             continue;
         };
         if let Some(first) = lines.insert((user.clone(), domain.clone()), line) {
@@ -366,7 +367,7 @@ fn users(top: Table<'_>, domains: &[Box<str>], report: &mut Report) -> Vec<User>
         }
         if let Some(secret) = secret(table, &user, &span, report) {
             users.push(User {
-                name: user,
+                name: user.into(),
                 domain,
                 secret,
                 line,

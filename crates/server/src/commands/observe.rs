@@ -1,0 +1,166 @@
+//! `strowger status`, `stats` and `watch`: looking at a running server.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+use strowger_admin::Status;
+
+use super::{printable, say, say_json, table};
+use crate::cli::{StatsArgs, WatchArgs};
+use crate::exit::{Exit, Failure};
+use crate::locate::instance;
+use crate::socket_client::escaped;
+
+/// `status`
+///
+/// # Errors
+/// The server does not run.
+pub fn status(file: Option<&Path>, json: bool) -> Result<(), Failure> {
+    let status: Status = instance(file, Exit::NotRunning)?
+        .running()?
+        .get("/v1/status")?;
+    if json {
+        say_json(&status);
+        return Ok(());
+    }
+    let listeners = status.listeners.iter().map(|one| match &one.advertised {
+        Some(advertised) => format!("{} {} as {advertised}", one.transport, one.address),
+        None => format!("{} {}", one.transport, one.address),
+    });
+    let rows = [
+        ("listening", listeners.collect::<Vec<_>>().join(", ")),
+        ("domains", status.domains.join(", ")),
+        ("accounts", status.accounts.to_string()),
+        ("registrations", status.bindings.to_string()),
+        (
+            "authentication",
+            if status.authentication {
+                "on".into()
+            } else {
+                "off (laboratory)".into()
+            },
+        ),
+        (
+            "data",
+            format!("{}, durability {}", status.data, status.durability),
+        ),
+        (
+            "configuration",
+            status
+                .configuration
+                .clone()
+                .unwrap_or_else(|| "the trial".into()),
+        ),
+        (
+            "workers",
+            format!("{}, {} shards", status.workers, status.shards),
+        ),
+    ];
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|(name, value)| vec![format!("  {name}"), value])
+        .collect();
+    let state = status
+        .not_ready
+        .as_ref()
+        .map_or_else(String::new, |reason| format!("  NOT READY: {reason}"));
+    let uptime = duration(status.uptime_seconds);
+    say(&format!(
+        "strowger {}  up {uptime}  pid {}{state}\n{}",
+        status.version,
+        status.pid,
+        table(&rows)
+    ));
+    for warning in &status.warnings {
+        say(&format!("warning: {warning}\n"));
+    }
+    Ok(())
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+#[derive(Deserialize)]
+struct Row {
+    name: String,
+    value: u64,
+    help: String,
+}
+
+/// `stats`
+///
+/// # Errors
+/// The server does not run.
+pub fn stats(file: Option<&Path>, args: &StatsArgs, json: bool) -> Result<(), Failure> {
+    let server = instance(file, Exit::NotRunning)?.running()?;
+    let rows: Vec<Value> = server.get("/v1/stats")?;
+    let wanted = |name: &str| {
+        args.contains
+            .as_deref()
+            .is_none_or(|text| name.contains(text))
+    };
+    let mut shown: Vec<Row> = rows
+        .into_iter()
+        .filter_map(|row| serde_json::from_value(row).ok())
+        .filter(|row: &Row| {
+            wanted(&row.name) && (json || args.all || args.contains.is_some() || row.value > 0)
+        })
+        .collect();
+    shown.sort_by(|a, b| a.name.cmp(&b.name));
+    if json {
+        let pairs = shown
+            .into_iter()
+            .map(|row| (row.name, Value::from(row.value)));
+        say_json(&pairs.collect::<serde_json::Map<_, _>>());
+    } else if shown.is_empty() {
+        say("nothing was counted yet\n");
+    } else {
+        let rows: Vec<Vec<String>> = shown
+            .into_iter()
+            .map(|row| vec![row.name, row.value.to_string(), row.help])
+            .collect();
+        say(&table(&rows));
+    }
+    Ok(())
+}
+
+/// `watch`
+///
+/// # Errors
+/// The server does not run.
+pub fn watch(file: Option<&Path>, args: &WatchArgs, json: bool) -> Result<(), Failure> {
+    let server = instance(file, Exit::NotRunning)?.running()?;
+    let filter = args
+        .contains
+        .as_deref()
+        .map(|text| format!("&match={}", escaped(text)))
+        .unwrap_or_default();
+    if !json {
+        eprintln!("watching; end with Ctrl-C. Times are UTC.");
+    }
+    server.stream(
+        &format!("/v1/watch?failures={}{filter}", args.failures),
+        |line| {
+            if json {
+                say(&format!("{line}\n"));
+                return true;
+            }
+            let value: Value = serde_json::from_str(line).unwrap_or_default();
+            if let Some(text) = value.get("text").and_then(Value::as_str) {
+                say(&format!("{}\n", printable(text)));
+            } else if let Some(lost) = value.get("lost") {
+                say(&format!(
+                    "… {lost} lines left out: more came than could be shown\n"
+                ));
+            }
+            true
+        },
+    )
+}

@@ -1,0 +1,42 @@
+//! `strowger reload`: the running server takes over the changed configuration, all of it or nothing.
+
+use std::path::Path;
+
+use strowger_admin::Reloaded;
+
+use super::{say, say_json};
+use crate::exit::{Exit, Failure};
+use crate::locate::{instance, load};
+
+/// Checks the file here, where its errors are best shown, then asks the server to take it over.
+///
+/// # Errors
+/// The server does not run, or the file has errors: then the running configuration stays active.
+pub fn run(file: Option<&Path>, json: bool) -> Result<(), Failure> {
+    let located = instance(file, Exit::NotRunning).map_err(|mut failure| {
+        failure.message = failure.message.replace(
+            "nothing was changed",
+            "nothing was changed, the running configuration stays active",
+        );
+        failure
+    })?;
+    let server = located.running()?;
+    if let Some(file) = &located.file {
+        load(file)?;
+    }
+    let reloaded: Reloaded = server.order("POST", "/v1/reload", None::<&()>)?;
+    if json {
+        say_json(&reloaded);
+        return Ok(());
+    }
+    say(&reloaded.warnings);
+    if reloaded.needs_restart.is_empty() {
+        say("reloaded\n");
+    } else {
+        say(&format!(
+            "reloaded; needs a restart to take effect: {}\n",
+            reloaded.needs_restart.join(", ")
+        ));
+    }
+    Ok(())
+}

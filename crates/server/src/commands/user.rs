@@ -1,0 +1,361 @@
+//! `strowger user …`: accounts, through a running server or straight in its data folder.
+
+use std::path::Path;
+
+use serde_json::json;
+use strowger_admin::{Imported, NewUser, Page, UserEntry, Users};
+use strowger_registrar::Subscriber;
+use strowger_store::{Accounts, Database, ImportFile, ImportMode, User, account_with_password};
+
+use super::{printable, say, say_json, table};
+use crate::cli::UserCommand;
+use crate::exit::{Exit, Failure};
+use crate::locate::{Located, instance};
+use crate::password;
+use crate::socket_client::{Server, escaped};
+
+/// Runs one of the account commands.
+///
+/// # Errors
+/// See the single commands; whatever fails changes nothing.
+pub fn run(file: Option<&Path>, command: UserCommand, json: bool) -> Result<(), Failure> {
+    if let UserCommand::Add { users, password } = &command
+        && password.password_stdin
+        && users.len() > 1
+    {
+        return Err(Failure::new(
+            Exit::Usage,
+            "--password-stdin takes one user at a time",
+        ));
+    }
+    let located = instance(file, Exit::Configuration)?;
+    match command {
+        UserCommand::Add { users, password } => {
+            add(&located, &users, password.password_stdin, json)
+        }
+        UserCommand::Del { users } => delete(&located, &users, json),
+        UserCommand::Passwd {
+            user,
+            password,
+            random,
+        } => change(&located, &user, password.password_stdin, random, json),
+        UserCommand::List { contains } => list(&located, contains.as_deref(), json),
+        UserCommand::Import { file, replace } => import(&located, &file, replace, json),
+    }
+}
+
+/// Where accounts are kept right now.
+enum Keeper {
+    Running(Server),
+    Folder(Accounts),
+}
+
+impl Keeper {
+    fn of(located: &Located) -> Result<Keeper, Failure> {
+        if let Some(server) = located.server() {
+            return Ok(Keeper::Running(server));
+        }
+        let database = Database::open_for_accounts(&located.folder()?)?;
+        Ok(Keeper::Folder(Accounts::open(&database)?))
+    }
+
+    fn add(&mut self, account: &Subscriber) -> Result<(), Failure> {
+        match self {
+            Keeper::Running(server) => server.order("POST", "/v1/users", Some(&wire(account))),
+            Keeper::Folder(accounts) => Ok(accounts.add(account)?),
+        }
+    }
+
+    fn change(&mut self, account: &Subscriber) -> Result<(), Failure> {
+        match self {
+            Keeper::Running(server) => server.order("PUT", "/v1/users", Some(&wire(account))),
+            Keeper::Folder(accounts) => Ok(accounts.change(account)?),
+        }
+    }
+
+    fn delete(&mut self, user: &User) -> Result<(), Failure> {
+        match self {
+            Keeper::Running(server) => server.order(
+                "DELETE",
+                &format!("/v1/users/{}", escaped(&user.to_string())),
+                None::<&()>,
+            ),
+            Keeper::Folder(accounts) => Ok(accounts.delete(user)?),
+        }
+    }
+}
+
+fn wire(account: &Subscriber) -> NewUser {
+    NewUser {
+        user: format!("{}@{}", account.user, account.domain),
+        ha1_md5: account.ha1.md5.map(|octets| hexadecimal(&octets)),
+        ha1_sha256: account.ha1.sha256.map(|octets| hexadecimal(&octets)),
+        ha1b_md5: account
+            .ha1_with_domain
+            .md5
+            .map(|octets| hexadecimal(&octets)),
+        ha1b_sha256: account
+            .ha1_with_domain
+            .sha256
+            .map(|octets| hexadecimal(&octets)),
+    }
+}
+
+fn hexadecimal(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Reads `name` or `name@domain`, and refuses users that stand in the configuration file.
+fn user_of(located: &Located, text: &str) -> Result<User, Failure> {
+    let text = text.strip_prefix("sip:").unwrap_or(text);
+    let user = User::parse(text, &located.config.domains)?;
+    match located
+        .config
+        .users
+        .iter()
+        .find(|one| *one.name == *user.name && one.domain == user.domain)
+    {
+        Some(configured) => Err(Failure::new(
+            Exit::Failed,
+            format!("the user {user} stands in the configuration file"),
+        )
+        .place(format!("{}:{}", located.config.file, configured.line))
+        .fix("change it there, then `strowger reload`")),
+        None => Ok(user),
+    }
+}
+
+fn from_terminal(error: &std::io::Error) -> Failure {
+    Failure::from_text(Exit::Failed, &error.to_string())
+}
+
+fn add(located: &Located, names: &[String], from_stdin: bool, json: bool) -> Result<(), Failure> {
+    let users: Vec<User> = names
+        .iter()
+        .map(|name| user_of(located, name))
+        .collect::<Result<_, _>>()?;
+    let mut keeper = Keeper::of(located)?;
+    let mut added = Vec::new();
+    for user in users {
+        let (secret, shown) = if from_stdin {
+            (
+                password::from_stdin().map_err(|error| from_terminal(&error))?,
+                false,
+            )
+        } else {
+            (
+                password::random().map_err(|error| from_terminal(&error))?,
+                true,
+            )
+        };
+        keeper.add(&account_with_password(&user, &secret)?)?;
+        if !json {
+            let note = if shown {
+                format!("  password {secret}  (shown once)")
+            } else {
+                String::new()
+            };
+            say(&format!("added {user}{note}\n"));
+        }
+        added.push(if shown {
+            json!({ "user": user.to_string(), "password": secret })
+        } else {
+            json!({ "user": user.to_string() })
+        });
+    }
+    if json {
+        say_json(&json!({ "added": added }));
+    }
+    Ok(())
+}
+
+fn delete(located: &Located, names: &[String], json: bool) -> Result<(), Failure> {
+    let users: Vec<User> = names
+        .iter()
+        .map(|name| user_of(located, name))
+        .collect::<Result<_, _>>()?;
+    let mut keeper = Keeper::of(located)?;
+    for user in &users {
+        keeper.delete(user)?;
+        if !json {
+            say(&format!("deleted {user}\n"));
+        }
+    }
+    if json {
+        say_json(&json!({ "deleted": users.iter().map(ToString::to_string).collect::<Vec<_>>() }));
+    }
+    Ok(())
+}
+
+fn change(
+    located: &Located,
+    name: &str,
+    from_stdin: bool,
+    random: bool,
+    json: bool,
+) -> Result<(), Failure> {
+    let user = user_of(located, name)?;
+    let mut keeper = Keeper::of(located)?;
+    let secret = match (from_stdin, random) {
+        (true, _) => password::from_stdin(),
+        (_, true) => password::random(),
+        _ => password::ask(&format!("new password of {user}: "), true),
+    };
+    let secret = secret.map_err(|error| from_terminal(&error))?;
+    keeper.change(&account_with_password(&user, &secret)?)?;
+    match (json, random) {
+        (true, true) => say_json(&json!({ "changed": user.to_string(), "password": secret })),
+        (true, false) => say_json(&json!({ "changed": user.to_string() })),
+        (false, true) => say(&format!(
+            "changed {user}  password {secret}  (shown once)\n"
+        )),
+        (false, false) => say(&format!("changed {user}\n")),
+    }
+    Ok(())
+}
+
+fn list(located: &Located, contains: Option<&str>, json: bool) -> Result<(), Failure> {
+    let users = match Keeper::of(located)? {
+        Keeper::Running(server) => all_users(&server, contains)?,
+        Keeper::Folder(accounts) => users_in_folder(located, &accounts, contains)?,
+    };
+    if json {
+        say_json(&json!({ "users": users, "total": users.len() }));
+        return Ok(());
+    }
+    if users.is_empty() {
+        say("no accounts; add one with `strowger user add NAME`\n");
+        return Ok(());
+    }
+    let mut rows = vec![
+        ["USER", "ALGORITHMS", "REGISTRATIONS", "KEPT IN"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    rows.extend(users.iter().map(|entry| {
+        let kept = if entry.configured {
+            "configuration"
+        } else {
+            "store"
+        };
+        vec![
+            printable(&entry.user),
+            entry.algorithms.join(", "),
+            entry.bindings.to_string(),
+            kept.to_owned(),
+        ]
+    }));
+    say(&table(&rows));
+    Ok(())
+}
+
+fn all_users(server: &Server, contains: Option<&str>) -> Result<Vec<UserEntry>, Failure> {
+    let mut all = Vec::new();
+    loop {
+        let filter = contains
+            .map(|text| format!("&match={}", escaped(text)))
+            .unwrap_or_default();
+        let page: Users = server.get(&format!("/v1/users?offset={}{filter}", all.len()))?;
+        let done = page.users.is_empty();
+        all.extend(page.users);
+        if done || all.len() >= page.total {
+            return Ok(all);
+        }
+    }
+}
+
+fn users_in_folder(
+    located: &Located,
+    accounts: &Accounts,
+    contains: Option<&str>,
+) -> Result<Vec<UserEntry>, Failure> {
+    let algorithms = |md5: bool, sha256: bool| {
+        let names = [
+            md5.then(|| "MD5".to_owned()),
+            sha256.then(|| "SHA-256".to_owned()),
+        ];
+        names.into_iter().flatten().collect()
+    };
+    let mut entries: Vec<UserEntry> = accounts
+        .list()?
+        .into_iter()
+        .map(|account| UserEntry {
+            user: format!("{}@{}", account.user, account.domain),
+            algorithms: algorithms(account.ha1.md5.is_some(), account.ha1.sha256.is_some()),
+            ..UserEntry::default()
+        })
+        .collect();
+    for configured in &located.config.users {
+        let user = format!("{}@{}", configured.name, configured.domain);
+        let (md5, sha256) = configured.secret.algorithms();
+        entries.retain(|entry| entry.user != user);
+        entries.push(UserEntry {
+            user,
+            algorithms: algorithms(md5, sha256),
+            configured: true,
+            bindings: 0,
+        });
+    }
+    let page = Page {
+        contains: contains.map(str::to_owned),
+        ..Page::default()
+    };
+    entries.retain(|entry| page.wants(&entry.user));
+    entries.sort_by(|a, b| a.user.cmp(&b.user));
+    Ok(entries)
+}
+
+fn import(located: &Located, file: &Path, replace: bool, json: bool) -> Result<(), Failure> {
+    let domains = &located.config.domains;
+    let read = if file == Path::new("-") {
+        ImportFile::read(std::io::stdin().lock(), domains)?
+    } else {
+        let opened = std::fs::File::open(file).map_err(|error| {
+            Failure::new(
+                Exit::Failed,
+                format!(
+                    "cannot read {}: {}",
+                    file.display(),
+                    error.to_string().to_lowercase()
+                ),
+            )
+        })?;
+        ImportFile::read(opened, domains)?
+    };
+    for account in read.accounts() {
+        user_of(located, &format!("{}@{}", account.user, account.domain))?;
+    }
+    let imported = match Keeper::of(located)? {
+        Keeper::Running(server) => {
+            let users: Vec<NewUser> = read.accounts().iter().map(wire).collect();
+            server.order(
+                "POST",
+                "/v1/import",
+                Some(&json!({ "users": users, "replace": replace })),
+            )?
+        }
+        Keeper::Folder(mut accounts) => {
+            let mode = if replace {
+                ImportMode::Replace
+            } else {
+                ImportMode::Add
+            };
+            let report = read.apply(&mut accounts, mode)?;
+            Imported {
+                added: report.added,
+                replaced: report.replaced,
+            }
+        }
+    };
+    if json {
+        say_json(&imported);
+    } else {
+        let replaced = if imported.replaced > 0 {
+            format!(", {} replaced", imported.replaced)
+        } else {
+            String::new()
+        };
+        say(&format!("{} accounts added{replaced}\n", imported.added));
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Which server a command is about: the file given with `-c`, else the configuration or trial of this place.
+
+use std::path::{Path, PathBuf};
+
+use strowger_store::{DataFolder, StoreError};
+
+use crate::config::{Config, Data, Report};
+use crate::exit::{Exit, Failure};
+use crate::socket_client::Server;
+use crate::trial;
+
+/// Where configurations are looked for, in order.
+const FILES: [&str; 2] = ["strowger.toml", "/etc/strowger/strowger.toml"];
+
+/// A configuration and where it came from.
+#[derive(Debug)]
+pub struct Located {
+    /// The configuration.
+    pub config: Config,
+    /// Its file; `None` for the trial.
+    pub file: Option<PathBuf>,
+    /// Warnings of the file.
+    pub report: Report,
+}
+
+/// The configuration of `-c`, or of this place, for `run` and `check`.
+///
+/// # Errors
+/// There is none, or it has errors.
+pub fn configuration(given: Option<&Path>) -> Result<Located, Failure> {
+    match given.map(Path::to_owned).or_else(|| FILES.iter().map(PathBuf::from).find(|file| file.exists())) {
+        Some(file) => load(&file),
+        None => Err(Failure::new(Exit::Configuration, format!("there is no configuration: neither {} exists", FILES.join(" nor ")))
+            .fix("`strowger init` writes one; `strowger` alone starts a trial; -c FILE names one elsewhere")),
+    }
+}
+
+/// Reads a file; its errors become one failure that shows them all.
+///
+/// # Errors
+/// The file cannot be read or has errors.
+pub fn load(file: &Path) -> Result<Located, Failure> {
+    let read = Config::load(file).map_err(|error| {
+        let text = error.to_string();
+        let reason = text
+            .split(" (os error")
+            .next()
+            .unwrap_or(&text)
+            .to_lowercase();
+        let failure = Failure::new(
+            Exit::Configuration,
+            format!("cannot read {}: {reason}", file.display()),
+        );
+        match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                failure.fix(format!("strowger init -c {}", file.display()))
+            }
+            _ => failure,
+        }
+    })?;
+    match read {
+        (Some(config), report) => Ok(Located {
+            config,
+            file: Some(file.to_owned()),
+            report,
+        }),
+        (None, report) => Err(refused(&report)),
+    }
+}
+
+/// A report with errors as a failure.
+pub fn refused(report: &Report) -> Failure {
+    let message = format!(
+        "{}; nothing was changed",
+        tally(report.errors(), report.warnings())
+    );
+    let mut failure = Failure::new(Exit::Configuration, message);
+    failure.report = Some((report.to_string(), report.to_json()));
+    failure
+}
+
+/// "2 errors, 1 warning".
+pub fn tally(errors: usize, warnings: usize) -> String {
+    let count = |number: usize, word: &str| match number {
+        1 => format!("1 {word}"),
+        _ => format!("{number} {word}s"),
+    };
+    match (errors, warnings) {
+        (_, 0) => count(errors, "error"),
+        (0, _) => count(warnings, "warning"),
+        _ => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
+    }
+}
+
+/// The configuration for commands that speak to a server or its data: `-c`, else the first of this place's
+/// configurations and trial whose server runs, else the first that exists.
+///
+/// # Errors
+/// There is none, or it has errors.
+pub fn instance(given: Option<&Path>, absent: Exit) -> Result<Located, Failure> {
+    if let Some(file) = given {
+        return load(file);
+    }
+    let mut found = Vec::new();
+    for file in FILES.iter().map(Path::new).filter(|file| file.exists()) {
+        found.push(load(file));
+    }
+    if Path::new(trial::FOLDER).exists() {
+        found.push(trial::located());
+    }
+    let running = found.iter().position(|one| {
+        one.as_ref()
+            .is_ok_and(|one| Server::find(&one.config.admin_socket()).is_some())
+    });
+    match running.or((!found.is_empty()).then_some(0)) {
+        Some(position) => found.swap_remove(position),
+        None => Err(Failure::new(absent, "there is no server here: no strowger.toml, no /etc/strowger/strowger.toml, no ./strowger-data")
+            .fix("start one with `strowger`, go to its folder, or name its file with -c")),
+    }
+}
+
+impl Located {
+    /// The running server.
+    pub fn server(&self) -> Option<Server> {
+        Server::find(&self.config.admin_socket())
+    }
+
+    /// The running server.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn running(&self) -> Result<Server, Failure> {
+        self.server().ok_or_else(|| {
+            let start = match &self.file {
+                Some(file) => format!("strowger run -c {}", file.display()),
+                None => "strowger".to_owned(),
+            };
+            let socket = self.config.admin_socket();
+            Failure::new(
+                Exit::NotRunning,
+                format!(
+                    "the server is not running: nobody answers at {}",
+                    socket.display()
+                ),
+            )
+            .fix(format!("start it with `{start}`"))
+        })
+    }
+
+    /// The data folder, for account commands without a running server.
+    ///
+    /// # Errors
+    /// It cannot be used, or there is none.
+    pub fn folder(&self) -> Result<DataFolder, Failure> {
+        match &self.config.data {
+            Data::Folder(path) => DataFolder::open(path).map_err(|error: StoreError| error.into()),
+            Data::Memory => Err(Failure::new(
+                Exit::NotRunning,
+                "accounts are kept in memory and the server is not running",
+            )
+            .fix("start the server first, or name a folder in `data`")),
+        }
+    }
+}

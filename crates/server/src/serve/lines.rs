@@ -1,0 +1,214 @@
+//! Events in plain words, and as JSON.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::json;
+use strowger_element::{Event, EventKind};
+use strowger_sip::Time;
+
+/// How important an event is to a log.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Somebody should look.
+    Failure,
+    /// State changed, a call ended.
+    Change,
+    /// Everything else.
+    Detail,
+}
+
+/// The weight of an event.
+pub fn weight(event: &Event) -> Weight {
+    match event.kind {
+        EventKind::Malformed | EventKind::CredentialsRefused => Weight::Failure,
+        EventKind::Answered | EventKind::CallFailed if (500..600).contains(&event.status) => {
+            Weight::Failure
+        }
+        EventKind::Registered
+        | EventKind::Unregistered
+        | EventKind::CallAnswered
+        | EventKind::CallEnded
+        | EventKind::CallFailed => Weight::Change,
+        EventKind::Answered if event.status >= 300 && !is_challenge(event.status) => Weight::Change,
+        EventKind::Dropped => Weight::Change,
+        EventKind::Answered | EventKind::Refreshed => Weight::Detail,
+    }
+}
+
+/// 401 and 407 belong to every good registration.
+fn is_challenge(status: u16) -> bool {
+    matches!(status, 401 | 407)
+}
+
+/// The event in plain words, without its time.
+pub fn words(event: &Event, default_domain: &str) -> String {
+    let who = |text: &strowger_element::Text| short(&text.to_string(), default_domain);
+    let (from, to) = (who(&event.from), who(&event.to));
+    let parties = if from == to || to.is_empty() {
+        from.clone()
+    } else {
+        format!("{from} -> {to}")
+    };
+    let peer = format!("{} {}", event.transport.as_param(), event.source);
+    let detail = event.detail.to_string();
+    match event.kind {
+        EventKind::Answered => {
+            let mut line = format!(
+                "{} {parties} {peer} {} {}",
+                event.method,
+                event.status,
+                elapsed(event.elapsed)
+            );
+            if !detail.is_empty() {
+                let _ = write!(line, " ({detail})");
+            }
+            line
+        }
+        EventKind::Dropped => format!("{} {parties} {peer} dropped: {detail}", event.method),
+        EventKind::Registered => format!("{to} registered at {detail} from {peer}"),
+        EventKind::Refreshed => format!("{to} refreshed {detail} from {peer}"),
+        EventKind::Unregistered => format!("{to} unregistered {detail}"),
+        EventKind::CallAnswered => {
+            format!("call {parties} answered after {}", elapsed(event.elapsed))
+        }
+        EventKind::CallEnded => format!("call {parties} ended"),
+        EventKind::CallFailed => {
+            let note = if detail.is_empty() {
+                String::new()
+            } else {
+                format!(" ({detail})")
+            };
+            format!("call {parties} failed with {}{note}", event.status)
+        }
+        EventKind::Malformed => format!("malformed message from {peer}: {detail}"),
+        EventKind::CredentialsRefused => {
+            format!("wrong password or unknown user `{detail}` from {peer}")
+        }
+    }
+}
+
+/// The user alone where the domain is the default one.
+fn short(party: &str, default_domain: &str) -> String {
+    match party.rsplit_once('@') {
+        Some((user, domain)) if domain.eq_ignore_ascii_case(default_domain) => user.to_owned(),
+        _ => party.to_owned(),
+    }
+}
+
+fn elapsed(duration: Duration) -> String {
+    let micros = duration.as_micros();
+    match micros {
+        0..10_000 => format!("{}.{} ms", micros / 1_000, micros / 100 % 10),
+        10_000..1_000_000 => format!("{} ms", micros / 1_000),
+        _ => format!("{}.{} s", micros / 1_000_000, micros / 100_000 % 10),
+    }
+}
+
+/// `09:14:02.118`, UTC.
+pub fn clock(wall: Time) -> String {
+    let (seconds, millis) = (wall.as_secs() % 86_400, wall.as_millis() % 1_000);
+    format!(
+        "{:02}:{:02}:{:02}.{millis:03}",
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+/// The event as one line of JSON, with the words in `text`.
+pub fn json_line(event: &Event, words: &str) -> String {
+    let kind = match event.kind {
+        EventKind::Answered => "answered",
+        EventKind::Dropped => "dropped",
+        EventKind::Registered => "registered",
+        EventKind::Refreshed => "refreshed",
+        EventKind::Unregistered => "unregistered",
+        EventKind::CallAnswered => "call-answered",
+        EventKind::CallEnded => "call-ended",
+        EventKind::CallFailed => "call-failed",
+        EventKind::Malformed => "malformed",
+        EventKind::CredentialsRefused => "credentials-refused",
+    };
+    json!({
+        "time_ms": event.wall.as_millis(),
+        "kind": kind,
+        "method": event.method.to_string(),
+        "status": event.status,
+        "from": event.from.to_string(),
+        "to": event.to.to_string(),
+        "transport": event.transport.as_param(),
+        "source": event.source.to_string(),
+        "call_id": event.call_id.to_string(),
+        "elapsed_us": u64::try_from(event.elapsed.as_micros()).unwrap_or(u64::MAX),
+        "detail": event.detail.to_string(),
+        "text": format!("{} {words}", clock(event.wall)),
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use strowger_element::Text;
+    use strowger_sip::Transport;
+
+    fn event(kind: EventKind) -> Event {
+        Event {
+            kind,
+            wall: Time::from_millis(((9 * 60 + 14) * 60 + 2) * 1_000 + 118),
+            elapsed: Duration::from_micros(1_140),
+            status: if kind == EventKind::CallFailed {
+                486
+            } else {
+                200
+            },
+            transport: Transport::Udp,
+            source: ([127, 0, 0, 1], 49_211).into(),
+            method: Text::new(b"INVITE"),
+            from: Text::new(b"alice@example.test"),
+            to: Text::new(b"bob@example.org"),
+            call_id: Text::new(b"abc"),
+            detail: Text::new(b"sip:b\r\nob@192.0.2.1"),
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_words() {
+        use EventKind::*;
+        let kinds = [
+            Answered,
+            Dropped,
+            Registered,
+            Refreshed,
+            Unregistered,
+            CallAnswered,
+            CallEnded,
+            CallFailed,
+            Malformed,
+            CredentialsRefused,
+        ];
+        let lines = kinds.map(|kind| {
+            let event = event(kind);
+            format!(
+                "{} {} [{:?}]",
+                clock(event.wall),
+                words(&event, "example.test"),
+                weight(&event)
+            )
+        });
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn a_registration_names_its_user_once() {
+        let mut event = event(EventKind::Answered);
+        event.method = Text::new(b"REGISTER");
+        event.to = event.from;
+        event.detail = Text::EMPTY;
+        assert_eq!(
+            words(&event, "example.test"),
+            "REGISTER alice udp 127.0.0.1:49211 200 1.1 ms"
+        );
+    }
+}

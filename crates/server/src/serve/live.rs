@@ -1,0 +1,473 @@
+//! The running server as the administration sees it: [`Control`] over tables, driver and configuration.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use std::sync::OnceLock;
+use strowger_admin::{
+    Control, ControlError, Imported, ListenerStatus, NewUser, Page, Registration, Registrations,
+    Reloaded, Sample, Status, UserEntry, Users, WatchFilter, WatchSender,
+};
+use strowger_element::{Command, Ingress, Input, Settings, Shared};
+use strowger_net::Driver;
+use strowger_registrar::{AddressOfRecord, Binding, Bindings, LocationService, Subscriber};
+use strowger_store::{Journal, User};
+
+use super::accounts::{AccountBook, control_error, received};
+use super::dns::DnsCounters;
+use super::hub::Hub;
+use super::log::LogLevel;
+use super::services::Waiter;
+use super::settings::{PlacedListener, element, shown};
+use crate::config::{Config, Data, Durability};
+
+/// How long an order to drop registrations may take.
+const DROP_LIMIT: Duration = Duration::from_secs(3);
+/// How often is looked whether it is done.
+const DROP_LOOK: Duration = Duration::from_millis(2);
+/// Addresses of record copied from the table at a time.
+const LISTED_AT_ONCE: usize = 4_096;
+
+/// A running server.
+pub struct Live {
+    /// The configuration in effect.
+    pub config: ArcSwap<Config>,
+    /// Its file; `None` for the trial.
+    pub file: Option<PathBuf>,
+    /// Settings of the element, as the shards have them.
+    pub settings: Arc<ArcSwap<Settings>>,
+    /// Listeners, fixed while the process lives.
+    pub listeners: Vec<PlacedListener>,
+    /// Shared tables.
+    pub shared: Arc<Shared>,
+    /// The way in.
+    pub ingress: Arc<Ingress>,
+    /// The driver.
+    pub driver: Arc<Driver>,
+    /// Accounts.
+    pub accounts: AccountBook,
+    /// Journal; empty where nothing is kept.
+    pub journal: Arc<OnceLock<Journal<Waiter>>>,
+    /// Events.
+    pub hub: Arc<Hub>,
+    /// DNS.
+    pub dns: Arc<DnsCounters>,
+    /// Log level.
+    pub log: LogLevel,
+    /// When the process began to serve.
+    pub started: Instant,
+    /// When the configuration was last taken over.
+    pub configured_at: Mutex<SystemTime>,
+    /// What an operator should know.
+    pub warnings: Vec<String>,
+    /// True once the end was asked for.
+    pub ending: AtomicBool,
+}
+
+impl Live {
+    fn table(&self) -> &strowger_registrar::SubscriberTable {
+        &self.shared.subscribers
+    }
+
+    fn bindings_of(&self, aor: &AddressOfRecord) -> Bindings {
+        self.shared
+            .location
+            .bindings(aor.as_bytes(), self.driver.now().monotonic)
+    }
+
+    fn refuse_configured(&self, user: &str) -> Result<User, ControlError> {
+        let config = self.config.load();
+        let user = User::parse(user, &config.domains).map_err(control_error)?;
+        match config
+            .users
+            .iter()
+            .find(|one| *one.name == *user.name && one.domain == user.domain)
+        {
+            Some(one) => Err(ControlError::Invalid(format!(
+                "the user {user} stands in the configuration file; change it there ({}:{}), then reload",
+                config.file, one.line
+            ))),
+            None => Ok(user),
+        }
+    }
+
+    /// All bindings, in the order of addresses of record.
+    fn every_binding(&self, mut each: impl FnMut(&AddressOfRecord, &Binding)) {
+        let now = self.driver.now().monotonic;
+        let mut after: Option<AddressOfRecord> = None;
+        loop {
+            let rows = self.shared.location.list(
+                now,
+                after.as_ref().map(AddressOfRecord::as_bytes),
+                LISTED_AT_ONCE,
+            );
+            let Some((last, _)) = rows.last() else { return };
+            after = Some(last.clone());
+            for (aor, bindings) in &rows {
+                bindings.iter().for_each(|binding| each(aor, binding));
+            }
+        }
+    }
+
+    /// Tells every shard who wants events.
+    pub fn refresh_interest(&self) {
+        let interest = self.hub.interest().0;
+        self.driver
+            .deliver_to_all(|_| Input::Command(Command::SetInterest(interest)));
+    }
+
+    /// Reads the file again and takes it over: all or nothing.
+    fn take_over(&self) -> Result<Reloaded, ControlError> {
+        let Some(file) = &self.file else {
+            return Ok(Reloaded {
+                warnings: "the trial has no configuration file\n".into(),
+                needs_restart: Vec::new(),
+            });
+        };
+        let (config, report) = Config::load(file).map_err(|error| {
+            ControlError::Configuration(format!("cannot read {}: {error}", file.display()))
+        })?;
+        let Some(config) = config else {
+            let count = crate::locate::tally(report.errors(), report.warnings());
+            return Err(ControlError::Configuration(format!(
+                "{report}note: {count}; nothing was changed, the running configuration stays active"
+            )));
+        };
+        for user in &config.users {
+            super::accounts::configured(user).map_err(control_error)?;
+        }
+        let old = self.config.load_full();
+        let needs_restart = needs_restart(&old, &config);
+        let effective = with_fixed_parts(config, &old);
+        let mut settings = element(&effective, &self.listeners);
+        settings.shards = self.settings.load().shards;
+        let settings = Arc::new(settings);
+        self.accounts.forget(&old, self.table());
+        self.accounts
+            .fill(&effective, self.table())
+            .map_err(control_error)?;
+        self.settings.store(settings.clone());
+        self.ingress.reconfigure(settings.clone());
+        self.driver
+            .deliver_to_all(|_| Input::Reconfigure(settings.clone()));
+        self.log.set(&effective.log);
+        self.hub
+            .set_default_domain(effective.domains.first().map_or("", |domain| domain));
+        self.config.store(Arc::new(effective));
+        *self
+            .configured_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = SystemTime::now();
+        self.refresh_interest();
+        Ok(Reloaded {
+            warnings: report.to_string(),
+            needs_restart,
+        })
+    }
+}
+
+/// Keys whose change takes effect only after a restart.
+fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
+    let written = |config: &Config| {
+        config
+            .listen
+            .iter()
+            .map(|one| one.text.clone())
+            .collect::<Vec<_>>()
+    };
+    let tcp = |config: &Config| {
+        let limits = &config.limits;
+        let counts = (limits.connections_max, limits.connections_per_source_max);
+        (
+            counts,
+            limits.connection_idle_seconds,
+            limits.connect_timeout_ms,
+            limits.message_timeout_ms,
+        )
+    };
+    let changes = [
+        ("listen", written(old) != written(new)),
+        ("advertise", old.advertise != new.advertise),
+        ("data", old.data != new.data),
+        ("durability", old.durability != new.durability),
+        ("workers", old.workers != new.workers),
+        ("shards", old.shards != new.shards),
+        ("[admin]", old.admin != new.admin),
+        ("[dns]", old.dns != new.dns),
+        ("[log] format", old.log.json != new.log.json),
+        ("connection limits in [limits]", tcp(old) != tcp(new)),
+    ];
+    changes
+        .into_iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// The new configuration with what a running process cannot change left as it was.
+fn with_fixed_parts(new: Config, old: &Config) -> Config {
+    Config {
+        listen: old.listen.clone(),
+        advertise: old.advertise.clone(),
+        data: old.data.clone(),
+        durability: old.durability,
+        workers: old.workers,
+        shards: old.shards,
+        admin: old.admin.clone(),
+        dns: old.dns.clone(),
+        ..new
+    }
+}
+
+impl Control for Live {
+    fn status(&self) -> Status {
+        let config = self.config.load();
+        let settings = self.settings.load();
+        let listeners = settings.listeners.iter().map(|one| ListenerStatus {
+            transport: one.transport.as_param().to_owned(),
+            address: shown(one.address),
+            advertised: one
+                .advertised
+                .as_ref()
+                .map(|(host, port)| format!("{host}:{port}")),
+        });
+        let configured_at = *self
+            .configured_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            configuration: self.file.as_ref().map(|file| file.display().to_string()),
+            domains: config.domains.iter().map(ToString::to_string).collect(),
+            listeners: listeners.collect(),
+            workers: super::settings::workers(&config),
+            shards: settings.shards,
+            accounts: self.table().len() as u64,
+            bindings: self.shared.location.len() as u64,
+            data: match &config.data {
+                Data::Memory => "memory".to_owned(),
+                Data::Folder(folder) => folder.display().to_string(),
+            },
+            durability: match config.durability {
+                Durability::Memory => "memory",
+                Durability::Process => "process",
+                Durability::Disk => "disk",
+            }
+            .to_owned(),
+            authentication: config.auth.required,
+            not_ready: self.ready().err(),
+            configured_at: configured_at
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+            warnings: self.warnings.clone(),
+        }
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let mut samples: Vec<Sample> = Vec::with_capacity(256);
+        let mut add = |name: &'static str, help: &'static str, value: u64| match samples
+            .iter_mut()
+            .find(|sample| sample.name == name)
+        {
+            Some(sample) => sample.value = sample.value.saturating_add(value),
+            None => samples.push(Sample::counter(name, help, value)),
+        };
+        self.driver.counters().visit(&mut add);
+        self.driver.visit_shard_counters(&mut add);
+        self.ingress.visit(&mut add);
+        self.shared.location.counters().visit(&mut add);
+        self.dns.visit(&mut add);
+        if let Some(journal) = self.journal.get() {
+            journal.counters().visit(&mut add);
+        }
+        add(
+            "events_lost",
+            "Events lost because too many waited to be written",
+            self.hub.lost(),
+        );
+        if let Ok(drops) = self.driver.kernel_drops() {
+            add(
+                "kernel_datagrams_dropped",
+                "Datagrams the kernel dropped because a receive buffer was full",
+                drops,
+            );
+        }
+        samples.push(Sample::gauge(
+            "up_seconds",
+            "Seconds since the start",
+            self.started.elapsed().as_secs(),
+        ));
+        samples.push(Sample::gauge(
+            "accounts",
+            "Accounts known",
+            self.table().len() as u64,
+        ));
+        samples.push(Sample::gauge(
+            "bindings",
+            "Bindings held",
+            self.shared.location.len() as u64,
+        ));
+        samples.push(Sample::gauge(
+            "connections",
+            "Connections open",
+            self.driver.connection_count() as u64,
+        ));
+        samples
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        match self.ending.load(Ordering::Relaxed) {
+            true => Err("the server is ending".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    fn users(&self, page: &Page) -> Result<Users, ControlError> {
+        let config = self.config.load();
+        let entry = |account: &Subscriber| {
+            let user = format!("{}@{}", account.user, account.domain);
+            let aor = AddressOfRecord::new(account.user.as_bytes(), &account.domain);
+            let names = [
+                account.ha1.md5.map(|_| "MD5".to_owned()),
+                account.ha1.sha256.map(|_| "SHA-256".to_owned()),
+            ];
+            let written = |one: &crate::config::User| {
+                *one.name == *account.user && one.domain == account.domain
+            };
+            UserEntry {
+                user,
+                algorithms: names.into_iter().flatten().collect(),
+                configured: config.users.iter().any(written),
+                bindings: self.bindings_of(&aor).len() as u64,
+            }
+        };
+        let all = self.table().list();
+        let wanted = all
+            .iter()
+            .filter(|account| page.wants(&format!("{}@{}", account.user, account.domain)));
+        let (rows, total) = page.take(wanted);
+        Ok(Users {
+            users: rows.into_iter().map(|account| entry(account)).collect(),
+            total,
+        })
+    }
+
+    fn add_user(&self, user: NewUser) -> Result<(), ControlError> {
+        self.refuse_configured(&user.user)?;
+        self.accounts
+            .add(received(&user, &self.config.load().domains)?, self.table())
+    }
+
+    fn change_user(&self, user: NewUser) -> Result<(), ControlError> {
+        self.refuse_configured(&user.user)?;
+        self.accounts
+            .change(received(&user, &self.config.load().domains)?, self.table())
+    }
+
+    fn delete_user(&self, user: &str) -> Result<(), ControlError> {
+        let user = self.refuse_configured(user)?;
+        self.accounts.delete(&user, self.table())?;
+        self.drop_registrations(&user.to_string()).map(drop)
+    }
+
+    fn import_users(&self, users: Vec<NewUser>, replace: bool) -> Result<Imported, ControlError> {
+        let config = self.config.load_full();
+        let mut accounts = Vec::with_capacity(users.len());
+        for user in &users {
+            accounts.push(received(user, &config.domains)?);
+        }
+        for written in &config.users {
+            if let Some(user) = users
+                .iter()
+                .find(|one| one.user == format!("{}@{}", written.name, written.domain))
+            {
+                self.refuse_configured(&user.user)?;
+            }
+        }
+        self.accounts.import(accounts, replace, self.table())
+    }
+
+    fn registrations(&self, page: &Page) -> Result<Registrations, ControlError> {
+        let now = self.driver.now().monotonic;
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let (mut registrations, mut total) = (Vec::new(), 0);
+        self.every_binding(|aor, binding| {
+            let user = text(aor.as_bytes());
+            let user = user.strip_prefix("sip:").unwrap_or(&user);
+            if !page.wants(user) {
+                return;
+            }
+            total += 1;
+            if total <= page.offset || registrations.len() >= page.rows() {
+                return;
+            }
+            let flow = binding.flow();
+            registrations.push(Registration {
+                user: user.to_owned(),
+                contact: text(binding.contact()),
+                source: format!("{} {}", flow.transport.as_param(), flow.remote),
+                expires_seconds: binding.remaining_seconds(now),
+                q: binding.q(),
+                user_agent: text(binding.user_agent()),
+                behind_nat: binding.behind_nat(),
+                flow_lost: binding.flow_lost(),
+            });
+        });
+        Ok(Registrations {
+            registrations,
+            total,
+        })
+    }
+
+    fn drop_registrations(&self, user: &str) -> Result<usize, ControlError> {
+        let user = User::parse(user, &self.config.load().domains).map_err(control_error)?;
+        let aor = AddressOfRecord::new(user.name.as_bytes(), &user.domain);
+        let held = self.bindings_of(&aor).len();
+        if held == 0 {
+            return Ok(0);
+        }
+        let octets = String::from_utf8_lossy(aor.as_bytes())
+            .into_owned()
+            .into_boxed_str();
+        self.driver.deliver(
+            self.ingress.shard_for_aor(aor.as_bytes()),
+            Input::Command(Command::DropBindings { aor: octets }),
+        );
+        let began = Instant::now();
+        while !self.bindings_of(&aor).is_empty() {
+            if began.elapsed() > DROP_LIMIT {
+                return Err(ControlError::Failed(format!(
+                    "the registrations of {user} could not be dropped; see the log"
+                )));
+            }
+            std::thread::sleep(DROP_LOOK);
+        }
+        Ok(held)
+    }
+
+    fn reload(&self) -> Result<Reloaded, ControlError> {
+        let result = self.take_over();
+        match &result {
+            Ok(reloaded) if reloaded.needs_restart.is_empty() => {
+                tracing::info!("reloaded the configuration")
+            }
+            Ok(reloaded) => tracing::warn!(
+                "reloaded the configuration; needs a restart to take effect: {}",
+                reloaded.needs_restart.join(", ")
+            ),
+            Err(error) => tracing::error!("the configuration was not reloaded:\n{error}"),
+        }
+        result
+    }
+
+    fn watch(&self, filter: WatchFilter, sender: WatchSender) {
+        self.hub.watch(filter, sender);
+        self.refresh_interest();
+    }
+}

@@ -1,0 +1,77 @@
+//! Start-up and shut-down: from a configuration to a running server, all of it or nothing.
+//!
+//! ```text
+//! data folder, lock ─► database ─► secrets ─► listeners ─► admin socket ─► accounts, bindings ─► journal
+//!   ─► shards and workers ─► DNS and admin runtime ─► wait for signals ─► drain ─► end
+//! ```
+
+mod accounts;
+mod beside;
+mod dns;
+mod hub;
+mod lines;
+mod live;
+mod log;
+mod panics;
+mod port_owner;
+mod services;
+mod settings;
+mod signals;
+mod start;
+mod trial;
+
+use core::sync::atomic::Ordering;
+use std::time::Duration;
+
+use strowger_admin::Control;
+
+use crate::exit::Failure;
+use crate::locate::Located;
+use signals::{Request, Signals};
+use start::Started;
+
+pub use trial::run as trial;
+
+/// How long connections may take to be written out at the end.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// Runs a server with a configuration file until a signal ends it.
+///
+/// # Errors
+/// Something needed for the start is missing or taken; nothing stays behind.
+pub fn run(located: Located) -> Result<(), Failure> {
+    let signals = block_signals()?;
+    let log = log::start(&located.config.log);
+    for line in located.report.to_string().lines() {
+        tracing::warn!("{line}");
+    }
+    let started = start::start(located, log)?;
+    tracing::info!("ready");
+    serve(&signals, started);
+    Ok(())
+}
+
+fn block_signals() -> Result<Signals, Failure> {
+    Signals::block().map_err(|error| {
+        Failure::new(
+            crate::exit::Exit::Failed,
+            format!("cannot set up signals: {error}"),
+        )
+    })
+}
+
+/// Serves until a signal asks for the end.
+fn serve(signals: &Signals, started: Started) {
+    loop {
+        match signals.wait() {
+            Request::Reload => drop(started.live.reload()),
+            Request::End => break,
+        }
+    }
+    // A second signal ends the process at once.
+    signals.unblock();
+    tracing::info!("ending");
+    started.live.ending.store(true, Ordering::Relaxed);
+    started.end(DRAIN);
+    tracing::info!("ended");
+}

@@ -1,0 +1,357 @@
+//! Builds a running server step by step; the first step that fails ends the start and undoes the others.
+
+use core::sync::atomic::AtomicBool;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use strowger_element::{Answer, Element, Ingress, Input, Shared, SourceTable};
+use strowger_net::{BindError, Driver, Running, Server, Services, Shard};
+use strowger_registrar::{LocationLimits, LocationTable, NonceTable, SubscriberTable};
+use strowger_resolve::{DnsCache, ResolveSettings};
+use strowger_sip::{Now, Time};
+use strowger_store::{
+    DataFolder, Database, InstanceLock, Journal, JournalSettings, ListenerNames, SecretsFile,
+    StoreError, load,
+};
+use strowger_transaction::token::{SecretKey, Secrets};
+use tokio::sync::mpsc;
+
+use super::accounts::AccountBook;
+use super::beside::{Beside, Doors};
+use super::dns::{DnsCounters, QUESTIONS_WAITING_MAX};
+use super::hub::Hub;
+use super::live::Live;
+use super::log::LogLevel;
+use super::panics::PanicBox;
+use super::port_owner::port_owner;
+use super::services::{Outside, Waiter};
+use super::settings::{self, PlacedListener};
+use crate::config::{Config, Data, Durability};
+use crate::exit::{Exit, Failure};
+use crate::locate::Located;
+use crate::password;
+
+/// A running server.
+pub struct Started {
+    /// What the administration sees.
+    pub live: Arc<Live>,
+    running: Running,
+    beside: Beside,
+    /// Held as long as the process serves.
+    _lock: Option<InstanceLock>,
+}
+
+impl Started {
+    /// Writes out what connections hold, ends the workers, then the rest.
+    pub fn end(self, drain: Duration) {
+        self.running.shutdown(drain);
+        self.beside.end();
+    }
+}
+
+/// What is kept on disk.
+#[derive(Default)]
+struct Kept {
+    folder: Option<DataFolder>,
+    lock: Option<InstanceLock>,
+    database: Option<Database>,
+    warnings: Vec<String>,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// A step failed; everything before it is undone.
+pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
+    let Located { config, file, .. } = located;
+    let listeners = settings::listeners(&config)?;
+    // A folder that is there is locked first: that another instance runs says more than that its ports are taken.
+    // One that is not there is made only when nothing else is wrong.
+    let locked = match &config.data {
+        Data::Folder(path) if path.exists() => Some(lock(path)?),
+        _ => None,
+    };
+    let bound = Server::bind(settings::net(&config, &listeners))
+        .map_err(|error| cannot_listen(&error, &listeners, &config))?;
+    let kept = keep(&config, locked)?;
+    let secrets = secrets(kept.folder.as_ref())?;
+    let doors = Doors::open(&config)?;
+
+    let element_settings = Arc::new(settings::element(&config, &listeners));
+    let shared = Arc::new(shared_tables(&element_settings.resolve)?);
+    let accounts = AccountBook::open(kept.database.as_ref())?;
+    accounts.fill(&config, &shared.subscribers)?;
+    let ingress = Arc::new(Ingress::new(
+        element_settings.clone(),
+        shared.clone(),
+        secrets.clone(),
+    ));
+    let settings = Arc::new(ArcSwap::new(element_settings));
+    let (hub, events) = Hub::new(config.domains.first().map_or("", |domain| domain));
+    let journal: Arc<OnceLock<Journal<Waiter>>> = Arc::default();
+    let dns = Arc::new(DnsCounters::default());
+    let (questions, asked) = mpsc::channel(QUESTIONS_WAITING_MAX);
+
+    let factory = {
+        let (settings, shared, seed) = (settings.clone(), shared.clone(), random_u64()?);
+        Arc::new(move |shard: u16| -> Box<dyn Shard> {
+            let seed = seed ^ u64::from(shard).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            Box::new(Element::new(
+                settings.load_full(),
+                shared.clone(),
+                secrets.clone(),
+                shard,
+                seed,
+            ))
+        })
+    };
+    let mut restored = Ok(());
+    let running = bound
+        .start(ingress.clone(), factory, |driver| {
+            // The driver's monotonic clock begins now, before any worker runs.
+            let now = Now {
+                monotonic: Time::ZERO,
+                wall: wall(),
+            };
+            restored = restore(&config, &kept, &listeners, &shared, now, &journal, driver);
+            let panics = PanicBox::new(kept.folder.as_ref().map(DataFolder::path));
+            let services = Outside::new(
+                driver.clone(),
+                questions,
+                dns.clone(),
+                journal.clone(),
+                hub.clone(),
+                panics,
+            );
+            Arc::new(services) as Arc<dyn Services>
+        })
+        .map_err(|error| {
+            Failure::new(Exit::Failed, format!("cannot start the workers: {error}"))
+        })?;
+    restored?;
+
+    let warnings = warnings(&kept, &running, &config);
+    let live = Arc::new(Live {
+        config: ArcSwap::from_pointee(config),
+        file,
+        settings,
+        listeners,
+        shared,
+        ingress,
+        driver: running.driver().clone(),
+        accounts,
+        journal,
+        hub,
+        dns,
+        log,
+        started: Instant::now(),
+        configured_at: Mutex::new(SystemTime::now()),
+        warnings,
+        ending: AtomicBool::new(false),
+    });
+    live.refresh_interest();
+    write_events(&live, events)?;
+    let beside = Beside::start(doors, &live, asked)?;
+    Ok(Started {
+        live,
+        running,
+        beside,
+        _lock: kept.lock,
+    })
+}
+
+/// Opens the data folder as its only instance.
+fn lock(path: &Path) -> Result<(DataFolder, InstanceLock), StoreError> {
+    let folder = DataFolder::open(path)?;
+    let lock = folder.lock()?;
+    Ok((folder, lock))
+}
+
+/// Opens what is kept on disk.
+fn keep(config: &Config, locked: Option<(DataFolder, InstanceLock)>) -> Result<Kept, Failure> {
+    let Data::Folder(path) = &config.data else {
+        return Ok(Kept::default());
+    };
+    let (folder, lock) = match locked {
+        Some(locked) => locked,
+        None => lock(path)?,
+    };
+    let opened = Database::open_for_service(&folder, &lock, wall().as_secs())?;
+    let warnings: Vec<String> = opened.warnings.iter().map(ToString::to_string).collect();
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(Kept {
+        folder: Some(folder),
+        lock: Some(lock),
+        database: Some(opened.database),
+        warnings,
+    })
+}
+
+/// Loads bindings and starts the journal.
+fn restore(
+    config: &Config,
+    kept: &Kept,
+    listeners: &[PlacedListener],
+    shared: &Shared,
+    now: Now,
+    journal: &OnceLock<Journal<Waiter>>,
+    driver: &Weak<Driver>,
+) -> Result<(), StoreError> {
+    let Some(database) = &kept.database else {
+        return Ok(());
+    };
+    if config.durability == Durability::Memory {
+        return load::clear_bindings(database);
+    }
+    let names = ListenerNames::new(listeners.iter().map(|one| (one.transport, one.address)));
+    let loaded = load::bindings(database, &shared.location, now, &names)?;
+    tracing::info!(
+        "{} accounts, {} registrations",
+        shared.subscribers.len(),
+        loaded.bindings
+    );
+    let settings = JournalSettings {
+        durability: match config.durability {
+            Durability::Disk => strowger_store::Durability::Disk,
+            _ => strowger_store::Durability::Process,
+        },
+        listeners: names,
+        ..JournalSettings::default()
+    };
+    let driver = driver.clone();
+    let completed = move |waiters: &[Waiter], durable: bool| {
+        let Some(driver) = driver.upgrade() else {
+            return;
+        };
+        let answer = if durable {
+            Answer::Journaled
+        } else {
+            Answer::Failed
+        };
+        for &(shard, query) in waiters {
+            driver.deliver(shard, Input::Completed { query, answer });
+        }
+    };
+    if let Some(started) = Journal::start(database, settings, completed)? {
+        let _ = journal.set(started);
+    }
+    Ok(())
+}
+
+fn secrets(folder: Option<&DataFolder>) -> Result<Secrets, Failure> {
+    if let Some(folder) = folder {
+        return Ok(SecretsFile::of(folder).load_or_create()?);
+    }
+    Ok(Secrets {
+        current: SecretKey {
+            id: 1,
+            key: random()?,
+        },
+        previous: None,
+    })
+}
+
+fn shared_tables(resolve: &ResolveSettings) -> Result<Shared, Failure> {
+    Ok(Shared {
+        location: LocationTable::new(LocationLimits::default(), random_u64()?),
+        subscribers: SubscriberTable::new(random_u64()?),
+        nonces: NonceTable::new(NonceTable::SLOTS_DEFAULT, u32::from_ne_bytes(random()?)),
+        sources: SourceTable::new(random()?),
+        dns: DnsCache::new(resolve, random_u64()?),
+        shard_seed: random_u64()?,
+    })
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut octets = [0; N];
+    password::fill_random(&mut octets).map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            format!("the system has no random source: {error}"),
+        )
+    })?;
+    Ok(octets)
+}
+
+fn random_u64() -> Result<u64, Failure> {
+    random().map(u64::from_ne_bytes)
+}
+
+fn wall() -> Time {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Time::ZERO + since
+}
+
+/// Says which line asked for the address, who has it, and what to write instead.
+fn cannot_listen(error: &BindError, listeners: &[PlacedListener], config: &Config) -> Failure {
+    let (transport, address) = (error.listener.transport, error.listener.address);
+    let placed = listeners
+        .iter()
+        .find(|one| one.transport == transport && one.address == address);
+    let what = format!(
+        "{} port {} on {}",
+        transport.as_str(),
+        address.port(),
+        address.ip()
+    );
+    let failure = if error.cause.kind() == std::io::ErrorKind::AddrInUse {
+        let owner =
+            port_owner(transport, address).map_or_else(String::new, |owner| format!(" by {owner}"));
+        let other = std::net::SocketAddr::new(address.ip(), address.port().saturating_add(10));
+        Failure::new(Exit::Failed, format!("{what} is already in use{owner}")).fix(format!(
+            "stop that program, or listen elsewhere: \"{}:{other}\"",
+            transport.as_param()
+        ))
+    } else {
+        let text = error.cause.to_string();
+        let reason = text
+            .split(" (os error")
+            .next()
+            .unwrap_or(&text)
+            .to_lowercase();
+        Failure::new(Exit::Failed, format!("cannot listen on {what}: {reason}")).fix(error.hint())
+    };
+    match placed.filter(|_| !config.file.is_empty()) {
+        Some(placed) => {
+            let (line, column) = placed.listen.position;
+            failure.place(format!("{}:{line}:{column}", config.file))
+        }
+        None => failure,
+    }
+}
+
+/// What an operator should know about a server that runs.
+fn warnings(kept: &Kept, running: &Running, config: &Config) -> Vec<String> {
+    let mut warnings = kept.warnings.clone();
+    let _ = running;
+    if !config.auth.required {
+        warnings.push(
+            "authentication is switched off: anybody may register and call as any user".to_owned(),
+        );
+    }
+    warnings
+}
+
+/// Starts the thread that writes log lines and feeds watchers.
+fn write_events(
+    live: &Arc<Live>,
+    events: std::sync::mpsc::Receiver<strowger_element::Event>,
+) -> Result<(), Failure> {
+    let (hub, weak) = (live.hub.clone(), Arc::downgrade(live));
+    let unwatched = move || {
+        if let Some(live) = weak.upgrade() {
+            live.refresh_interest();
+        }
+    };
+    std::thread::Builder::new()
+        .name("strowger-events".to_owned())
+        .spawn(move || hub.write_lines(&events, unwatched))
+        .map(drop)
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot start a thread: {error}")))
+}

@@ -1,0 +1,93 @@
+//! The trial: a server that needs nothing, and tells what to try.
+
+use strowger_store::{Accounts, DataFolder, Database, User, account_with_password};
+
+use super::{block_signals, log, serve, start};
+use crate::commands::say;
+use crate::exit::{Exit, Failure};
+use crate::invocation::program;
+use crate::password;
+use crate::trial::{DOMAIN, FOLDER, USERS, is_default, with_free_port};
+
+/// Starts the trial and serves until a signal ends it.
+///
+/// # Errors
+/// Something needed for the start is missing or taken.
+pub fn run() -> Result<(), Failure> {
+    let signals = block_signals()?;
+    let (located, port) = with_free_port()?;
+    let log = log::start(&located.config.log);
+    let folder = DataFolder::open(FOLDER)?;
+    // A running trial in this folder would be the one to make accounts.
+    let lock = folder.lock()?;
+    let made = accounts(&folder)?;
+    drop(lock);
+    let started = start::start(located, log)?;
+    say(&welcome(port, &made));
+    serve(&signals, started);
+    Ok(())
+}
+
+/// The passwords of the accounts that were made now; none on later starts.
+fn accounts(folder: &DataFolder) -> Result<Vec<(User, String)>, Failure> {
+    let mut accounts = Accounts::open(&Database::open_for_accounts(folder)?)?;
+    if !accounts.list()?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut made = Vec::new();
+    for name in USERS {
+        let user = User {
+            name: name.into(),
+            domain: DOMAIN.into(),
+        };
+        let secret =
+            password::random().map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        accounts.add(&account_with_password(&user, &secret)?)?;
+        made.push((user, secret));
+    }
+    Ok(made)
+}
+
+fn welcome(port: u16, made: &[(User, String)]) -> String {
+    let program = program();
+    let server = if is_default(port) {
+        "127.0.0.1".to_owned()
+    } else {
+        format!("127.0.0.1:{port}")
+    };
+    let [first, second] = USERS;
+    let mut text = format!(
+        "\nThis is a trial of Strowger, on this machine only. Data: ./{FOLDER}. End it with Ctrl-C.\n"
+    );
+    if !is_default(port) {
+        text.push_str(&format!(
+            "Port 5060 is taken by another program, so it listens on port {port}.\n"
+        ));
+    }
+    text.push_str(&format!(
+        "\nTwo accounts for phones (server {server}, UDP or TCP):\n"
+    ));
+    for name in USERS {
+        let shown = match made.iter().find(|(user, _)| *user.name == *name) {
+            Some((_, secret)) => format!("password {secret}"),
+            None => format!(
+                "password as shown at the first start; a new one: {program} user passwd {name} --random"
+            ),
+        };
+        text.push_str(&format!("  {name}   {shown}\n"));
+    }
+    let secret = |name: &str| match made.iter().find(|(user, _)| *user.name == *name) {
+        Some((_, secret)) => format!(" --password {secret}"),
+        None => String::new(),
+    };
+    text.push_str(&format!(
+        "\nTry in other terminals, in this folder:\n  \
+         {program} ping sip:{server}\n  \
+         {program} register sip:{second}@{server}{} --stay  # leave it open: it shows what comes\n  \
+         {program} message sip:{second}@{server} 'Hello' --from sip:{first}@{server}{}\n\n\
+         For real use: {program} init\n\n",
+        secret(second),
+        secret(first),
+    ));
+    text
+}

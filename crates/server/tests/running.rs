@@ -1,0 +1,189 @@
+//! A server that runs: status, reload, signals, HTTP, events, the trial.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use support::{Place, configuration, free_port};
+
+fn options(port: u16) -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .expect("a limit");
+    let own = socket.local_addr().expect("an address");
+    let request = format!(
+        "OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKtest{}\r\nMax-Forwards: 70\r\n\
+         From: <sip:a@elsewhere.test>;tag=1\r\nTo: <sip:127.0.0.1:{port}>\r\nCall-ID: {own}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+        own.port()
+    );
+    socket
+        .send_to(request.as_bytes(), ("127.0.0.1", port))
+        .expect("sent");
+    let mut answer = [0; 4096];
+    let length = socket.recv(&mut answer).expect("an answer");
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[test]
+fn a_server_starts_answers_and_ends_on_a_signal() {
+    let place = Place::new();
+    let port = free_port();
+    place.write("strowger.toml", &configuration(port));
+    let server = place.start(&["run"]);
+    assert!(options(port).starts_with("SIP/2.0 200 "));
+    place.run(&["status"]).must_be(
+        0,
+        &[
+            "listening",
+            &format!("udp 127.0.0.1:{port}"),
+            "example.test",
+            "durability process",
+        ],
+    );
+    place
+        .run(&["stats", "options"])
+        .must_be(0, &["requests_options", "1"]);
+    assert_eq!(server.end(), 0);
+    assert!(!place.path().join("data/admin.sock").exists());
+    place.run(&["status"]).must_be(4, &["not running"]);
+}
+
+#[test]
+fn reload_takes_all_or_nothing() {
+    let place = Place::new();
+    let good = configuration(free_port());
+    place.write("strowger.toml", &good);
+    let server = place.start(&["run"]);
+    place.write("strowger.toml", &format!("{good}[proxxy]\n"));
+    let refused = place.run(&["reload"]);
+    insta::assert_snapshot!(refused.shown(&[]));
+    // By signal: the log says what is wrong, and the server goes on.
+    server.signal(Signal::SIGHUP);
+    place.run(&["user", "list"]).must_be(3, &["proxxy"]);
+    place.write(
+        "strowger.toml",
+        &format!("{good}[[user]]\nname = \"dora\"\npassword = \"x\"\n"),
+    );
+    place.run(&["reload"]).must_be(0, &["reloaded"]);
+    place
+        .run(&["user", "list"])
+        .must_be(0, &["dora@example.test"]);
+    place.write("strowger.toml", &good.replace("workers = 1", "workers = 2"));
+    place
+        .run(&["reload"])
+        .must_be(0, &["needs a restart", "workers"]);
+    place.run(&["user", "list"]).must_be(0, &["no accounts"]);
+    assert_eq!(server.end(), 0);
+}
+
+fn get(port: u16, path: &str, host: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .expect("a limit");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+#[test]
+fn http_is_read_only_and_knows_its_names() {
+    let place = Place::new();
+    let admin = free_port();
+    place.write(
+        "strowger.toml",
+        &format!(
+            "{}[admin]\nlisten = \"127.0.0.1:{admin}\"\n",
+            configuration(free_port())
+        ),
+    );
+    let _server = place.start(&["run"]);
+    let host = format!("127.0.0.1:{admin}");
+    let metrics = get(admin, "/metrics", &host);
+    assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
+    assert!(
+        metrics.contains("# TYPE strowger_requests_total counter"),
+        "{metrics}"
+    );
+    assert!(get(admin, "/health", &host).contains("{\"ok\":true}"));
+    assert!(get(admin, "/ready", &host).contains("{\"ready\":true}"));
+    assert!(get(admin, "/v1/status", &host).contains("example.test"));
+    assert!(get(admin, "/v1/status", "evil.test").starts_with("HTTP/1.1 403"));
+    for hidden in ["/v1/users", "/v1/reload", "/v1/watch", "/v1/registrations"] {
+        assert!(
+            get(admin, hidden, &host).starts_with("HTTP/1.1 404"),
+            "{hidden}"
+        );
+    }
+}
+
+#[test]
+fn memory_keeps_nothing_and_still_has_its_socket() {
+    let place = Place::new();
+    place.write(
+        "strowger.toml",
+        &configuration(free_port()).replace("./data", "memory"),
+    );
+    place
+        .run(&["user", "add", "1001"])
+        .must_be(4, &["kept in memory"]);
+    let server = place.start(&["run"]);
+    place.run(&["user", "add", "1001"]).must_be(0, &["added"]);
+    place
+        .run(&["user", "add", "1001"])
+        .must_be(1, &["exists already"]);
+    place.run(&["status"]).must_be(0, &["memory"]);
+    assert_eq!(server.end(), 0);
+    assert!(!place.path().join("data").exists());
+}
+
+#[test]
+fn the_log_can_be_json() {
+    let place = Place::new();
+    place.write(
+        "strowger.toml",
+        &format!("{}[log]\nformat = \"json\"\n", configuration(free_port())),
+    );
+    let server = place.start(&["run"]);
+    let log = server.log();
+    let last = log.lines().last().expect("a line");
+    let value: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(value["message"], "ready");
+}
+
+#[test]
+fn the_trial_keeps_its_accounts_and_shows_passwords_once() {
+    let place = Place::new();
+    let first = place.start_until(&[], "For real use");
+    let shown = first.log();
+    assert_eq!(shown.matches("   password ").count(), 2, "{shown}");
+    assert!(
+        shown.contains("ping sip:127.0.0.1")
+            && shown.contains(" register ")
+            && shown.contains(" message "),
+        "{shown}"
+    );
+    place
+        .run(&["status"])
+        .must_be(0, &["the trial", "localhost", "accounts        2"]);
+    place
+        .run(&["user", "list"])
+        .must_be(0, &["1001@localhost", "1002@localhost"]);
+    assert_eq!(first.end(), 0);
+    let second = place.start_until(&[], "For real use");
+    assert!(
+        second.log().contains("user passwd 1001"),
+        "{}",
+        second.log()
+    );
+    assert_eq!(second.end(), 0);
+}
