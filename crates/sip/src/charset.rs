@@ -1,24 +1,26 @@
 //! Classes of octets, one table look-up per test (RFC 3261 §25.1).
 
 /// `token`: names of header fields, methods, parameters.
-pub(crate) const TOKEN: u8 = 1;
+pub(crate) const TOKEN: u16 = 1;
 /// `hostname`; underscore too, which names in the field carry.
-pub(crate) const HOST: u8 = 2;
+pub(crate) const HOST: u16 = 2;
 /// `user` and `password` of a URI, `%` included; `#` and octets from 0x80 too, which phones send unescaped.
-pub(crate) const USER: u8 = 4;
+pub(crate) const USER: u16 = 4;
 /// `paramchar` of a URI, `%` included, and octets from 0x80.
-pub(crate) const URI_PARAM: u8 = 8;
+pub(crate) const URI_PARAM: u16 = 8;
 /// A parameter name as far as it has to end somewhere: [`VALUE`] without `=`.
-pub(crate) const NAME_RUN: u8 = 16;
+pub(crate) const NAME_RUN: u16 = 16;
 /// `LWS`: space, tab and the CR LF of a fold.
-pub(crate) const LWS: u8 = 32;
+pub(crate) const LWS: u16 = 32;
 /// An unquoted value of a header parameter: everything visible but `; , " < >`.
-pub(crate) const VALUE: u8 = 64;
+pub(crate) const VALUE: u16 = 64;
 /// Any octet of a URI of any scheme: visible, not `" < >`.
-pub(crate) const URI: u8 = 128;
+pub(crate) const URI: u16 = 128;
+/// Everything but controls, space and DEL.
+pub(crate) const VISIBLE: u16 = 256;
 
-const fn build() -> [u8; 256] {
-    let mut table = [0_u8; 256];
+const fn build() -> [u16; 256] {
+    let mut table = [0_u16; 256];
     let mut i = 0;
     while i < 256 {
         let b = i as u8;
@@ -67,23 +69,26 @@ const fn build() -> [u8; 256] {
         if b > b' ' && b != 0x7f && !matches!(b, b'"' | b'<' | b'>') {
             class |= URI;
         }
+        if b > b' ' && b != 0x7f {
+            class |= VISIBLE;
+        }
         table[i] = class;
         i += 1;
     }
     table
 }
 
-static CLASS: [u8; 256] = build();
+static CLASS: [u16; 256] = build();
 
 /// True if `octet` belongs to one of the classes in `mask`.
 #[inline(always)]
-pub(crate) fn is(octet: u8, mask: u8) -> bool {
+pub(crate) fn is(octet: u8, mask: u16) -> bool {
     CLASS[octet as usize] & mask != 0
 }
 
 /// The first position from `at` whose octet is in none of the classes of `mask`.
 #[inline(always)]
-pub(crate) fn skip(octets: &[u8], mut at: usize, mask: u8) -> usize {
+pub(crate) fn skip(octets: &[u8], mut at: usize, mask: u16) -> usize {
     while let Some(&octet) = octets.get(at) {
         if !is(octet, mask) {
             break;
@@ -95,16 +100,8 @@ pub(crate) fn skip(octets: &[u8], mut at: usize, mask: u8) -> usize {
 
 /// True if every octet is in a class of `mask`.
 #[inline]
-pub(crate) fn all(octets: &[u8], mask: u8) -> bool {
+pub(crate) fn all(octets: &[u8], mask: u16) -> bool {
     octets.iter().all(|&octet| is(octet, mask))
-}
-
-/// True if no octet is a control or a space.
-#[inline]
-pub(crate) fn is_visible(octets: &[u8]) -> bool {
-    octets
-        .iter()
-        .fold(true, |fine, &octet| fine & (octet > b' ') & (octet != 0x7f))
 }
 
 /// Without leading and trailing LWS.

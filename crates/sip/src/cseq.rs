@@ -9,6 +9,9 @@ use crate::span::Span;
 /// Sequence numbers stay below 2^31 (§8.1.1.5).
 pub const CSEQ_MAX: u32 = 0x7fff_ffff;
 
+/// Digits of a sequence number, leading zeros included: no more than 64 bits hold.
+const DIGITS_MAX: usize = 19;
+
 /// The CSeq of a message.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct CSeq<'a> {
@@ -65,10 +68,13 @@ pub(crate) fn scan(field: Field<'_>, at: usize) -> Result<(u32, Span), FieldErro
     let mut number = 0_u64;
     let mut digits_end = start;
     while let Some(octet @ b'0'..=b'9') = field.get(digits_end) {
-        number = (number * 10 + u64::from(octet - b'0')).min(u64::from(u32::MAX));
+        // Wraps only beyond the digits that are allowed below.
+        number = number
+            .wrapping_mul(10)
+            .wrapping_add(u64::from(octet - b'0'));
         digits_end += 1;
     }
-    if digits_end == start || number > u64::from(CSEQ_MAX) {
+    if digits_end == start || digits_end - start > DIGITS_MAX || number > u64::from(CSEQ_MAX) {
         return Err(FieldError::Number);
     }
     let method_start = field.skip_lws(digits_end);

@@ -5,11 +5,13 @@
 use crate::charset::{self, LWS, TOKEN};
 use crate::scan;
 
-/// A header field value that is read from some position up to `end`.
+/// A header field value that is read from some position up to its end.
 #[derive(Copy, Clone)]
 pub(crate) struct Field<'a> {
+    /// Those of the message.
     octets: &'a [u8],
-    end: usize,
+    /// Those up to the end of the field.
+    field: &'a [u8],
 }
 
 impl<'a> Field<'a> {
@@ -18,7 +20,7 @@ impl<'a> Field<'a> {
     pub(crate) fn new(octets: &'a [u8], end: usize) -> Field<'a> {
         Field {
             octets,
-            end: end.min(octets.len()),
+            field: octets.get(..end).unwrap_or(octets),
         }
     }
 
@@ -27,7 +29,7 @@ impl<'a> Field<'a> {
     pub(crate) fn whole(octets: &'a [u8]) -> Field<'a> {
         Field {
             octets,
-            end: octets.len(),
+            field: octets,
         }
     }
 
@@ -36,44 +38,32 @@ impl<'a> Field<'a> {
     pub(crate) fn until(self, end: usize) -> Field<'a> {
         Field {
             octets: self.octets,
-            end: end.min(self.end),
+            field: self.field.get(..end).unwrap_or(self.field),
         }
     }
 
     /// Where the value ends.
     #[inline(always)]
     pub(crate) fn end(self) -> usize {
-        self.end
+        self.field.len()
     }
 
     /// One octet; `None` from the end on.
     #[inline(always)]
     pub(crate) fn get(self, at: usize) -> Option<u8> {
-        if at < self.end {
-            self.octets.get(at).copied()
-        } else {
-            None
-        }
+        self.field.get(at).copied()
     }
 
     /// The octets of a range; empty if it is not within the field.
     #[inline(always)]
     pub(crate) fn slice(self, from: usize, to: usize) -> &'a [u8] {
-        if to <= self.end {
-            self.octets.get(from..to).unwrap_or_default()
-        } else {
-            b""
-        }
+        self.field.get(from..to).unwrap_or_default()
     }
 
     /// True if `text` stands at `at`.
     #[inline(always)]
     pub(crate) fn has<const N: usize>(self, at: usize, text: &[u8; N]) -> bool {
-        at + N <= self.end
-            && self
-                .octets
-                .get(at..at + N)
-                .is_some_and(|octets| octets == text)
+        self.field.get(at..).and_then(|rest| rest.first_chunk()) == Some(text)
     }
 
     /// The next octet that is not LWS.
@@ -106,31 +96,37 @@ impl<'a> Field<'a> {
     /// End of an unquoted parameter value.
     #[inline(always)]
     pub(crate) fn value_end(self, at: usize) -> usize {
-        scan::value_end(self.octets, at).min(self.end)
+        scan::value_end(self.octets, at).min(self.end())
     }
 
     /// End of a parameter name.
     #[inline(always)]
     pub(crate) fn name_end(self, at: usize) -> usize {
-        scan::name_end(self.octets, at).min(self.end)
+        scan::name_end(self.octets, at).min(self.end())
     }
 
     /// End of a host name.
     #[inline(always)]
     pub(crate) fn host_end(self, at: usize) -> usize {
-        scan::host_end(self.octets, at).min(self.end)
+        scan::host_end(self.octets, at).min(self.end())
     }
 
     /// End of the octets that a URI may have.
     #[inline(always)]
     pub(crate) fn uri_end(self, at: usize) -> usize {
-        scan::uri_end(self.octets, at).min(self.end)
+        scan::uri_end(self.octets, at).min(self.end())
+    }
+
+    /// End of a run without controls, space and DEL.
+    #[inline(always)]
+    pub(crate) fn visible_end(self, at: usize) -> usize {
+        scan::visible_end(self.octets, at).min(self.end())
     }
 
     /// Position of an octet, or the end.
     #[inline(always)]
     pub(crate) fn find(self, at: usize, wanted: u8) -> usize {
-        scan::find(self.octets, at, wanted).min(self.end)
+        scan::find(self.octets, at, self.end(), wanted).min(self.end())
     }
 
     /// Position after the closing quote of the string that opens at `open`.
@@ -138,7 +134,7 @@ impl<'a> Field<'a> {
     pub(crate) fn quoted_end(self, open: usize) -> Option<usize> {
         let mut at = open + 1;
         loop {
-            at = scan::find_quote_or_backslash(self.octets, at);
+            at = scan::find_quote_or_backslash(self.octets, at, self.end());
             match self.get(at)? {
                 b'"' => return Some(at + 1),
                 _ => at += 2,

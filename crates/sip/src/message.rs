@@ -5,12 +5,12 @@
 //! views (`via`, `from`, `contacts` …) are slices of the octets.
 
 use core::ops::Range;
-use smallvec::SmallVec;
 
 use crate::contact::Contact;
 use crate::cseq::CSeq;
 use crate::error::FieldError;
 use crate::header_name::HeaderName;
+use crate::index::Index;
 use crate::method::Method;
 use crate::name_addr::{NameAddr, NameAddrSpans};
 use crate::span::Span;
@@ -18,15 +18,11 @@ use crate::status::StatusCode;
 use crate::values::{OptionTags, Values};
 use crate::via::{Via, ViaSpans};
 
-/// Header fields that are indexed without an allocation of their own.
-pub const HEADERS_INLINE: usize = 32;
-
 /// A request or a response.
 #[derive(Clone)]
 pub struct Message {
     pub(crate) octets: Vec<u8>,
-    pub(crate) index: SmallVec<[Entry; HEADERS_INLINE]>,
-    pub(crate) present: Presence,
+    pub(crate) index: Index,
     pub(crate) start_line: StartLine,
     pub(crate) header_end: usize,
     pub(crate) body_start: usize,
@@ -38,50 +34,6 @@ pub struct Message {
     pub(crate) cseq_method: Span,
     pub(crate) max_forwards: NumberField,
     pub(crate) content_length: Option<u32>,
-}
-
-/// One bit per [`HeaderName`] that occurs.
-#[derive(Copy, Clone, Debug, Default)]
-pub(crate) struct Presence([u64; 2]);
-
-impl Presence {
-    /// No name.
-    pub(crate) const NONE: Presence = Presence([0; 2]);
-
-    /// True if all of these names are there.
-    #[inline(always)]
-    pub(crate) const fn covers(&self, names: Presence) -> bool {
-        self.0[0] & names.0[0] == names.0[0] && self.0[1] & names.0[1] == names.0[1]
-    }
-
-    #[inline(always)]
-    const fn place(name: HeaderName) -> (usize, u64) {
-        ((name as usize >> 6) & 1, 1 << (name as u64 & 63))
-    }
-
-    #[inline(always)]
-    pub(crate) const fn has(&self, name: HeaderName) -> bool {
-        let (word, bit) = Presence::place(name);
-        self.0[word] & bit != 0
-    }
-
-    /// Notes a name; true if it was not there before.
-    #[inline(always)]
-    pub(crate) const fn add(&mut self, name: HeaderName) -> bool {
-        let (word, bit) = Presence::place(name);
-        let first = self.0[word] & bit == 0;
-        self.0[word] |= bit;
-        first
-    }
-}
-
-/// One header field in the index. Its line ends where the next one starts.
-#[derive(Copy, Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) line_start: u16,
-    pub(crate) name_end: u16,
-    pub(crate) value: Span,
-    pub(crate) name: HeaderName,
 }
 
 /// Request line or status line; `status` is 0 in a request.
@@ -195,7 +147,7 @@ impl Message {
     /// Length of the start line with its CR LF: where the header fields begin.
     pub fn header_start(&self) -> usize {
         self.index
-            .first()
+            .get(0)
             .map_or(self.header_end, |entry| usize::from(entry.line_start))
     }
 
@@ -240,30 +192,23 @@ impl Message {
 
     /// True if there is a header field of that name (not for [`HeaderName::Unknown`]).
     pub fn has_header(&self, name: HeaderName) -> bool {
-        self.present.has(name)
+        self.index.has(name)
     }
 
     /// The first header field of that name.
     #[inline]
     pub fn header(&self, name: HeaderName) -> Option<Header<'_>> {
-        if !self.has_header(name) {
-            return None;
-        }
-        self.header_at(self.index.iter().position(|entry| entry.name == name)?)
+        self.header_at(self.index.first(name)?)
     }
 
     /// All header fields of that name in their order.
-    pub fn headers_named(&self, name: HeaderName) -> impl Iterator<Item = Header<'_>> + Clone {
-        let entries = if self.has_header(name) {
-            self.index.as_slice()
-        } else {
-            &[]
-        };
-        entries
-            .iter()
-            .enumerate()
-            .filter(move |(_, entry)| entry.name == name)
-            .filter_map(|(index, _)| self.header_at(index))
+    pub fn headers_named(&self, name: HeaderName) -> impl Iterator<Item = Header<'_>> {
+        let mut next = self.index.first(name);
+        core::iter::from_fn(move || {
+            let at = next?;
+            next = self.index.find(at + 1, name);
+            self.header_at(at)
+        })
     }
 
     /// The first header field of a name given in octets, without regard to case. A compact form finds the long

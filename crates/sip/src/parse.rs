@@ -8,16 +8,15 @@
 //! A bare LF is refused rather than taken as a line end: octets are forwarded as they came, and a next hop
 //! that read the line differently could be made to see header fields that were never checked here.
 
-use smallvec::SmallVec;
-
-use crate::charset::{self, LWS, TOKEN};
+use crate::charset::{self, TOKEN};
 use crate::cseq;
 use crate::error::{FieldError, ParseError, ParseFailure, UriError};
 use crate::field::Field;
 use crate::header_name::HeaderName;
 use crate::header_word;
+use crate::index::{Entry, Index};
 use crate::limits::{Limit, Limits};
-use crate::message::{Entry, Message, NumberField, Presence, StartLine};
+use crate::message::{Message, NumberField, StartLine};
 use crate::method::Method;
 use crate::name_addr::{self, NameAddrSpans};
 use crate::scan::Controls;
@@ -41,8 +40,7 @@ impl Message {
         };
         let mut message = Message {
             octets,
-            index: SmallVec::new(),
-            present: Presence::default(),
+            index: Index::new(),
             start_line: StartLine::default(),
             header_end: 0,
             body_start: 0,
@@ -143,10 +141,18 @@ impl Parser<'_> {
     #[inline]
     fn header_section(&mut self, octets: &[u8]) -> Option<usize> {
         let mut controls = Controls::new(octets);
-        let Line { end, stray } = next_line(&mut controls, octets, 0, false)?;
-        if let Some(at) = stray {
-            self.fail(ParseError::StrayOctet(at));
-        }
+        let (end, mut last) = match line_end(&mut controls, octets) {
+            LineEnd::Plain { end, last } => (end, last),
+            LineEnd::Fold(end) => (end, false),
+            LineEnd::None => return None,
+            LineEnd::Other(at) => {
+                let line = unusual_line(&mut controls, octets, 0, at, false)?;
+                if let Some(at) = line.stray {
+                    self.fail(ParseError::StrayOctet(at));
+                }
+                (line.end, line.last)
+            }
+        };
         if octets
             .get(..4)
             .is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
@@ -156,27 +162,37 @@ impl Parser<'_> {
             self.request_line(Field::new(octets, end));
         }
         let mut at = end + 2;
-        loop {
-            if octets.get(at..at + 2) == Some(b"\r\n") {
-                return Some(at);
-            }
-            let Line { end, stray } = next_line(&mut controls, octets, at, true)?;
+        while !last {
             if self.message.index.len() >= self.limits.headers_max {
                 self.fail(ParseError::TooMuch(Limit::Headers));
                 return end_of_section(octets, at);
             }
+            let end = match line_end(&mut controls, octets) {
+                LineEnd::Plain { end, last: is_last } => {
+                    last = is_last;
+                    self.header_field(octets, end, at);
+                    end
+                }
+                LineEnd::None => return None,
+                LineEnd::Fold(hit) | LineEnd::Other(hit) => {
+                    let line = unusual_line(&mut controls, octets, at, hit, true)?;
+                    last = line.last;
+                    match line.stray {
+                        None => self.header_field(octets, line.end, at),
+                        Some(position) => {
+                            self.fail(ParseError::StrayOctet(position));
+                            self.hide(at, line.end);
+                        }
+                    }
+                    line.end
+                }
+            };
             if end - at > self.limits.header_octets_max {
                 self.fail(ParseError::TooMuch(Limit::HeaderOctets));
             }
-            match stray {
-                None => self.header_field(octets, end, at),
-                Some(position) => {
-                    self.fail(ParseError::StrayOctet(position));
-                    self.hide(at, end);
-                }
-            }
             at = end + 2;
         }
+        Some(at)
     }
 
     fn status_line(&mut self, line: &[u8]) {
@@ -235,35 +251,31 @@ impl Parser<'_> {
     /// Reads the header field from `at` to the line end at `line_end`.
     #[inline(always)]
     fn header_field(&mut self, octets: &[u8], line_end: usize, at: usize) {
-        let near = octets.get(at..).and_then(|rest| rest.first_chunk());
-        let (name, name_end, colon) = match near.and_then(header_word::read) {
-            Some((name, len)) => (name, at + len, at + len),
+        let (name, name_end, mut start) = match usual_name(octets, at) {
+            Some((name, len, start)) => (name, at + len, at + start),
             None => match unusual_name(octets, line_end, at) {
-                Some((name, name_end, colon)) => (name, name_end, colon),
+                Some((name, name_end, start)) => (name, name_end, start),
                 None => {
                     self.fail(ParseError::HeaderLine(at));
                     return self.hide(at, line_end);
                 }
             },
         };
-        let line = Field::new(octets, line_end);
-        let mut start = colon + 1;
-        if line.get(start) == Some(b' ') {
-            start += 1;
-        }
-        if line.get(start).is_some_and(|octet| octet <= b' ') {
-            start = line.skip_lws(start);
-        }
         let mut end = line_end;
-        while end > start
-            && octets
-                .get(end - 1)
-                .is_some_and(|&octet| charset::is(octet, LWS))
-        {
-            end -= 1;
+        let blank = |at: usize| octets.get(at).is_none_or(|&octet| octet <= b' ');
+        if start >= end || blank(start) || blank(end - 1) {
+            let line = Field::new(octets, line_end);
+            start = line.skip_lws(start.min(line_end));
+            end = start + charset::trim_end(line.slice(start, line_end)).len();
         }
-        let first = self.message.present.add(name);
-        self.push(at, name_end, Span::new(start, end), name);
+        let value = Span::new(start, end);
+        let (line_start, name_end) = (at as u16, name_end as u16);
+        let first = self.message.index.push(Entry {
+            line_start,
+            name_end,
+            value,
+            name,
+        });
         let field = Field::new(octets, end);
         match name {
             HeaderName::Via if first => self.via(field, start),
@@ -282,22 +294,17 @@ impl Parser<'_> {
         }
     }
 
-    #[inline(always)]
-    fn push(&mut self, line_start: usize, name_end: usize, value: Span, name: HeaderName) {
-        let (line_start, name_end) = (line_start as u16, name_end as u16);
-        self.message.index.push(Entry {
-            line_start,
-            name_end,
-            value,
-            name,
-        });
-    }
-
     /// Indexes a line that is not looked into: what copies this message must not copy it as a known field.
     #[cold]
     fn hide(&mut self, at: usize, end: usize) {
-        self.message.present.add(HeaderName::Unknown);
-        self.push(at, at, Span::new(at, end), HeaderName::Unknown);
+        let (line_start, value) = (at as u16, Span::new(at, end));
+        let name = HeaderName::Unknown;
+        self.message.index.push(Entry {
+            line_start,
+            name_end: line_start,
+            value,
+            name,
+        });
     }
 
     #[inline(always)]
@@ -326,7 +333,7 @@ impl Parser<'_> {
     fn call_id(&mut self, field: Field<'_>, at: usize) {
         if at == field.end() {
             self.fail(ParseError::Field(HeaderName::CallId, FieldError::Empty));
-        } else if !charset::is_visible(field.slice(at, field.end())) {
+        } else if field.visible_end(at) != field.end() {
             self.fail(ParseError::Field(HeaderName::CallId, FieldError::Syntax));
         } else {
             self.message.call_id = Span::new(at, field.end());
@@ -382,16 +389,10 @@ impl Parser<'_> {
             HeaderName::CallId,
             HeaderName::CSeq,
         ];
-        const ALL: Presence = {
-            let mut all = Presence::NONE;
-            let mut i = 0;
-            while i < MANDATORY.len() {
-                all.add(MANDATORY[i]);
-                i += 1;
-            }
-            all
-        };
-        if !self.message.present.covers(ALL) {
+        if !MANDATORY
+            .into_iter()
+            .all(|name| self.message.has_header(name))
+        {
             let missing = MANDATORY
                 .into_iter()
                 .find(|&name| !self.message.has_header(name));
@@ -436,7 +437,17 @@ fn is_other_version(version: &[u8]) -> bool {
         && parts.next().is_none()
 }
 
-/// Name, its end and the colon, where LWS stands between, or the name is long or unknown.
+/// A known name of up to fifteen octets, its length, and where the value starts if one space or none stands before it.
+#[inline(always)]
+fn usual_name(octets: &[u8], at: usize) -> Option<(HeaderName, usize, usize)> {
+    let near: &[u8; 32] = octets.get(at..)?.first_chunk()?;
+    let (name, len) = header_word::read(near.first_chunk()?)?;
+    let start = len + 1 + usize::from(near.get(len + 1) == Some(&b' '));
+    Some((name, len, start))
+}
+
+/// Name, its end and where the value starts, where LWS stands before the colon, or the name is long or unknown.
+/// A fold is no part of either: `HCOLON` has only SP and HTAB before the colon (§25.1).
 #[inline(never)]
 fn unusual_name(octets: &[u8], end: usize, at: usize) -> Option<(HeaderName, usize, usize)> {
     let line = Field::new(octets, end);
@@ -445,46 +456,81 @@ fn unusual_name(octets: &[u8], end: usize, at: usize) -> Option<(HeaderName, usi
     while let [head @ .., b' ' | b'\t'] = name {
         name = head;
     }
-    // With a fold before the colon something is in the name that is no token: `HCOLON` has only SP and HTAB
-    // there (§25.1).
     let sound = colon < end && !name.is_empty() && charset::all(name, TOKEN);
-    sound.then(|| (HeaderName::from_bytes(name), at + name.len(), colon))
+    sound.then(|| (HeaderName::from_bytes(name), at + name.len(), colon + 1))
+}
+
+/// What comes next among the octets that may end a line.
+enum LineEnd {
+    /// The line ends at `end`; the empty line follows if it is the `last`.
+    Plain { end: usize, last: bool },
+    /// CR LF with SP or HTAB behind.
+    Fold(usize),
+    /// Some other control octet, or the octets end behind a CR LF.
+    Other(usize),
+    /// Nothing.
+    None,
+}
+
+#[inline(always)]
+fn line_end(controls: &mut Controls<'_>, octets: &[u8]) -> LineEnd {
+    let Some(at) = controls.next() else {
+        return LineEnd::None;
+    };
+    let Some(&[b'\r', b'\n', next, after]) = octets.get(at..).and_then(|rest| rest.first_chunk())
+    else {
+        return LineEnd::Other(at);
+    };
+    controls.skip_one();
+    if matches!(next, b' ' | b'\t') {
+        return LineEnd::Fold(at);
+    }
+    LineEnd::Plain {
+        end: at,
+        last: next == b'\r' && after == b'\n',
+    }
 }
 
 /// Where a line ends (at its CR), and the first octet in it that must not be there.
 struct Line {
     end: usize,
     stray: Option<usize>,
+    last: bool,
 }
 
-/// Finds the CR LF that ends the line at `start`; with `folds`, one that no SP or HTAB follows (§7.3.1).
-#[inline(always)]
-fn next_line(
+/// Finds the CR LF that ends the line at `start`; with `folds`, one that no SP or HTAB follows (§7.3.1). `at` is the first
+/// control octet of the line, taken from `controls` before, with the LF if it is the CR of a fold.
+#[inline(never)]
+fn unusual_line(
     controls: &mut Controls<'_>,
     octets: &[u8],
     start: usize,
+    at: usize,
     folds: bool,
 ) -> Option<Line> {
     let mut line = Line {
         end: start,
         stray: None,
+        last: false,
     };
+    let mut at = at;
     loop {
-        let at = controls.next()?;
         if octets.get(at..at + 2) == Some(b"\r\n") {
-            controls.next()?;
             if !folds || !matches!(octets.get(at + 2), Some(b' ' | b'\t')) {
                 line.end = at;
+                line.last = octets.get(at + 2..at + 4) == Some(b"\r\n");
+                controls.pass(at + 2);
                 return Some(line);
             }
+            controls.pass(at + 2);
         } else if is_stray(octets, start, at) && line.stray.is_none() {
             line.stray = Some(at);
         }
+        at = controls.next()?;
     }
 }
 
 /// CR, LF and NUL; but NUL may be quoted in a quoted string (§25.1 `quoted-pair`). Other controls are let pass.
-#[cold]
 fn is_stray(octets: &[u8], start: usize, at: usize) -> bool {
     match octets.get(at) {
         Some(b'\r' | b'\n') => true,

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use crate::charset;
 use crate::header_name::HeaderName;
-use crate::message::{Message, Presence};
+use crate::message::Message;
 use crate::method::Method;
 use crate::source::write_via_line;
 use crate::status::StatusCode;
@@ -50,10 +50,9 @@ pub(crate) fn write_head(
         && request.method() != Method::Register
         && request.to_tag().is_none();
     let mut top = source;
-    // Of a request that is refused for its repeated header fields the first ones are copied.
-    let mut seen = Presence::default();
     for header in request.headers() {
-        let first = seen.add(header.name);
+        // Of a request that is refused for its repeated header fields the first ones are copied.
+        let first = request.index.first(header.name) == Some(header.index);
         let wanted = match header.name {
             HeaderName::Via => {
                 if let Some(source) = top.take() {

@@ -3,14 +3,14 @@
 
 use wide::u8x16;
 
-use crate::charset::{self, HOST, NAME_RUN, URI, VALUE};
+use crate::charset::{self, HOST, NAME_RUN, URI, VALUE, VISIBLE};
 
 const LANES: usize = 16;
 
 /// One bit per octet: the octet does not belong to the class.
 trait Class {
     /// The class in the table.
-    const TABLE: u8;
+    const TABLE: u16;
     /// Bit n is set if octet n is outside of the class.
     fn outside(block: Block) -> u32;
 }
@@ -46,43 +46,55 @@ pub(crate) fn host_end(octets: &[u8], at: usize) -> usize {
     run::<HostName>(octets, at)
 }
 
+/// End of a run without controls, space and DEL.
+#[inline(always)]
+pub(crate) fn visible_end(octets: &[u8], at: usize) -> usize {
+    run::<Visible>(octets, at)
+}
+
 /// End of the octets that a URI may have.
 #[inline(always)]
 pub(crate) fn uri_end(octets: &[u8], at: usize) -> usize {
     run::<UriOctets>(octets, at)
 }
 
-/// Position of `wanted` from `at` on, or the end.
+/// Position of `wanted` from `at` on, or a position from `end` on if it is not before that.
 #[inline(always)]
-pub(crate) fn find(octets: &[u8], mut at: usize, wanted: u8) -> usize {
-    while let Some(block) = Block::load(octets, at) {
+pub(crate) fn find(octets: &[u8], mut at: usize, end: usize, wanted: u8) -> usize {
+    while at < end {
+        let Some(block) = Block::load(octets, at) else {
+            while octets.get(at).is_some_and(|&octet| octet != wanted) {
+                at += 1;
+            }
+            return at;
+        };
         let equal = block.equal(wanted).to_bitmask();
         if equal != 0 {
             return at + equal.trailing_zeros() as usize;
         }
         at += LANES;
     }
-    while octets.get(at).is_some_and(|&octet| octet != wanted) {
-        at += 1;
-    }
     at
 }
 
-/// Position of the first `"` or `\\` from `at` on, or the end.
+/// Position of the first `"` or `\` from `at` on, or a position from `end` on.
 #[inline(always)]
-pub(crate) fn find_quote_or_backslash(octets: &[u8], mut at: usize) -> usize {
-    while let Some(block) = Block::load(octets, at) {
+pub(crate) fn find_quote_or_backslash(octets: &[u8], mut at: usize, end: usize) -> usize {
+    while at < end {
+        let Some(block) = Block::load(octets, at) else {
+            while octets
+                .get(at)
+                .is_some_and(|octet| !matches!(octet, b'"' | b'\\'))
+            {
+                at += 1;
+            }
+            return at;
+        };
         let found = (block.equal(b'"') | block.equal(b'\\')).to_bitmask();
         if found != 0 {
             return at + found.trailing_zeros() as usize;
         }
         at += LANES;
-    }
-    while octets
-        .get(at)
-        .is_some_and(|octet| !matches!(octet, b'"' | b'\\'))
-    {
-        at += 1;
     }
     at
 }
@@ -119,6 +131,37 @@ impl<'a> Controls<'a> {
     /// The next position, if there is one.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<usize> {
+        if self.mask == 0 {
+            self.refill()?;
+        }
+        let at = self.base + self.mask.trailing_zeros() as usize;
+        self.mask &= self.mask.wrapping_sub(1);
+        Some(at)
+    }
+
+    /// Passes over the next position.
+    #[inline(always)]
+    pub(crate) fn skip_one(&mut self) {
+        if self.mask != 0 {
+            self.mask &= self.mask.wrapping_sub(1);
+        } else {
+            let _ = self.next();
+        }
+    }
+
+    /// Passes over the positions before `at`, which the reader has dealt with.
+    #[cold]
+    pub(crate) fn pass(&mut self, at: usize) {
+        while self.mask != 0 || self.refill().is_some() {
+            if self.base + self.mask.trailing_zeros() as usize >= at {
+                return;
+            }
+            self.mask &= self.mask.wrapping_sub(1);
+        }
+    }
+
+    #[inline]
+    fn refill(&mut self) -> Option<()> {
         while self.mask == 0 {
             self.base += 64;
             if self.base >= self.octets.len() {
@@ -126,9 +169,7 @@ impl<'a> Controls<'a> {
             }
             self.mask = controls_at(self.octets, self.base);
         }
-        let at = self.base + self.mask.trailing_zeros() as usize;
-        self.mask &= self.mask - 1;
-        Some(at)
+        Some(())
     }
 }
 
@@ -163,6 +204,7 @@ struct Value;
 struct Name;
 struct HostName;
 struct UriOctets;
+struct Visible;
 
 /// Sixteen octets side by side.
 #[derive(Copy, Clone)]
@@ -209,15 +251,23 @@ impl Block {
 }
 
 impl Class for UriOctets {
-    const TABLE: u8 = URI;
+    const TABLE: u16 = URI;
     #[inline(always)]
     fn outside(block: Block) -> u32 {
         block.breaks().to_bitmask()
     }
 }
 
+impl Class for Visible {
+    const TABLE: u16 = VISIBLE;
+    #[inline(always)]
+    fn outside(block: Block) -> u32 {
+        (block.at_most(b' ') | block.equal(0x7f)).to_bitmask()
+    }
+}
+
 impl Class for Value {
-    const TABLE: u8 = VALUE;
+    const TABLE: u16 = VALUE;
     #[inline(always)]
     fn outside(block: Block) -> u32 {
         (block.breaks() | block.equal(b';') | block.equal(b',')).to_bitmask()
@@ -225,7 +275,7 @@ impl Class for Value {
 }
 
 impl Class for Name {
-    const TABLE: u8 = NAME_RUN;
+    const TABLE: u16 = NAME_RUN;
     #[inline(always)]
     fn outside(block: Block) -> u32 {
         let semicolon_to_angle = block.within(b';', b'>');
@@ -235,7 +285,7 @@ impl Class for Name {
 }
 
 impl Class for HostName {
-    const TABLE: u8 = HOST;
+    const TABLE: u16 = HOST;
     #[inline(always)]
     fn outside(block: Block) -> u32 {
         let letters = block.small().within(b'a', b'z');
@@ -263,6 +313,7 @@ mod tests {
         agrees::<Name>();
         agrees::<HostName>();
         agrees::<UriOctets>();
+        agrees::<Visible>();
     }
 
     #[test]
@@ -270,9 +321,12 @@ mod tests {
         for len in 0..70 {
             let mut octets = vec![b'a'; len];
             assert_eq!(value_end(&octets, 0), len);
-            assert_eq!(find(&octets, 0, b';'), len);
+            assert_eq!(find(&octets, 0, octets.len(), b';'), len);
             octets.extend_from_slice(b";bbbbbbbbbbbbbbbbbbbbbbbbbbbb;");
-            assert_eq!((value_end(&octets, 0), find(&octets, 0, b';')), (len, len));
+            assert_eq!(
+                (value_end(&octets, 0), find(&octets, 0, octets.len(), b';')),
+                (len, len)
+            );
             assert_eq!((host_end(&octets, 0), name_end(&octets, 0)), (len, len));
         }
     }

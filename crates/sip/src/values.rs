@@ -5,7 +5,7 @@ use crate::contact::Contact;
 use crate::error::FieldError;
 use crate::header_name::HeaderName;
 use crate::list::{ListItems, item_end};
-use crate::message::{Entry, Message};
+use crate::message::Message;
 use crate::name_addr::NameAddr;
 use crate::via::Via;
 
@@ -47,8 +47,9 @@ impl<'a> ListValue<'a> for Contact<'a> {
 
 /// All values of one header field.
 pub(crate) struct Values<'a, T> {
-    octets: &'a [u8],
-    rest: &'a [Entry],
+    message: &'a Message,
+    /// The next header field of that name.
+    next: Option<usize>,
     name: HeaderName,
     at: usize,
     end: usize,
@@ -57,14 +58,10 @@ pub(crate) struct Values<'a, T> {
 
 impl<'a, T> Values<'a, T> {
     pub(crate) fn new(message: &'a Message, name: HeaderName) -> Values<'a, T> {
-        let rest = if message.has_header(name) {
-            message.index.as_slice()
-        } else {
-            &[]
-        };
+        let next = message.index.first(name);
         Values {
-            octets: &message.octets,
-            rest,
+            message,
+            next,
             name,
             at: 0,
             end: 0,
@@ -77,7 +74,7 @@ impl<'a, T: ListValue<'a>> Iterator for Values<'a, T> {
     type Item = Result<T, FieldError>;
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let field = self.octets.get(..self.end).unwrap_or_default();
+            let field = self.message.octets.get(..self.end).unwrap_or_default();
             let at = charset::skip(field, self.at, LWS);
             if at < field.len() {
                 if field.get(at) == Some(&b',') {
@@ -85,21 +82,19 @@ impl<'a, T: ListValue<'a>> Iterator for Values<'a, T> {
                     self.at = at + 1;
                     continue;
                 }
-                let value = T::read(self.octets, self.end, at);
+                let value = T::read(&self.message.octets, self.end, at);
                 self.at = match &value {
                     Ok(value) => charset::skip(field, value.end(), LWS).saturating_add(1),
                     Err(_) => item_end(field, at) + 1,
                 };
                 return Some(value);
             }
-            let (entry, rest) = self.rest.split_first()?;
-            self.rest = rest;
-            if entry.name == self.name {
-                (self.at, self.end) =
-                    (usize::from(entry.value.start), usize::from(entry.value.end));
-                if entry.value.start == entry.value.end {
-                    return Some(Err(FieldError::Empty));
-                }
+            let at = self.next?;
+            self.next = self.message.index.find(at + 1, self.name);
+            let value = self.message.index.get(at)?.value;
+            (self.at, self.end) = (usize::from(value.start), usize::from(value.end));
+            if value.start == value.end {
+                return Some(Err(FieldError::Empty));
             }
         }
     }
@@ -107,22 +102,19 @@ impl<'a, T: ListValue<'a>> Iterator for Values<'a, T> {
 
 /// All items of a header field that is a list of tokens.
 pub(crate) struct OptionTags<'a> {
-    octets: &'a [u8],
-    rest: &'a [Entry],
+    message: &'a Message,
+    /// The next header field of that name.
+    next: Option<usize>,
     name: HeaderName,
     items: ListItems<'a>,
 }
 
 impl<'a> OptionTags<'a> {
     pub(crate) fn new(message: &'a Message, name: HeaderName) -> OptionTags<'a> {
-        let rest = if message.has_header(name) {
-            message.index.as_slice()
-        } else {
-            &[]
-        };
+        let next = message.index.first(name);
         OptionTags {
-            octets: &message.octets,
-            rest,
+            message,
+            next,
             name,
             items: ListItems::new(b""),
         }
@@ -136,11 +128,10 @@ impl<'a> Iterator for OptionTags<'a> {
             if let Some(item) = self.items.next() {
                 return Some(item);
             }
-            let (entry, rest) = self.rest.split_first()?;
-            self.rest = rest;
-            if entry.name == self.name {
-                self.items = ListItems::new(entry.value.of(self.octets));
-            }
+            let at = self.next?;
+            self.next = self.message.index.find(at + 1, self.name);
+            let value = self.message.index.get(at)?.value;
+            self.items = ListItems::new(value.of(&self.message.octets));
         }
     }
 }

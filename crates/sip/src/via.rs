@@ -211,11 +211,21 @@ pub(crate) fn scan(
     spans.params = Span::new(end, field.end());
     let params_start = end;
     let mut count = 0;
-    while let Some(param) = params::scan(field, end)? {
-        count += 1;
-        if count > parameters_max {
-            return Err(FieldError::TooManyParameters);
+    loop {
+        // The common case: the branch, not quoted.
+        if field.has(end, b";branch=") && spans.branch.is_absent() {
+            let value_end = field.value_end(end + 8);
+            if value_end > end + 8 {
+                spans.branch = Span::new(end + 8, value_end);
+                end = value_end;
+                count += 1;
+                continue;
+            }
         }
+        let Some(param) = params::scan(field, end)? else {
+            break;
+        };
+        count += 1;
         let name = field.slice(param.name_start, param.name_end);
         match name.len() {
             5 if is_named(name, b"rport") && spans.rport.is_absent() => {
@@ -235,6 +245,9 @@ pub(crate) fn scan(
             _ => {}
         }
         end = param.end;
+    }
+    if count > parameters_max {
+        return Err(FieldError::TooManyParameters);
     }
     if end != field.end() {
         let after = field.skip_lws(end);
