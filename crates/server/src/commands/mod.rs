@@ -11,8 +11,13 @@ use std::io::Write;
 
 /// Writes a result. A reader that has gone away is not an error of ours.
 pub fn say(text: &str) {
+    let _ = try_say(text);
+}
+
+/// Writes a line of many; an error means that nobody reads any more.
+pub fn try_say(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
 /// Writes a JSON result in one line.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use strowger_admin::Status;
 
-use super::{printable, say, say_json, table};
+use super::{printable, say, say_json, table, try_say};
 use crate::cli::{StatsArgs, WatchArgs};
 use crate::exit::{Exit, Failure};
 use crate::locate::instance;
@@ -145,22 +145,18 @@ pub fn watch(file: Option<&Path>, args: &WatchArgs, json: bool) -> Result<(), Fa
     if !json {
         eprintln!("watching; end with Ctrl-C. Times are UTC.");
     }
-    server.stream(
-        &format!("/v1/watch?failures={}{filter}", args.failures),
-        |line| {
-            if json {
-                say(&format!("{line}\n"));
-                return true;
+    let path = format!("/v1/watch?failures={}{filter}", args.failures);
+    server.stream(&path, |line| {
+        let value: Value = serde_json::from_str(line).unwrap_or_default();
+        let text = value.get("text").and_then(Value::as_str);
+        let shown = match (json, text, value.get("lost")) {
+            (true, ..) => line.to_owned(),
+            (_, Some(text), _) => printable(text),
+            (_, None, Some(lost)) => {
+                format!("… {lost} lines left out: more came than could be shown")
             }
-            let value: Value = serde_json::from_str(line).unwrap_or_default();
-            if let Some(text) = value.get("text").and_then(Value::as_str) {
-                say(&format!("{}\n", printable(text)));
-            } else if let Some(lost) = value.get("lost") {
-                say(&format!(
-                    "… {lost} lines left out: more came than could be shown\n"
-                ));
-            }
-            true
-        },
-    )
+            _ => return true,
+        };
+        try_say(&format!("{shown}\n")).is_ok()
+    })
 }

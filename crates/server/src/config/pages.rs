@@ -104,7 +104,7 @@ pub fn reference() -> String {
          into effect in a running server with `strowger reload` (or SIGHUP). A file is taken whole or not at all: if anything\n\
          is wrong, all errors are shown and nothing changes. Unknown keys are errors.\n\n\
          What a reload cannot change is said when it is tried: `listen`, `advertise`, `data`, `durability`, `workers`,\n\
-         `shards`, `[admin]` and the TCP limits need a restart.\n\n\
+         `shards`, `[dns]`, `[admin]`, `[log] format` and the connection limits need a restart.\n\n\
          This page is generated from the key table in `crates/server/src/config/keys.rs`.\n",
     );
     for section in SECTIONS {

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use strowger_admin::{WatchFilter, WatchSender};
 use strowger_element::{Event, EventKind, Interest};
 
-use super::lines::{Weight, json_line, weight, words};
+use super::lines::{Names, Weight, json_line, weight, words};
 
 /// Events that wait to be written; further ones are lost and counted.
 pub const EVENTS_WAITING_MAX: usize = 16_384;
@@ -21,7 +21,7 @@ pub struct Hub {
     events: SyncSender<Event>,
     lost: AtomicU64,
     watchers: Mutex<Vec<Watcher>>,
-    default_domain: ArcSwap<String>,
+    names: ArcSwap<Names>,
 }
 
 #[derive(Debug)]
@@ -32,13 +32,13 @@ struct Watcher {
 
 impl Hub {
     /// A hub, and the receiver for [`Hub::write_lines`].
-    pub fn new(default_domain: &str) -> (Arc<Hub>, Receiver<Event>) {
+    pub fn new(names: Names) -> (Arc<Hub>, Receiver<Event>) {
         let (events, receiver) = sync_channel(EVENTS_WAITING_MAX);
         let hub = Hub {
             events,
             lost: AtomicU64::new(0),
             watchers: Mutex::new(Vec::new()),
-            default_domain: ArcSwap::from_pointee(default_domain.to_owned()),
+            names: ArcSwap::from_pointee(names),
         };
         (Arc::new(hub), receiver)
     }
@@ -80,16 +80,16 @@ impl Hub {
         }
     }
 
-    /// Takes over a new default domain.
-    pub fn set_default_domain(&self, domain: &str) {
-        self.default_domain.store(Arc::new(domain.to_owned()));
+    /// Takes over new names.
+    pub fn set_names(&self, names: Names) {
+        self.names.store(Arc::new(names));
     }
 
     /// Writes log lines and feeds watchers until the process ends; calls `unwatched` when the last watcher has gone.
     pub fn write_lines(&self, events: &Receiver<Event>, unwatched: impl Fn()) {
         let mut watched = false;
         while let Ok(event) = events.recv() {
-            let words = words(&event, &self.default_domain.load());
+            let words = words(&event, &self.names.load());
             log(&event, &words);
             self.feed(&event, &words);
             let still = self.is_watched();

@@ -7,6 +7,9 @@ use serde_json::json;
 use strowger_element::{Event, EventKind};
 use strowger_sip::Time;
 
+use super::settings::PlacedListener;
+use crate::config::{Config, host_text};
+
 /// How important an event is to a log.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Weight {
@@ -41,9 +44,28 @@ fn is_challenge(status: u16) -> bool {
     matches!(status, 401 | 407)
 }
 
+/// Hosts that need not be shown behind a user: the default domain and what stands for it.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    hosts: Vec<String>,
+}
+
+impl Names {
+    /// The default domain and the listening addresses, which belong to it.
+    pub fn of(config: &Config, listeners: &[PlacedListener]) -> Names {
+        let own = listeners
+            .iter()
+            .map(|one| host_text(one.address.ip()).into_string());
+        let domain = config.domains.first().map(|domain| domain.to_string());
+        Names {
+            hosts: domain.into_iter().chain(own).collect(),
+        }
+    }
+}
+
 /// The event in plain words, without its time.
-pub fn words(event: &Event, default_domain: &str) -> String {
-    let who = |text: &strowger_element::Text| short(&text.to_string(), default_domain);
+pub fn words(event: &Event, names: &Names) -> String {
+    let who = |text: &strowger_element::Text| short(&text.to_string(), names);
     let (from, to) = (who(&event.from), who(&event.to));
     let parties = if from == to || to.is_empty() {
         from.clone()
@@ -88,10 +110,12 @@ pub fn words(event: &Event, default_domain: &str) -> String {
     }
 }
 
-/// The user alone where the domain is the default one.
-fn short(party: &str, default_domain: &str) -> String {
+/// The user alone where the host is the default one.
+fn short(party: &str, names: &Names) -> String {
     match party.rsplit_once('@') {
-        Some((user, domain)) if domain.eq_ignore_ascii_case(default_domain) => user.to_owned(),
+        Some((user, host)) if names.hosts.iter().any(|one| one.eq_ignore_ascii_case(host)) => {
+            user.to_owned()
+        }
         _ => party.to_owned(),
     }
 }
@@ -173,6 +197,12 @@ mod tests {
         }
     }
 
+    fn names() -> Names {
+        Names {
+            hosts: vec!["example.test".to_owned(), "127.0.0.1".to_owned()],
+        }
+    }
+
     #[test]
     fn every_kind_has_its_words() {
         use EventKind::*;
@@ -193,7 +223,7 @@ mod tests {
             format!(
                 "{} {} [{:?}]",
                 clock(event.wall),
-                words(&event, "example.test"),
+                words(&event, &names()),
                 weight(&event)
             )
         });
@@ -207,7 +237,7 @@ mod tests {
         event.to = event.from;
         event.detail = Text::EMPTY;
         assert_eq!(
-            words(&event, "example.test"),
+            words(&event, &names()),
             "REGISTER alice udp 127.0.0.1:49211 200 1.1 ms"
         );
     }

@@ -20,6 +20,7 @@ use strowger_store::{Journal, User};
 use super::accounts::{AccountBook, control_error, received};
 use super::dns::DnsCounters;
 use super::hub::Hub;
+use super::lines::Names;
 use super::log::LogLevel;
 use super::services::Waiter;
 use super::settings::{PlacedListener, element, shown};
@@ -31,6 +32,17 @@ const DROP_LIMIT: Duration = Duration::from_secs(3);
 const DROP_LOOK: Duration = Duration::from_millis(2);
 /// Addresses of record copied from the table at a time.
 const LISTED_AT_ONCE: usize = 4_096;
+
+/// What layers count that goes up and down.
+const GAUGES: [&str; 7] = [
+    "journal_batch_largest",
+    "journal_waiting",
+    "location_aors",
+    "location_bindings",
+    "parked",
+    "registrar_pending",
+    "relays",
+];
 
 /// A running server.
 pub struct Live {
@@ -155,8 +167,7 @@ impl Live {
         self.driver
             .deliver_to_all(|_| Input::Reconfigure(settings.clone()));
         self.log.set(&effective.log);
-        self.hub
-            .set_default_domain(effective.domains.first().map_or("", |domain| domain));
+        self.hub.set_names(Names::of(&effective, &self.listeners));
         self.config.store(Arc::new(effective));
         *self
             .configured_at
@@ -168,6 +179,18 @@ impl Live {
             needs_restart,
         })
     }
+}
+
+/// Memory of this process that is in use, from the kernel's count of pages.
+fn resident_octets() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|kib| kib * 1_024)
 }
 
 /// Keys whose change takes effect only after a restart.
@@ -276,6 +299,7 @@ impl Control for Live {
             .find(|sample| sample.name == name)
         {
             Some(sample) => sample.value = sample.value.saturating_add(value),
+            None if GAUGES.contains(&name) => samples.push(Sample::gauge(name, help, value)),
             None => samples.push(Sample::counter(name, help, value)),
         };
         self.driver.counters().visit(&mut add);
@@ -318,6 +342,13 @@ impl Control for Live {
             "Connections open",
             self.driver.connection_count() as u64,
         ));
+        if let Some(octets) = resident_octets() {
+            samples.push(Sample::gauge(
+                "resident_memory_octets",
+                "Memory of the process",
+                octets,
+            ));
+        }
         samples
     }
 

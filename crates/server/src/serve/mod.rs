@@ -62,13 +62,15 @@ fn block_signals() -> Result<Signals, Failure> {
 
 /// Serves until a signal asks for the end.
 fn serve(signals: &Signals, started: Started) {
-    loop {
-        match signals.wait() {
-            Request::Reload => drop(started.live.reload()),
-            Request::End => break,
-        }
+    while signals.wait() == Request::Reload {
+        // The log has said what came of it.
+        let _ = started.live.reload();
     }
-    // A second signal ends the process at once.
+    end(signals, started);
+}
+
+/// Ends a server; a further signal ends the process at once.
+fn end(signals: &Signals, started: Started) {
     signals.unblock();
     tracing::info!("ending");
     started.live.ending.store(true, Ordering::Relaxed);

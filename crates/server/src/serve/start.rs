@@ -22,6 +22,7 @@ use super::accounts::AccountBook;
 use super::beside::{Beside, Doors};
 use super::dns::{DnsCounters, QUESTIONS_WAITING_MAX};
 use super::hub::Hub;
+use super::lines::Names;
 use super::live::Live;
 use super::log::LogLevel;
 use super::panics::PanicBox;
@@ -75,6 +76,8 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     };
     let bound = Server::bind(settings::net(&config, &listeners))
         .map_err(|error| cannot_listen(&error, &listeners, &config))?;
+    let (connections_max, receive_octets) =
+        (bound.connections_max(), bound.datagram_buffer_octets());
     let kept = keep(&config, locked)?;
     let secrets = secrets(kept.folder.as_ref())?;
     let doors = Doors::open(&config)?;
@@ -89,7 +92,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
         secrets.clone(),
     ));
     let settings = Arc::new(ArcSwap::new(element_settings));
-    let (hub, events) = Hub::new(config.domains.first().map_or("", |domain| domain));
+    let (hub, events) = Hub::new(Names::of(&config, &listeners));
     let journal: Arc<OnceLock<Journal<Waiter>>> = Arc::default();
     let dns = Arc::new(DnsCounters::default());
     let (questions, asked) = mpsc::channel(QUESTIONS_WAITING_MAX);
@@ -132,7 +135,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
         })?;
     restored?;
 
-    let warnings = warnings(&kept, &running, &config);
+    let warnings = warnings(&kept, &config, connections_max, receive_octets);
     let live = Arc::new(Live {
         config: ArcSwap::from_pointee(config),
         file,
@@ -327,13 +330,27 @@ fn cannot_listen(error: &BindError, listeners: &[PlacedListener], config: &Confi
 }
 
 /// What an operator should know about a server that runs.
-fn warnings(kept: &Kept, running: &Running, config: &Config) -> Vec<String> {
+fn warnings(
+    kept: &Kept,
+    config: &Config,
+    connections_max: usize,
+    receive_octets: Option<usize>,
+) -> Vec<String> {
     let mut warnings = kept.warnings.clone();
-    let _ = running;
     if !config.auth.required {
-        warnings.push(
-            "authentication is switched off: anybody may register and call as any user".to_owned(),
-        );
+        warnings
+            .push("authentication is off: anybody may register and call as any user".to_owned());
+    }
+    if connections_max < config.limits.connections_max {
+        warnings.push(format!(
+            "only {connections_max} connections fit under the limit of open files; raise it (`ulimit -n`, LimitNOFILE)"
+        ));
+    }
+    let wanted = strowger_net::NetSettings::default().datagram_buffer_octets;
+    if let Some(octets) = receive_octets.filter(|octets| *octets < wanted) {
+        warnings.push(format!(
+            "UDP receive buffers hold {octets} octets; for bursts let them hold {wanted}: sysctl net.core.rmem_max={wanted}"
+        ));
     }
     warnings
 }

@@ -1,8 +1,11 @@
 //! The trial: a server that needs nothing, and tells what to try.
 
+use std::path::Path;
+
 use strowger_store::{Accounts, DataFolder, Database, User, account_with_password};
 
-use super::{block_signals, log, serve, start};
+use super::signals::Request;
+use super::{block_signals, end, log, start};
 use crate::commands::say;
 use crate::exit::{Exit, Failure};
 use crate::invocation::program;
@@ -24,7 +27,9 @@ pub fn run() -> Result<(), Failure> {
     drop(lock);
     let started = start::start(located, log)?;
     say(&welcome(port, &made));
-    serve(&signals, started);
+    // A terminal that is closed ends its trial: there is no configuration to reload.
+    let (Request::End | Request::Reload) = signals.wait();
+    end(&signals, started);
     Ok(())
 }
 
@@ -50,6 +55,7 @@ fn accounts(folder: &DataFolder) -> Result<Vec<(User, String)>, Failure> {
 
 fn welcome(port: u16, made: &[(User, String)]) -> String {
     let program = program();
+    let unused = Path::new("strowger.toml").exists();
     let server = if is_default(port) {
         "127.0.0.1".to_owned()
     } else {
@@ -62,6 +68,11 @@ fn welcome(port: u16, made: &[(User, String)]) -> String {
     if !is_default(port) {
         text.push_str(&format!(
             "Port 5060 is taken by another program, so it listens on port {port}.\n"
+        ));
+    }
+    if unused {
+        text.push_str(&format!(
+            "The trial does not use ./strowger.toml: for that, {program} run\n"
         ));
     }
     text.push_str(&format!(
