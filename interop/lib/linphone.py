@@ -63,10 +63,6 @@ class Linphonec:
     def call(self, user):
         self.say(f"call sip:{user}@{self.server_uri}")
 
-    def recorded_seconds(self):
-        samples, rate = audio.read(self.record) if os.path.exists(self.record) else ([], 1)
-        return len(samples) / rate
-
     def algorithms_answered(self):
         """The algorithm of every Authorization and Proxy-Authorization it sent (MD5 where none is named)."""
         found = []

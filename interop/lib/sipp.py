@@ -31,7 +31,8 @@ class Sipp:
     def start(self, scenario, calls=1, callee="bob", rate=5, seconds=15):
         name = f"sipp-{self.user}-{scenario}"
         argv = ["sipp", self.target, "-sf", os.path.join(FOLDER, f"{scenario}.xml"), "-inf", "users.csv",
-                "-key", "domain", self.server.domain, "-key", "callee", callee, "-i", self.host, "-p", self.port,
+                "-key", "domain", self.server.domain, "-key", "callee", callee,
+                "-auth_uri", self.server.domain if "register" in scenario else f"{callee}@{self.server.domain}", "-i", self.host, "-p", self.port,
                 "-mi", self.host, "-mp", 40000 + self.port, "-t", self.transport, "-m", calls, "-l", calls, "-r", rate,
                 "-timeout", f"{seconds}s", "-timeout_error", "-recv_timeout", 9000, "-nostdin",
                 "-trace_err", "-trace_msg", "-message_file", f"{name}.messages", "-error_file", f"{name}.errors"]

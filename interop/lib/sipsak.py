@@ -23,7 +23,8 @@ class Sipsak:
                          "-s", f"sip:{self.user}@{self.server.host_port}")
 
     def options(self, uri):
-        return self._run("-s", uri)
+        """OPTIONS as this user: without `-c` sipsak calls itself sipsak@ the server's address."""
+        return self._run("-c", f"sip:{self.user}@{self.server.host_port}", "-s", uri)
 
     def message(self, to, text):
         """Send a MESSAGE from a file: `sipsak -M` of Debian 12 crashes before it sends."""

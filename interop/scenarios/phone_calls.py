@@ -1,8 +1,10 @@
 """Real phones register and call each other; each must record the other's tone."""
 
+import time
+
 from lib.baresip import Baresip
 from lib.linphone import Linphonec
-from lib.processes import Failure, wait_until
+from lib.processes import Failure
 from lib.scenario import scenario
 
 CALLER_TONE, CALLEE_TONE = 440, 880
@@ -89,7 +91,7 @@ def linphonec_answers(world, algorithms, wanted):
     alice.call("bob")
     alice.connected()
     bob.connected()
-    wait_until(lambda: bob.recorded_seconds() > 2 and alice.recorded_seconds() > 2, 8, "two seconds of sound at both phones")
+    time.sleep(2.5)  # the sound itself: nothing tells how much of it was recorded before the files are closed
     alice.quit()
     bob.quit()
     for phone in (alice, bob):
