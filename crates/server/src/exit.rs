@@ -34,7 +34,7 @@ pub struct Failure {
     /// What to do.
     pub fix: Option<String>,
     /// A whole report in the place of the message: the errors of a configuration.
-    pub report: Option<(String, serde_json::Value)>,
+    pub report: Option<Box<(String, serde_json::Value)>>,
 }
 
 impl Failure {
@@ -80,7 +80,7 @@ impl Failure {
             {
                 object.insert(name.to_owned(), text.clone().into());
             }
-            if let Some((_, report)) = &self.report {
+            if let Some(report) = self.report.as_deref().map(|(_, value)| value) {
                 object.insert("diagnostics".to_owned(), report.clone());
             }
         }
@@ -90,7 +90,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((text, _)) = &self.report {
+        if let Some((text, _)) = self.report.as_deref() {
             f.write_str(text)?;
             return write!(f, "note: {}", self.message);
         }

@@ -75,7 +75,7 @@ pub fn refused(report: &Report) -> Failure {
         tally(report.errors(), report.warnings())
     );
     let mut failure = Failure::new(Exit::Configuration, message);
-    failure.report = Some((report.to_string(), report.to_json()));
+    failure.report = Some(Box::new((report.to_string(), report.to_json())));
     failure
 }
 

@@ -186,7 +186,6 @@ pub fn element(config: &Config, listeners: &[PlacedListener]) -> Settings {
         durable: config.durability != Durability::Memory
             && config.data != crate::config::Data::Memory,
         server_header: config.server_header.clone(),
-        ..Settings::default()
     }
 }
 

@@ -89,7 +89,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     let ingress = Arc::new(Ingress::new(
         element_settings.clone(),
         shared.clone(),
-        secrets.clone(),
+        secrets,
     ));
     let settings = Arc::new(ArcSwap::new(element_settings));
     let (hub, events) = Hub::new(Names::of(&config, &listeners));
@@ -104,7 +104,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
             Box::new(Element::new(
                 settings.load_full(),
                 shared.clone(),
-                secrets.clone(),
+                secrets,
                 shard,
                 seed,
             ))
