@@ -23,18 +23,20 @@ pub enum Weight {
 
 /// The weight of an event.
 pub fn weight(event: &Event) -> Weight {
+    let server_failed = (500..600).contains(&event.status);
     match event.kind {
         EventKind::Malformed | EventKind::CredentialsRefused => Weight::Failure,
-        EventKind::Answered | EventKind::CallFailed if (500..600).contains(&event.status) => {
-            Weight::Failure
-        }
-        EventKind::Registered
-        | EventKind::Unregistered
+        EventKind::CallFailed if server_failed => Weight::Failure,
+        EventKind::CallFailed
         | EventKind::CallAnswered
         | EventKind::CallEnded
-        | EventKind::CallFailed => Weight::Change,
+        | EventKind::Registered
+        | EventKind::Unregistered
+        | EventKind::Dropped => Weight::Change,
+        // A call that fails has an event of its own.
+        EventKind::Answered if event.method.as_bytes() == b"INVITE" => Weight::Detail,
+        EventKind::Answered if server_failed => Weight::Failure,
         EventKind::Answered if event.status >= 300 && !is_challenge(event.status) => Weight::Change,
-        EventKind::Dropped => Weight::Change,
         EventKind::Answered | EventKind::Refreshed => Weight::Detail,
     }
 }
