@@ -4,6 +4,7 @@
 //! A driver hands in [`Input`]s, drains [`Output`]s and calls [`Element::handle_timeout`]; see [`seam`].
 
 mod branch;
+mod contacts;
 mod counters;
 mod element;
 mod event;

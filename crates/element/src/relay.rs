@@ -10,7 +10,7 @@ use strowger_proxy::{
     Action, BranchId, DialogHop, Forward, Kind, LoopHash, RecordRouteToken, ResponseContext,
     RoutePlan, Target, TargetSet, Wait, max_breadth,
 };
-use strowger_registrar::{Binding, Bindings};
+use strowger_registrar::Bindings;
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::{Flow, RequestKey, ServerKey, TimerKey, write_stateless_reply};
 
@@ -64,7 +64,7 @@ impl Element {
         key: Option<RequestKey>,
         way: Way,
     ) {
-        let targets = match self.targets(&request, &way) {
+        let targets = match self.targets(now, &request, &way) {
             Ok(targets) => targets,
             Err(status) => {
                 return self.reply_stateless(
@@ -139,14 +139,11 @@ impl Element {
     }
 
     /// The target set (§16.5): contacts of a local user, the flow of a dialog, or the Request-URI as it is.
-    fn targets(&mut self, request: &Message, way: &Way) -> Result<TargetSet, StatusCode> {
-        let mut set = TargetSet::new(&self.settings.proxy);
+    fn targets(&self, now: Now, request: &Message, way: &Way) -> Result<TargetSet, StatusCode> {
         if let Some(bindings) = &way.targets {
-            for binding in bindings {
-                set.add(target_of(binding));
-            }
-            return Ok(set);
+            return self.contacts(now, request, way, bindings);
         }
+        let mut set = TargetSet::new(&self.settings.proxy);
         let mut target = Target::from_uri(way.route.request_uri(request));
         if let Some(token) = &way.token {
             let direction = token.direction(&self.secrets, request);
@@ -410,19 +407,4 @@ impl Element {
     /// The connection of a server transaction is gone before its response could leave: the response goes to a new one, to
     /// where the request came from (§18.2.2).
     pub(crate) fn reattach(&mut self, _now: Now, _server: ServerKey) {}
-}
-
-/// The target that a binding is: reached over its flow where its address is of no use, or where it is a connection.
-fn target_of(binding: &Binding) -> Target {
-    let flow = binding.flow();
-    let over_flow = binding.path().is_empty() && (binding.behind_nat() || flow.stream.is_some());
-    Target {
-        uri: binding.contact().into(),
-        q: binding.q(),
-        flow: over_flow.then_some(flow),
-        flow_required: over_flow,
-        path: binding.path().into(),
-        behind_nat: over_flow && binding.behind_nat(),
-        expires_at: Some(binding.expires_at()),
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strowger_proxy::{RecordRouteToken, RoutePlan, write_refusal_lines};
 use strowger_registrar::{
-    AddressOfRecord, AuthKind, Authenticator, Bindings, LocationService, Verdict, owns_identity,
+    AuthKind, Authenticator, Bindings, LocationService, Verdict, owns_identity,
     write_redirect_contacts,
 };
 use strowger_routing::{Authentication, ChallengeKind, Lookup, LooseRoute, RoutingContext};
@@ -248,11 +248,7 @@ impl RoutingContext for Run<'_> {
     }
 
     fn lookup(&mut self) -> Lookup {
-        let settings = Arc::clone(&self.element.settings);
-        let aor = Uri::parse(self.request_uri_bytes())
-            .ok()
-            .and_then(|uri| AddressOfRecord::from_uri_in(&uri, settings.domain_of(&uri.host)?));
-        let Some(aor) = aor else {
+        let Some(aor) = self.element.local_user(self.request_uri_bytes()) else {
             return Lookup::UnknownUser;
         };
         self.targets = self

@@ -24,23 +24,23 @@ impl Element {
         let code = status.get();
         let challenge = code == 401 || code == 407;
         let failed = code >= 300 && !challenge;
+        let call = match request.method() {
+            Method::Invite if request.to_tag().is_some() || challenge => None,
+            Method::Invite if failed => Some(EventKind::CallFailed),
+            Method::Invite => Some(EventKind::CallAnswered),
+            Method::Bye if !failed && !challenge => Some(EventKind::CallEnded),
+            _ => None,
+        };
+        if let Some(kind) = call.filter(|_| self.interest.wants(Interest::CALLS)) {
+            self.event_request(now, received, flow, request, kind, code, b"");
+        }
+        // A failed call is told once to who asks for failures and calls.
+        let told = failed && call.is_some() && self.interest.wants(Interest::CALLS);
         let wanted = self.interest.wants(Interest::REQUESTS)
-            || (failed && self.interest.wants(Interest::FAILURES));
+            || (failed && !told && self.interest.wants(Interest::FAILURES));
         if wanted {
             self.event_request(now, received, flow, request, EventKind::Answered, code, b"");
         }
-        if !self.interest.wants(Interest::CALLS) {
-            return;
-        }
-        let kind = match request.method() {
-            Method::Invite if request.to_tag().is_some() => return,
-            Method::Invite if status.is_success() => EventKind::CallAnswered,
-            Method::Invite if challenge => return,
-            Method::Invite => EventKind::CallFailed,
-            Method::Bye if status.is_success() => EventKind::CallEnded,
-            _ => return,
-        };
-        self.event_request(now, received, flow, request, kind, code, b"");
     }
 
     /// Something happened to a request.

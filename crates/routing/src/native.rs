@@ -97,6 +97,10 @@ impl NativePolicy {
         let local = |bytes: &[u8], context: &dyn RoutingContext| {
             Uri::parse(bytes).is_ok_and(|uri| uri.is_sip() && context.is_local_host(&uri.host))
         };
+        if !Uri::parse(context.request().to().uri).is_ok_and(|uri| uri.is_sip()) {
+            // §10.3 step 5 asks for a SIP or SIPS URI.
+            return context.reply(StatusCode::BAD_REQUEST, b"");
+        }
         let target_is_local = local(context.request_uri(), context);
         let record_is_local = local(context.request().to().uri, context);
         if !target_is_local {
