@@ -59,6 +59,6 @@ class World:
         for at, name, arrow, octets in self.messages[-80:]:
             stamp = time.strftime("%H:%M:%S", time.localtime(at)) + f"{at % 1:.3f}"[1:]
             out.write(f"--- {stamp} {name} {arrow}\n{octets.decode('utf-8', 'replace').rstrip()}\n")
-        for process in self.processes:
+        for process in self.processes[-8:]:
             text = process.log()
             out.write(f"=== log of {process.name} (exit {process.code})\n{text[-6000:]}\n")
