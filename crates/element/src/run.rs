@@ -100,7 +100,7 @@ impl<'e> Run<'e> {
         cause: strowger_registrar::ChallengeCause,
     ) {
         let mut lines = Vec::with_capacity(256);
-        self.authenticator(kind, realm)
+        self.authenticator(kind, realm, &|_| None)
             .write_challenge(cause, &mut lines);
         self.element.counters.challenges += 1;
         let status = match kind {
@@ -124,7 +124,12 @@ impl<'e> Run<'e> {
         self.reply_with(status, None, &lines);
     }
 
-    fn authenticator<'a>(&'a self, kind: AuthKind, realm: &'a str) -> Authenticator<'a> {
+    fn authenticator<'a>(
+        &'a self,
+        kind: AuthKind,
+        realm: &'a str,
+        domain_of: &'a dyn Fn(&Uri<'_>) -> Option<&'a str>,
+    ) -> Authenticator<'a> {
         Authenticator {
             realm,
             kind,
@@ -132,6 +137,7 @@ impl<'e> Run<'e> {
             subscribers: &self.element.shared.subscribers,
             nonces: &self.element.shared.nonces,
             secrets: &self.element.secrets,
+            domain_of,
             now: self.now,
         }
     }
@@ -221,7 +227,9 @@ impl RoutingContext for Run<'_> {
             ChallengeKind::Www => AuthKind::Www,
             ChallengeKind::Proxy => AuthKind::Proxy,
         };
-        let verdict = self.authenticator(kind, realm).authenticate(&request);
+        let verdict = self
+            .authenticator(kind, realm, &domain_of)
+            .authenticate(&request);
         self.element.auth_counters.count(&verdict);
         match verdict {
             Verdict::Passed(subscriber) => {

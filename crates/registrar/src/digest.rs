@@ -75,7 +75,7 @@ pub enum Verdict {
 }
 
 /// All that credentials are judged by.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone)]
 pub struct Authenticator<'a> {
     /// The realm: a local domain in lower case.
     pub realm: &'a str,
@@ -89,6 +89,8 @@ pub struct Authenticator<'a> {
     pub nonces: &'a NonceTable,
     /// Keys of nonces.
     pub secrets: &'a Secrets,
+    /// The local domain that the host of a URI stands for: itself, or the default domain for one of our addresses.
+    pub domain_of: &'a dyn Fn(&Uri<'_>) -> Option<&'a str>,
     /// Both clocks.
     pub now: Now,
 }
@@ -122,6 +124,21 @@ impl Authenticator<'_> {
             }
         }
         verdict
+    }
+
+    /// Same scheme, user and host; hosts that stand for one local domain are the same, as clients that were given our
+    /// address instead of the domain write that. URIs of other schemes are compared octet by octet.
+    fn same_resource(&self, digest_uri: &[u8], request_uri: &[u8]) -> bool {
+        match (Uri::parse(digest_uri), Uri::parse(request_uri)) {
+            (Ok(a), Ok(b)) if a.is_sip() && b.is_sip() => {
+                let domain = |uri| (self.domain_of)(uri);
+                a.scheme == b.scheme
+                    && unescape(a.user.unwrap_or_default()) == unescape(b.user.unwrap_or_default())
+                    && (a.host.eq_ignore_case(&b.host)
+                        || domain(&a).is_some_and(|it| domain(&b) == Some(it)))
+            }
+            _ => digest_uri == request_uri,
+        }
     }
 
     /// Appends one challenge line for each algorithm of the realm, in configured order (RFC 8760).
@@ -160,7 +177,7 @@ impl Authenticator<'_> {
         let Some(nc) = credentials.nonce_count() else {
             return Verdict::Malformed("Bad Nonce Count");
         };
-        if !same_resource(&credentials.uri, request.request_uri()) {
+        if !self.same_resource(&credentials.uri, request.request_uri()) {
             return Verdict::Malformed("Digest URI Is Of Another Request");
         }
         let (user, with_domain) = self.user_of(&credentials.user);
@@ -341,17 +358,5 @@ fn rank(verdict: &Verdict) -> u8 {
         Verdict::Challenge(ChallengeCause::Wrong) => 3,
         Verdict::Challenge(ChallengeCause::Stale | ChallengeCause::Replayed) => 4,
         Verdict::Passed(_) => 5,
-    }
-}
-
-/// Same scheme, user and host. URIs of other schemes are compared octet by octet.
-fn same_resource(digest_uri: &[u8], request_uri: &[u8]) -> bool {
-    match (Uri::parse(digest_uri), Uri::parse(request_uri)) {
-        (Ok(a), Ok(b)) if a.is_sip() && b.is_sip() => {
-            a.scheme == b.scheme
-                && unescape(a.user.unwrap_or_default()) == unescape(b.user.unwrap_or_default())
-                && a.host.eq_ignore_case(&b.host)
-        }
-        _ => digest_uri == request_uri,
     }
 }

@@ -80,6 +80,15 @@ impl World {
             subscribers: &self.subscribers,
             nonces: &self.nonces,
             secrets: &self.secrets,
+            domain_of: &|uri| {
+                let ours =
+                    matches!(uri.host, strowger_sip::Host::V4(ip) if ip.octets() == [192, 0, 2, 7]);
+                (ours
+                    || uri
+                        .host
+                        .eq_ignore_case(&strowger_sip::Host::Name(b"example.test")))
+                .then_some("example.test")
+            },
             now: Now {
                 monotonic: now,
                 wall: now,
@@ -312,6 +321,8 @@ fn the_digest_uri_must_name_the_same_resource() {
     let world = World::new();
     for (uri, passes) in [
         ("sip:example.test:5060", true),
+        ("sip:192.0.2.7:5060", true),
+        ("sip:192.0.2.8:5060", false),
         ("sip:EXAMPLE.test;transport=tcp", true),
         ("sips:example.test", false),
         ("sip:example.org", false),
