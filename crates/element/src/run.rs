@@ -228,7 +228,7 @@ impl RoutingContext for Run<'_> {
             ChallengeKind::Proxy => AuthKind::Proxy,
         };
         let verdict = self
-            .authenticator(kind, realm, &domain_of)
+            .authenticator(kind, realm, &|uri| domain_of(uri))
             .authenticate(&request);
         self.element.auth_counters.count(&verdict);
         match verdict {
