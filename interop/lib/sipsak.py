@@ -23,8 +23,8 @@ class Sipsak:
                          "-s", f"sip:{self.user}@{self.server.host_port}")
 
     def options(self, uri):
-        """OPTIONS as this user: without `-c` sipsak calls itself sipsak@ the server's address."""
-        return self._run("-c", f"sip:{self.user}@{self.server.host_port}", "-s", uri)
+        """OPTIONS. Whatever it is told, sipsak calls itself `sipsak` at the server's address: be that user."""
+        return self._run("-s", uri)
 
     def message(self, to, text):
         """Send a MESSAGE from a file: `sipsak -M` of Debian 12 crashes before it sends."""

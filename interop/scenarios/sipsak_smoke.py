@@ -36,7 +36,7 @@ def register_and_message(world):
 
 @scenario("sipsak-options")
 def options(world):
-    server = world.server()
-    code, text = Sipsak(world, server, "alice").options(f"sip:{server.host_port}")
+    server = world.server(users=["sipsak"])
+    code, text = Sipsak(world, server, "sipsak").options(f"sip:{server.host_port}")
     if code != 0:
         raise Failure(f"sipsak ended with {code}\n{text}")
