@@ -1,5 +1,7 @@
 //! Classes of octets, one table look-up per test (RFC 3261 §25.1).
 
+use crate::scan;
+
 /// `token`: names of header fields, methods, parameters.
 pub(crate) const TOKEN: u16 = 1;
 /// `hostname`; underscore too, which names in the field carry.
@@ -12,12 +14,14 @@ pub(crate) const URI_PARAM: u16 = 8;
 pub(crate) const NAME_RUN: u16 = 16;
 /// `LWS`: space, tab and the CR LF of a fold.
 pub(crate) const LWS: u16 = 32;
-/// An unquoted value of a header parameter: everything visible but `; , " < >`.
+/// An unquoted value of a header parameter: no control, space or one of `; , " < >`.
 pub(crate) const VALUE: u16 = 64;
-/// Any octet of a URI of any scheme: visible, not `" < >`.
+/// What no URI of any scheme goes beyond: no control, space or one of `" < >`.
 pub(crate) const URI: u16 = 128;
 /// Everything but controls, space and DEL.
 pub(crate) const VISIBLE: u16 = 256;
+/// Everything beyond CR.
+pub(crate) const NO_CONTROL: u16 = 512;
 
 const fn build() -> [u16; 256] {
     let mut table = [0_u16; 256];
@@ -60,17 +64,20 @@ const fn build() -> [u16; 256] {
         if matches!(b, b' ' | b'\t' | b'\r' | b'\n') {
             class |= LWS;
         }
-        if b > b' ' && b != 0x7f && !matches!(b, b';' | b',' | b'"' | b'<' | b'>') {
+        if b > b' ' && !matches!(b, b';' | b',' | b'"' | b'<' | b'>') {
             class |= VALUE;
             if b != b'=' {
                 class |= NAME_RUN;
             }
         }
-        if b > b' ' && b != 0x7f && !matches!(b, b'"' | b'<' | b'>') {
+        if b > b' ' && !matches!(b, b'"' | b'<' | b'>') {
             class |= URI;
         }
         if b > b' ' && b != 0x7f {
             class |= VISIBLE;
+        }
+        if b > b'\r' {
+            class |= NO_CONTROL;
         }
         table[i] = class;
         i += 1;
@@ -130,10 +137,10 @@ pub(crate) fn trim_end(octets: &[u8]) -> &[u8] {
     rest
 }
 
-/// A decimal number of at most `max`; digits only, at least one.
+/// A decimal number of at most `max`, which is below 2^32; digits only, at least one, and no more than nineteen.
 #[inline]
 pub(crate) fn decimal(octets: &[u8], max: u64) -> Option<u64> {
-    if octets.is_empty() {
+    if octets.is_empty() || octets.len() > 19 {
         return None;
     }
     let mut number = 0_u64;
@@ -142,7 +149,8 @@ pub(crate) fn decimal(octets: &[u8], max: u64) -> Option<u64> {
         if digit > 9 {
             return None;
         }
-        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
+        // Nineteen digits stay below 2^64.
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
     }
     (number <= max).then_some(number)
 }
@@ -195,12 +203,19 @@ pub(crate) fn write_value(out: &mut Vec<u8>, value: &[u8]) {
 }
 
 /// Turns CR, LF and NUL into spaces.
+#[inline]
 pub(crate) fn blank_line_breaks(octets: &mut [u8]) {
-    if memchr::memchr3(b'\r', b'\n', 0, octets).is_some() {
-        for octet in octets {
-            if matches!(*octet, b'\r' | b'\n' | 0) {
-                *octet = b' ';
-            }
+    let first = scan::control(octets, 0);
+    if first < octets.len() {
+        blank_from(octets, first);
+    }
+}
+
+#[cold]
+fn blank_from(octets: &mut [u8], first: usize) {
+    for octet in octets.iter_mut().skip(first) {
+        if matches!(*octet, b'\r' | b'\n' | 0) {
+            *octet = b' ';
         }
     }
 }

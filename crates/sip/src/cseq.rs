@@ -77,7 +77,10 @@ pub(crate) fn scan(field: Field<'_>, at: usize) -> Result<(u32, Span), FieldErro
     if digits_end == start || digits_end - start > DIGITS_MAX || number > u64::from(CSEQ_MAX) {
         return Err(FieldError::Number);
     }
-    let method_start = field.skip_lws(digits_end);
+    let method_start = match field.get(digits_end) {
+        Some(b' ') => field.skip_lws(digits_end + 1),
+        _ => field.skip_lws(digits_end),
+    };
     let method_end = field.token_end(method_start);
     if method_start == digits_end || method_end == method_start {
         return Err(FieldError::Method);

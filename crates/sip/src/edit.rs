@@ -65,17 +65,24 @@ impl Edits {
         name: HeaderName,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let line = message
-            .header(name)
-            .map_or(message.header_start(), |header| header.line.start);
+        let line = message.line_start(message.index.first(name).unwrap_or(0));
         let from = self.text.len();
-        self.text.extend_from_slice(name.as_str().as_bytes());
-        self.text.extend_from_slice(b": ");
+        self.text.extend_from_slice(name.prefix());
         let value = self.text.len();
         write(&mut self.text);
         charset::blank_line_breaks(self.text.get_mut(value..).unwrap_or_default());
         self.text.extend_from_slice(b"\r\n");
         self.add(line..line, from, true, false);
+    }
+
+    /// Adds complete lines before all header fields: a new Via and Record-Route stand before those that came.
+    /// `write` appends them, each with its CR LF. Of two such calls the later one stands first.
+    #[inline]
+    pub fn prepend_lines(&mut self, message: &Message, write: impl FnOnce(&mut Vec<u8>)) {
+        let from = self.text.len();
+        write(&mut self.text);
+        let start = message.header_start();
+        self.add(start..start, from, true, false);
     }
 
     /// Adds a line at the end of the header fields, after those added before.
@@ -222,27 +229,20 @@ impl Edits {
     /// Sets a header field to a number: Max-Forwards, Max-Breadth, Expires.
     pub fn set_number(&mut self, message: &Message, name: HeaderName, number: u32) {
         let from = self.text.len();
-        match message
-            .header(name)
-            .filter(|header| !header.value_range.is_empty())
-        {
-            Some(header) => {
-                charset::write_decimal(&mut self.text, u64::from(number));
-                self.add(header.value_range, from, false, false);
-            }
-            None => {
-                self.text.extend_from_slice(name.as_str().as_bytes());
-                self.text.extend_from_slice(b": ");
-                charset::write_decimal(&mut self.text, u64::from(number));
-                self.text.extend_from_slice(b"\r\n");
-                let at = message
-                    .header(name)
-                    .map_or(message.header_end()..message.header_end(), |header| {
-                        header.line
-                    });
-                self.add(at, from, false, false);
-            }
+        let first = message.index.first(name);
+        let value = first
+            .and_then(|at| message.index.get(at))
+            .map_or(0..0, |entry| entry.value.range());
+        if !value.is_empty() {
+            charset::write_decimal(&mut self.text, u64::from(number));
+            return self.add(value, from, false, false);
         }
+        self.text.extend_from_slice(name.prefix());
+        charset::write_decimal(&mut self.text, u64::from(number));
+        self.text.extend_from_slice(b"\r\n");
+        let end = message.header_end();
+        let line = first.map_or(end..end, |at| message.line_range(at));
+        self.add(line, from, false, false);
     }
 
     fn set_content_length(&mut self, message: &Message, length: usize) {
@@ -257,21 +257,26 @@ impl Edits {
     pub fn write(&self, message: &Message, out: &mut Vec<u8>) {
         let octets = message.as_bytes();
         out.reserve(octets.len() + self.text.len());
+        let mut rest = octets;
+        // Octets before `rest`.
         let mut at = 0_usize;
         for edit in &self.edits {
-            let start = edit.start as usize;
-            if start < at {
+            let Some((kept, tail)) = (edit.start as usize)
+                .checked_sub(at)
+                .and_then(|len| rest.split_at_checked(len))
+            else {
                 continue;
+            };
+            out.extend_from_slice(kept);
+            if let Some(text) = self.text.get(edit.from as usize..edit.to as usize) {
+                out.extend_from_slice(text);
             }
-            out.extend_from_slice(octets.get(at..start).unwrap_or_default());
-            out.extend_from_slice(
-                self.text
-                    .get(edit.from as usize..edit.to as usize)
-                    .unwrap_or_default(),
-            );
+            rest = tail
+                .get((edit.end - edit.start) as usize..)
+                .unwrap_or_default();
             at = edit.end as usize;
         }
-        out.extend_from_slice(octets.get(at..).unwrap_or_default());
+        out.extend_from_slice(rest);
     }
 
     /// Takes the text from `from` on as the replacement of `range`. With `before` it stands before other
@@ -280,11 +285,15 @@ impl Edits {
         let insertion = range.is_empty();
         let edit = Edit {
             start: range.start as u32,
-            end: range.end as u32,
+            end: range.end.max(range.start) as u32,
             from: from as u32,
             to: self.text.len() as u32,
             list,
         };
+        // In the order of the message, as edits come cheapest.
+        if self.edits.last().is_none_or(|last| last.start < edit.start) {
+            return self.edits.push(edit);
+        }
         let precedes = |other: &Edit| {
             let other_inserts = other.start == other.end;
             match other.start.cmp(&edit.start) {

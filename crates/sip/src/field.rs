@@ -84,13 +84,19 @@ impl<'a> Field<'a> {
         at
     }
 
-    /// End of a run of digits.
+    /// A port number and where it ends.
     #[inline(always)]
-    pub(crate) fn digits_end(self, mut at: usize) -> usize {
-        while self.get(at).is_some_and(|octet| octet.is_ascii_digit()) {
+    pub(crate) fn port(self, start: usize) -> Option<(u16, usize)> {
+        let mut port = 0_u32;
+        let mut at = start;
+        while let Some(octet @ b'0'..=b'9') = self.get(at) {
+            port = port * 10 + u32::from(octet - b'0');
+            if port > 65_535 {
+                return None;
+            }
             at += 1;
         }
-        at
+        (at > start).then_some((port as u16, at))
     }
 
     /// End of an unquoted parameter value.

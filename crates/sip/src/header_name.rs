@@ -19,6 +19,7 @@ macro_rules! names {
             /// Every name, in the order of the alphabet, without [`HeaderName::Unknown`].
             pub const ALL: &'static [HeaderName] = &[$(HeaderName::$variant),*];
             pub(crate) const LONG: &'static [&'static str] = &[$($name),*];
+            const PREFIXES: &'static [&'static str] = &[$(concat!($name, ": ")),*];
             pub(crate) const COMPACT: &'static [Option<u8>] = &[$(compact!($($compact)?)),*];
         }
     };
@@ -217,6 +218,16 @@ impl HeaderName {
             .get(self as usize)
             .copied()
             .unwrap_or_default()
+    }
+
+    /// The long form with colon and space, as a line begins.
+    #[inline]
+    pub(crate) fn prefix(self) -> &'static [u8] {
+        HeaderName::PREFIXES
+            .get(self as usize)
+            .copied()
+            .unwrap_or_default()
+            .as_bytes()
     }
 
     /// The compact form, a lower-case letter.

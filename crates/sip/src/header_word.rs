@@ -4,9 +4,9 @@
 use crate::header_name::HeaderName;
 use crate::scan;
 
+/// Longest name that is read here: with its colon sixteen octets.
 const NAME_OCTETS_MAX: usize = 15;
 const SLOTS: usize = 512;
-const EMPTY: u8 = u8::MAX;
 
 /// Sets the bit that tells small letters from capitals. What else it joins is in no name that is looked for,
 /// but `-` with CR: a line has none.
@@ -20,9 +20,10 @@ struct Key {
 }
 
 impl Key {
+    /// Equals no name: the last octet of `high` is always 0 in those.
     const NONE: Key = Key {
-        low: 0,
-        high: 0,
+        low: u64::MAX,
+        high: u64::MAX,
         name: HeaderName::Unknown,
     };
 
@@ -43,48 +44,40 @@ impl Key {
 
 #[inline(always)]
 const fn slot(low: u64, high: u64) -> usize {
-    let mixed = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 55) as usize
+    let mixed = (low ^ high.rotate_left(29)).wrapping_mul(MULTIPLIER);
+    (mixed >> (u64::BITS - SLOTS.trailing_zeros())) as usize
 }
 
-const KEYS_MAX: usize = 128;
+/// Puts every key into a slot of its own; found by trial, checked below.
+const MULTIPLIER: u64 = 0x6b73_4c09_5359_8389;
 
-const fn build() -> ([Key; KEYS_MAX], [u8; SLOTS]) {
-    let mut keys = [Key::NONE; KEYS_MAX];
-    let mut table = [EMPTY; SLOTS];
-    let mut count = 0;
+const fn build() -> [Key; SLOTS] {
+    let mut keys = [Key::NONE; SLOTS];
     let mut i = 0;
     while i < HeaderName::ALL.len() {
         let name = HeaderName::ALL[i];
         let long = HeaderName::LONG[i].as_bytes();
         if long.len() <= NAME_OCTETS_MAX {
-            count = insert(&mut keys, &mut table, count, Key::of(long, name));
+            insert(&mut keys, Key::of(long, name));
         }
         if let Some(letter) = HeaderName::COMPACT[i] {
-            count = insert(&mut keys, &mut table, count, Key::of(&[letter], name));
+            insert(&mut keys, Key::of(&[letter], name));
         }
         i += 1;
     }
-    (keys, table)
+    keys
 }
 
-const fn insert(
-    keys: &mut [Key; KEYS_MAX],
-    table: &mut [u8; SLOTS],
-    count: usize,
-    key: Key,
-) -> usize {
-    let mut at = slot(key.low, key.high);
-    while table[at] != EMPTY {
-        at = (at + 1) % SLOTS;
-    }
-    table[at] = count as u8;
-    keys[count] = key;
-    count + 1
+const fn insert(keys: &mut [Key; SLOTS], key: Key) {
+    let at = slot(key.low, key.high);
+    assert!(
+        keys[at].low == u64::MAX,
+        "two names in one slot: try another MULTIPLIER"
+    );
+    keys[at] = key;
 }
 
-static KEYS: [Key; KEYS_MAX] = build().0;
-static TABLE: [u8; SLOTS] = build().1;
+static KEYS: [Key; SLOTS] = build();
 
 /// Keep the first n octets of two words.
 static MASKS: [(u64, u64); 16] = masks();
@@ -109,14 +102,8 @@ pub(crate) fn read(octets: &[u8; 16]) -> Option<(HeaderName, usize)> {
     let whole = u128::from_le_bytes(*octets);
     let low = (whole as u64 | SMALL) & low_mask;
     let high = ((whole >> 64) as u64 | SMALL) & high_mask;
-    let mut at = slot(low, high);
-    loop {
-        let key = KEYS.get(usize::from(TABLE[at % SLOTS]))?;
-        if key.low == low && key.high == high {
-            return Some((key.name, len));
-        }
-        at += 1;
-    }
+    let key = &KEYS[slot(low, high)];
+    (key.low == low && key.high == high).then_some((key.name, len))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::io::Write as _;
 
+use crate::charset::{self, HOST};
 use crate::field::Field;
 
 /// The host of a URI or of sent-by.
@@ -42,18 +43,21 @@ impl<'a> Host<'a> {
             let address = parse_v6(field.slice(at + 1, close))?;
             return Some((Host::V6(address), close + 1));
         }
+        if first.is_ascii_digit()
+            && let Some((address, end)) = parse_v4_at(field, at)
+            && !field.get(end).is_some_and(|octet| charset::is(octet, HOST))
+        {
+            return Some((Host::V4(address), end));
+        }
         let end = field.host_end(at);
         let name = field.slice(at, end);
-        if first.is_ascii_digit() {
-            if let Some(address) = parse_v4(name) {
-                return Some((Host::V4(address), end));
-            }
-            // A last label of digits alone can only be meant as an address (§25.1 `toplabel`).
+        // A last label of digits alone can only be meant as an address (§25.1 `toplabel`).
+        if first.is_ascii_digit() && name.contains(&b'.') {
             let last = name
                 .rsplit(|&octet| octet == b'.')
                 .next()
                 .unwrap_or_default();
-            if name.contains(&b'.') && last.iter().all(u8::is_ascii_digit) {
+            if last.iter().all(u8::is_ascii_digit) {
                 return None;
             }
         }
@@ -106,18 +110,41 @@ pub fn write_ip(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
+/// The decimal digits of each octet with a dot behind them, and how many octets that is.
+static DOTTED: [([u8; 4], u8); 256] = {
+    let mut table = [([b'.'; 4], 0); 256];
+    let mut i = 0;
+    while i < 256 {
+        let digits = [
+            b'0' + (i / 100) as u8,
+            b'0' + (i / 10 % 10) as u8,
+            b'0' + (i % 10) as u8,
+        ];
+        let skip = if i >= 100 {
+            0
+        } else {
+            if i >= 10 { 1 } else { 2 }
+        };
+        let mut at = skip;
+        while at < 3 {
+            table[i].0[at - skip] = digits[at];
+            at += 1;
+        }
+        table[i].1 = 4 - skip as u8;
+        i += 1;
+    }
+    table
+};
+
 fn write_v4(out: &mut Vec<u8>, address: Ipv4Addr) {
     let mut text = [b'.'; 16];
     let mut len = 0;
     for octet in address.octets() {
-        let (hundreds, tens, ones) = (octet / 100, octet / 10 % 10, octet % 10);
-        for (digit, wanted) in [(hundreds, octet >= 100), (tens, octet >= 10), (ones, true)] {
-            if let Some(place) = text.get_mut(len).filter(|_| wanted) {
-                *place = b'0' + digit;
-                len += 1;
-            }
+        let (dotted, count) = &DOTTED[usize::from(octet)];
+        if let Some(place) = text.get_mut(len..len + 4) {
+            place.copy_from_slice(dotted);
         }
-        len += 1;
+        len += usize::from(*count);
     }
     out.extend_from_slice(text.get(..len - 1).unwrap_or_default());
 }
@@ -127,30 +154,37 @@ fn write_v6(out: &mut Vec<u8>, address: Ipv6Addr) {
     let _ = write!(out, "[{address}]");
 }
 
-fn parse_v4(octets: &[u8]) -> Option<Ipv4Addr> {
+/// Reads an IPv4 address and where it ends.
+#[inline(always)]
+fn parse_v4_at(field: Field<'_>, start: usize) -> Option<(Ipv4Addr, usize)> {
     let mut address = 0_u32;
-    let mut dots = 0;
-    let mut value = 0_u32;
-    let mut digits = 0;
-    for &octet in octets {
-        let digit = u32::from(octet.wrapping_sub(b'0'));
-        if digit <= 9 {
-            // A leading zero would be octal to some and decimal to others.
-            if digits > 0 && (value == 0 || value > 25) {
+    let mut at = start;
+    for part in 0..4 {
+        if part > 0 {
+            if field.get(at) != Some(b'.') {
                 return None;
             }
-            value = value * 10 + digit;
-            digits += 1;
-        } else {
-            if octet != b'.' || digits == 0 || value > 255 {
-                return None;
-            }
-            address = address << 8 | value;
-            dots += 1;
-            (value, digits) = (0, 0);
+            at += 1;
         }
+        let first = at;
+        let mut value = 0_u32;
+        while let Some(octet @ b'0'..=b'9') = field.get(at) {
+            // A leading zero would be octal to some and decimal to others.
+            if at > first && value == 0 {
+                return None;
+            }
+            value = value * 10 + u32::from(octet - b'0');
+            if value > 255 {
+                return None;
+            }
+            at += 1;
+        }
+        if at == first {
+            return None;
+        }
+        address = address << 8 | value;
     }
-    (dots == 3 && digits > 0 && value <= 255).then(|| Ipv4Addr::from(address << 8 | value))
+    Some((Ipv4Addr::from(address), at))
 }
 
 /// Reads an IPv6 address. The three colons that the grammar of RFC 2373 allowed before an

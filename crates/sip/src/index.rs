@@ -48,16 +48,29 @@ impl Index {
     /// Adds an entry; true if it is the first of its name.
     #[inline(always)]
     pub(crate) fn push(&mut self, entry: Entry) -> bool {
-        let first = self.first[entry.name as usize] == 0;
-        match self.inline.get_mut(self.len) {
-            Some(place) => *place = entry,
-            None => self.more.push(entry),
-        }
+        let Some(place) = self.inline.get_mut(self.len) else {
+            return self.push_more(entry);
+        };
+        *place = entry;
         self.len += 1;
-        if first {
-            self.first[entry.name as usize] = u8::try_from(self.len).unwrap_or(u8::MAX);
+        let first = &mut self.first[entry.name as usize];
+        if *first == 0 {
+            *first = self.len as u8;
+            return true;
         }
-        first
+        false
+    }
+
+    #[cold]
+    fn push_more(&mut self, entry: Entry) -> bool {
+        self.more.push(entry);
+        self.len += 1;
+        let first = &mut self.first[entry.name as usize];
+        let is_first = *first == 0;
+        if is_first {
+            *first = u8::try_from(self.len).unwrap_or(u8::MAX);
+        }
+        is_first
     }
 
     /// True if there is an entry of that name.

@@ -227,6 +227,11 @@ impl Message {
         Via::from_spans(&self.octets, &self.via)
     }
 
+    /// The `branch` of the topmost Via.
+    pub fn branch(&self) -> Option<&[u8]> {
+        self.via.branch.of_present(&self.octets)
+    }
+
     /// All Via values, over lines and comma lists, topmost first.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, FieldError>> {
         Values::new(self, HeaderName::Via)
@@ -312,16 +317,16 @@ impl Message {
         OptionTags::new(self, name)
     }
 
-    pub(crate) fn line_range(&self, index: usize) -> Range<usize> {
-        let start = self
-            .index
+    /// Where the line of a header field starts; where the fields end, if there is none at that position.
+    #[inline]
+    pub(crate) fn line_start(&self, index: usize) -> usize {
+        self.index
             .get(index)
-            .map_or(self.header_end, |entry| usize::from(entry.line_start));
-        let end = self
-            .index
-            .get(index + 1)
-            .map_or(self.header_end, |entry| usize::from(entry.line_start));
-        start..end
+            .map_or(self.header_end, |entry| usize::from(entry.line_start))
+    }
+
+    pub(crate) fn line_range(&self, index: usize) -> Range<usize> {
+        self.line_start(index)..self.line_start(index + 1)
     }
 }
 

@@ -39,7 +39,8 @@ impl<'a> NameAddr<'a> {
         end: usize,
         at: usize,
     ) -> Result<NameAddr<'a>, FieldError> {
-        let spans = scan(Field::new(octets, end), at, usize::MAX)?;
+        let mut spans = NameAddrSpans::NONE;
+        scan(Field::new(octets, end), at, usize::MAX, &mut spans)?;
         Ok(NameAddr::from_spans(octets, &spans))
     }
 
@@ -100,16 +101,16 @@ impl NameAddrSpans {
     };
 }
 
-/// Reads the address at `at`.
+/// Reads the address at `at` into `spans`, of which nothing must have been read.
 #[inline]
 pub(crate) fn scan(
     field: Field<'_>,
     at: usize,
     parameters_max: usize,
-) -> Result<NameAddrSpans, FieldError> {
+    spans: &mut NameAddrSpans,
+) -> Result<(), FieldError> {
     let start = field.skip_lws(at);
     let first = field.get(start).ok_or(FieldError::Empty)?;
-    let mut spans = NameAddrSpans::NONE;
     let mut open = start;
     if first == b'"' {
         let quote_end = field.quoted_end(start).ok_or(FieldError::Quotes)?;
@@ -121,9 +122,16 @@ pub(crate) fn scan(
     } else if first != b'<' {
         let token_end = field.token_end(start);
         if field.get(token_end) != Some(b':') {
-            open = display_name_end(field, token_end)?;
-            let name = charset::trim_end(field.slice(start, open)).len();
-            spans.display_name = Span::new(start, start + name);
+            // One token and one space mostly.
+            let next = token_end + 1;
+            if field.get(token_end) == Some(b' ') && field.get(next) == Some(b'<') {
+                open = next;
+                spans.display_name = Span::new(start, token_end);
+            } else {
+                open = display_name_end(field, token_end)?;
+                let name = charset::trim_end(field.slice(start, open)).len();
+                spans.display_name = Span::new(start, start + name);
+            }
         }
     }
     spans.bracketed = field.get(open) == Some(b'<');
@@ -148,21 +156,33 @@ pub(crate) fn scan(
     }
     let params_start = end;
     let mut count = 0;
-    while let Some(param) = params::scan(field, end)? {
+    while end < field.end() {
+        let (value_start, value_end) = match params::simple(field, end, b";tag=") {
+            Some(value) => value,
+            None => {
+                let Some(param) = params::scan(field, end)? else {
+                    break;
+                };
+                end = param.end;
+                if !is_named(field.slice(param.name_start, param.name_end), b"tag") {
+                    count += 1;
+                    continue;
+                }
+                (param.value_start, param.end)
+            }
+        };
         count += 1;
-        if count > parameters_max {
-            return Err(FieldError::TooManyParameters);
+        end = value_end;
+        if !spans.tag.is_absent() {
+            return Err(FieldError::RepeatedParameter);
         }
-        end = param.end;
-        if is_named(field.slice(param.name_start, param.name_end), b"tag") {
-            if !spans.tag.is_absent() {
-                return Err(FieldError::RepeatedParameter);
-            }
-            if param.value_start == 0 || param.value_start == param.end {
-                return Err(FieldError::Parameter);
-            }
-            spans.tag = Span::new(param.value_start, param.end);
+        if value_start == 0 || value_start == value_end {
+            return Err(FieldError::Parameter);
         }
+        spans.tag = Span::new(value_start, value_end);
+    }
+    if count > parameters_max {
+        return Err(FieldError::TooManyParameters);
     }
     if end != field.end() {
         let rest = field.skip_lws(end);
@@ -172,7 +192,7 @@ pub(crate) fn scan(
     }
     spans.params = Span::new(params_start, end);
     spans.whole = Span::new(start, end);
-    Ok(spans)
+    Ok(())
 }
 
 /// Position of `<` after a display name of tokens. Octets from 0x80 are let pass: names in UTF-8 without

@@ -161,6 +161,21 @@ pub(crate) fn scan(field: Field<'_>, at: usize) -> Result<Option<RawParam>, Fiel
     }))
 }
 
+/// Reads a parameter that begins with these octets, `;name=`, and whose value is not quoted and not empty:
+/// where the value starts and ends.
+#[inline(always)]
+pub(crate) fn simple<const N: usize>(
+    field: Field<'_>,
+    at: usize,
+    begin: &[u8; N],
+) -> Option<(usize, usize)> {
+    if !field.has(at, begin) {
+        return None;
+    }
+    let end = field.value_end(at + N);
+    (end > at + N).then_some((at + N, end))
+}
+
 /// True if `name` is `expected`, which is in lower case.
 #[inline(always)]
 pub(crate) fn is_named<const N: usize>(name: &[u8], expected: &[u8; N]) -> bool {

@@ -14,12 +14,12 @@ use crate::error::{FieldError, ParseError, ParseFailure, UriError};
 use crate::field::Field;
 use crate::header_name::HeaderName;
 use crate::header_word;
-use crate::index::{Entry, Index};
+use crate::index::{Entry, HEADERS_INLINE, Index};
 use crate::limits::{Limit, Limits};
 use crate::message::{Message, NumberField, StartLine};
 use crate::method::Method;
 use crate::name_addr::{self, NameAddrSpans};
-use crate::scan::Controls;
+use crate::scan;
 use crate::span::Span;
 use crate::status::StatusCode;
 use crate::uri::Uri;
@@ -38,7 +38,8 @@ impl Message {
                 });
             }
         };
-        let mut message = Message {
+        // Made where it is returned from.
+        let mut result = Ok(Message {
             octets,
             index: Index::new(),
             start_line: StartLine::default(),
@@ -52,11 +53,13 @@ impl Message {
             cseq_method: Span::ABSENT,
             max_forwards: NumberField::Absent,
             content_length: None,
-        };
-        match Parser::run(&mut message, limits) {
-            None => Ok(message),
-            Some(error) => Err(failure(message, error)),
+        });
+        if let Ok(message) = &mut result
+            && let Some(error) = Parser::run(message, limits)
+        {
+            return result.and_then(|message| Err(failure(message, error)));
         }
+        result
     }
 }
 
@@ -140,19 +143,14 @@ impl Parser<'_> {
     /// Reads start line and header fields; the result is where the empty line begins.
     #[inline]
     fn header_section(&mut self, octets: &[u8]) -> Option<usize> {
-        let mut controls = Controls::new(octets);
-        let (end, mut last) = match line_end(&mut controls, octets) {
-            LineEnd::Plain { end, last } => (end, last),
-            LineEnd::Fold(end) => (end, false),
-            LineEnd::None => return None,
-            LineEnd::Other(at) => {
-                let line = unusual_line(&mut controls, octets, 0, at, false)?;
-                if let Some(at) = line.stray {
-                    self.fail(ParseError::StrayOctet(at));
-                }
-                (line.end, line.last)
-            }
-        };
+        let Line {
+            end,
+            stray,
+            mut last,
+        } = whole_line(octets, 0, false)?;
+        if let Some(at) = stray {
+            self.fail(ParseError::StrayOctet(at));
+        }
         if octets
             .get(..4)
             .is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"))
@@ -163,36 +161,49 @@ impl Parser<'_> {
         }
         let mut at = end + 2;
         while !last {
-            if self.message.index.len() >= self.limits.headers_max {
-                self.fail(ParseError::TooMuch(Limit::Headers));
-                return end_of_section(octets, at);
-            }
-            let end = match line_end(&mut controls, octets) {
-                LineEnd::Plain { end, last: is_last } => {
-                    last = is_last;
-                    self.header_field(octets, end, at);
-                    end
-                }
-                LineEnd::None => return None,
-                LineEnd::Fold(hit) | LineEnd::Other(hit) => {
-                    let line = unusual_line(&mut controls, octets, at, hit, true)?;
+            let end = match plain_line(octets, at) {
+                Some(line) => {
                     last = line.last;
-                    match line.stray {
-                        None => self.header_field(octets, line.end, at),
-                        Some(position) => {
-                            self.fail(ParseError::StrayOctet(position));
-                            self.hide(at, line.end);
-                        }
-                    }
+                    self.header_field(octets, at, line.name, line.name_len, line.value, line.end);
+                    line.end
+                }
+                None => {
+                    let line = whole_line(octets, at, true)?;
+                    last = line.last;
+                    self.unusual_header_field(octets, at, &line);
                     line.end
                 }
             };
-            if end - at > self.limits.header_octets_max {
-                self.fail(ParseError::TooMuch(Limit::HeaderOctets));
-            }
             at = end + 2;
+            let count = self.message.index.len();
+            if count > HEADERS_INLINE && count > self.limits.headers_max {
+                self.fail(ParseError::TooMuch(Limit::Headers));
+                return end_of_section(octets, end);
+            }
+        }
+        if at > self.limits.header_octets_max || self.message.index.len() > self.limits.headers_max
+        {
+            self.check_limits(at);
         }
         Some(at)
+    }
+
+    /// What is not looked at while no limit can be near.
+    #[cold]
+    fn check_limits(&mut self, end: usize) {
+        let index = &self.message.index;
+        if index.len() > self.limits.headers_max {
+            return self.fail(ParseError::TooMuch(Limit::Headers));
+        }
+        let start = |at: usize| {
+            index
+                .get(at)
+                .map_or(end, |entry| usize::from(entry.line_start))
+        };
+        let octets_max = self.limits.header_octets_max.saturating_add(b"\r\n".len());
+        if (0..index.len()).any(|at| start(at + 1) - start(at) > octets_max) {
+            self.fail(ParseError::TooMuch(Limit::HeaderOctets));
+        }
     }
 
     fn status_line(&mut self, line: &[u8]) {
@@ -217,51 +228,85 @@ impl Parser<'_> {
 
     #[inline]
     fn request_line(&mut self, line: Field<'_>) {
-        let method_end = line.token_end(0);
+        let method_end = line.find(0, b' ');
         let method = line.slice(0, method_end);
-        if method.is_empty() {
+        let known = Method::from_bytes(method).known_index();
+        if known.is_none() && (method.is_empty() || !charset::all(method, TOKEN)) {
             return self.fail(ParseError::StartLine);
         }
         self.message.start_line.method = Span::new(0, method_end);
-        let known = Method::from_bytes(method).known_index();
         self.message.start_line.known_method = known.map_or(0, |index| index + 1);
         let uri_start = method_end + 1;
-        let uri_end = line.find(uri_start, b' ');
-        if line.get(method_end) != Some(b' ') || uri_end == uri_start {
-            return self.fail(ParseError::StartLine);
+        let uri_end = line.end().saturating_sub(b" SIP/2.0".len());
+        if uri_end <= uri_start || !line.has(uri_end, b" SIP/2.0") {
+            return self.unusual_request_line(line, uri_start);
         }
-        if !line.has(uri_end, b" SIP/2.0") || uri_end + 8 != line.end() {
-            match line.slice(uri_end, line.end()) {
-                [b' ', version @ ..] if version.eq_ignore_ascii_case(b"SIP/2.0") => {}
-                [b' ', version @ ..] if is_other_version(version) => self.fail(ParseError::Version),
-                _ => return self.fail(ParseError::StartLine),
-            }
-        }
-        self.message.start_line.rest = Span::new(uri_start, uri_end);
-        if uri_end - uri_start > self.limits.uri_octets_max {
+        self.request_uri(line, uri_start, uri_end);
+    }
+
+    #[inline]
+    fn request_uri(&mut self, line: Field<'_>, start: usize, end: usize) {
+        self.message.start_line.rest = Span::new(start, end);
+        if end - start > self.limits.uri_octets_max {
             return self.fail(ParseError::TooMuch(Limit::UriOctets));
         }
-        match Uri::parse_at(line.until(uri_end), uri_start) {
+        match Uri::parse_at(line.until(end), start) {
             Ok(uri) if uri.headers.is_empty() => {}
             Ok(_) => self.fail(ParseError::RequestUri(UriError::Headers)),
+            // Space is in no URI: there are more than two in the line.
+            Err(_) if line.find(start, b' ') < end => {
+                self.message.start_line.rest = Span::ABSENT;
+                self.fail(ParseError::StartLine);
+            }
             Err(error) => self.fail(ParseError::RequestUri(error)),
         }
     }
 
-    /// Reads the header field from `at` to the line end at `line_end`.
+    /// Tells another version from what is no request line.
+    #[cold]
+    fn unusual_request_line(&mut self, line: Field<'_>, uri_start: usize) {
+        let uri_end = line.find(uri_start, b' ');
+        if uri_end == uri_start {
+            return self.fail(ParseError::StartLine);
+        }
+        match line.slice(uri_end, line.end()) {
+            [b' ', version @ ..] if version.eq_ignore_ascii_case(b"SIP/2.0") => {}
+            [b' ', version @ ..] if is_other_version(version) => self.fail(ParseError::Version),
+            _ => return self.fail(ParseError::StartLine),
+        }
+        self.request_uri(line, uri_start, uri_end);
+    }
+
+    /// Reads a header field that is folded, or has an unknown or long name, or octets that it must not have.
+    #[inline(never)]
+    fn unusual_header_field(&mut self, octets: &[u8], at: usize, line: &Line) {
+        if let Some(position) = line.stray {
+            self.fail(ParseError::StrayOctet(position));
+            return self.hide(at, line.end);
+        }
+        match unusual_name(octets, line.end, at) {
+            Some((name, name_len, value)) => {
+                self.header_field(octets, at, name, name_len, value, line.end);
+            }
+            None => {
+                self.fail(ParseError::HeaderLine(at));
+                self.hide(at, line.end);
+            }
+        }
+    }
+
+    /// Indexes the header field at `at`, and reads it if it is mandatory.
     #[inline(always)]
-    fn header_field(&mut self, octets: &[u8], line_end: usize, at: usize) {
-        let (name, name_end, mut start) = match usual_name(octets, at) {
-            Some((name, len, start)) => (name, at + len, at + start),
-            None => match unusual_name(octets, line_end, at) {
-                Some((name, name_end, start)) => (name, name_end, start),
-                None => {
-                    self.fail(ParseError::HeaderLine(at));
-                    return self.hide(at, line_end);
-                }
-            },
-        };
-        let mut end = line_end;
+    fn header_field(
+        &mut self,
+        octets: &[u8],
+        at: usize,
+        name: HeaderName,
+        name_len: usize,
+        start: usize,
+        line_end: usize,
+    ) {
+        let (mut start, mut end) = (start, line_end);
         let blank = |at: usize| octets.get(at).is_none_or(|&octet| octet <= b' ');
         if start >= end || blank(start) || blank(end - 1) {
             let line = Field::new(octets, line_end);
@@ -269,21 +314,23 @@ impl Parser<'_> {
             end = start + charset::trim_end(line.slice(start, line_end)).len();
         }
         let value = Span::new(start, end);
-        let (line_start, name_end) = (at as u16, name_end as u16);
+        let (line_start, name_end) = (at as u16, (at + name_len) as u16);
         let first = self.message.index.push(Entry {
             line_start,
             name_end,
             value,
             name,
         });
-        let field = Field::new(octets, end);
         match name {
-            HeaderName::Via if first => self.via(field, start),
-            HeaderName::From | HeaderName::To if first => self.address(field, start, name),
-            HeaderName::CallId if first => self.call_id(field, start),
-            HeaderName::CSeq if first => self.cseq(field, start),
-            HeaderName::ContentLength if first => self.content_length(field, start),
-            HeaderName::MaxForwards if first => self.max_forwards(field, start),
+            HeaderName::Via if first => self.via(Field::new(octets, end), start),
+            HeaderName::From if first => self.from(Field::new(octets, end), start),
+            HeaderName::To if first => self.to(Field::new(octets, end), start),
+            HeaderName::CallId if first => self.call_id(Field::new(octets, end), start),
+            HeaderName::CSeq if first => self.cseq(Field::new(octets, end), start),
+            HeaderName::ContentLength if first => {
+                self.content_length(Field::new(octets, end), start);
+            }
+            HeaderName::MaxForwards if first => self.max_forwards(Field::new(octets, end), start),
             HeaderName::From
             | HeaderName::To
             | HeaderName::CallId
@@ -316,16 +363,23 @@ impl Parser<'_> {
     }
 
     #[inline]
-    fn address(&mut self, field: Field<'_>, at: usize, name: HeaderName) {
-        let spans = match name_addr::scan(field, at, self.limits.parameters_max) {
-            Ok(spans) if usize::from(spans.whole.end) == field.end() => spans,
-            Ok(_) => return self.fail(ParseError::Field(name, FieldError::Trailing)),
-            Err(error) => return self.fail(field_error(name, error)),
-        };
-        if name == HeaderName::From {
-            self.message.from = spans;
-        } else {
-            self.message.to = spans;
+    fn from(&mut self, field: Field<'_>, at: usize) {
+        let scanned = name_addr::scan(
+            field,
+            at,
+            self.limits.parameters_max,
+            &mut self.message.from,
+        );
+        if let Some(error) = single(scanned, &mut self.message.from, field) {
+            self.fail(field_error(HeaderName::From, error));
+        }
+    }
+
+    #[inline]
+    fn to(&mut self, field: Field<'_>, at: usize) {
+        let scanned = name_addr::scan(field, at, self.limits.parameters_max, &mut self.message.to);
+        if let Some(error) = single(scanned, &mut self.message.to, field) {
+            self.fail(field_error(HeaderName::To, error));
         }
     }
 
@@ -349,15 +403,19 @@ impl Parser<'_> {
         self.message.cseq_number = number;
         self.message.cseq_method = span;
         let method = field.slice(usize::from(span.start), usize::from(span.end));
+        let known = Method::from_bytes(method)
+            .known_index()
+            .map_or(0, |index| index + 1);
         let start_line = &mut self.message.start_line;
         if start_line.status != 0 {
-            let known = Method::from_bytes(method).known_index();
-            start_line.known_method = known.map_or(0, |index| index + 1);
-        } else if field.slice(0, usize::from(start_line.method.end)) != method
-            && !start_line.method.is_absent()
+            start_line.known_method = known;
+        } else if known != start_line.known_method
+            || (known == 0 && field.slice(0, usize::from(start_line.method.end)) != method)
         {
             // The method of the request line stands at the start of the same octets.
-            self.fail(ParseError::CSeqMethod);
+            if !start_line.method.is_absent() {
+                self.fail(ParseError::CSeqMethod);
+            }
         }
     }
 
@@ -415,6 +473,22 @@ impl Parser<'_> {
     }
 }
 
+/// The error of a field that holds one address alone; after an error nothing of it is kept.
+#[inline(always)]
+fn single(
+    scanned: Result<(), FieldError>,
+    spans: &mut NameAddrSpans,
+    field: Field<'_>,
+) -> Option<FieldError> {
+    let error = match scanned {
+        Ok(()) if usize::from(spans.whole.end) == field.end() => return None,
+        Ok(()) => FieldError::Trailing,
+        Err(error) => error,
+    };
+    *spans = NameAddrSpans::NONE;
+    Some(error)
+}
+
 fn field_error(name: HeaderName, error: FieldError) -> ParseError {
     match error {
         FieldError::TooManyParameters => ParseError::TooMuch(Limit::Parameters),
@@ -437,16 +511,47 @@ fn is_other_version(version: &[u8]) -> bool {
         && parts.next().is_none()
 }
 
-/// A known name of up to fifteen octets, its length, and where the value starts if one space or none stands before it.
-#[inline(always)]
-fn usual_name(octets: &[u8], at: usize) -> Option<(HeaderName, usize, usize)> {
-    let near: &[u8; 32] = octets.get(at..)?.first_chunk()?;
-    let (name, len) = header_word::read(near.first_chunk()?)?;
-    let start = len + 1 + usize::from(near.get(len + 1) == Some(&b' '));
-    Some((name, len, start))
+/// A line with a known name of up to fifteen octets, not folded, free of control octets.
+struct PlainLine {
+    name: HeaderName,
+    name_len: usize,
+    /// Where the value starts, if one space or none stands before it.
+    value: usize,
+    end: usize,
+    last: bool,
 }
 
-/// Name, its end and where the value starts, where LWS stands before the colon, or the name is long or unknown.
+#[inline(always)]
+fn plain_line(octets: &[u8], at: usize) -> Option<PlainLine> {
+    let near: &[u8; 64] = octets.get(at..)?.first_chunk()?;
+    let (name, name_len) = header_word::read(near.first_chunk()?)?;
+    let end = match scan::control_near(near) {
+        64 => scan::control(octets, at + 64),
+        distance => at + distance,
+    };
+    let next = u32::from_le_bytes(*octets.get(end..)?.first_chunk()?);
+    if next & 0xffff != LINE_BREAK {
+        return None;
+    }
+    // What begins a name is beyond SP, HTAB and CR.
+    let last = next >> 16 == LINE_BREAK;
+    if !last && (next >> 16) as u8 <= b' ' {
+        return None;
+    }
+    let spaced = near.get(name_len + 1) == Some(&b' ');
+    Some(PlainLine {
+        name,
+        name_len,
+        value: at + name_len + 1 + usize::from(spaced),
+        end,
+        last,
+    })
+}
+
+/// CR LF as a number.
+const LINE_BREAK: u32 = u16::from_le_bytes(*b"\r\n") as u32;
+
+/// Name, its length and where the value starts, where LWS stands before the colon, or the name is long or unknown.
 /// A fold is no part of either: `HCOLON` has only SP and HTAB before the colon (§25.1).
 #[inline(never)]
 fn unusual_name(octets: &[u8], end: usize, at: usize) -> Option<(HeaderName, usize, usize)> {
@@ -457,76 +562,37 @@ fn unusual_name(octets: &[u8], end: usize, at: usize) -> Option<(HeaderName, usi
         name = head;
     }
     let sound = colon < end && !name.is_empty() && charset::all(name, TOKEN);
-    sound.then(|| (HeaderName::from_bytes(name), at + name.len(), colon + 1))
+    sound.then(|| (HeaderName::from_bytes(name), name.len(), colon + 1))
 }
 
-/// What comes next among the octets that may end a line.
-enum LineEnd {
-    /// The line ends at `end`; the empty line follows if it is the `last`.
-    Plain { end: usize, last: bool },
-    /// CR LF with SP or HTAB behind.
-    Fold(usize),
-    /// Some other control octet, or the octets end behind a CR LF.
-    Other(usize),
-    /// Nothing.
-    None,
-}
-
-#[inline(always)]
-fn line_end(controls: &mut Controls<'_>, octets: &[u8]) -> LineEnd {
-    let Some(at) = controls.next() else {
-        return LineEnd::None;
-    };
-    let Some(&[b'\r', b'\n', next, after]) = octets.get(at..).and_then(|rest| rest.first_chunk())
-    else {
-        return LineEnd::Other(at);
-    };
-    controls.skip_one();
-    if matches!(next, b' ' | b'\t') {
-        return LineEnd::Fold(at);
-    }
-    LineEnd::Plain {
-        end: at,
-        last: next == b'\r' && after == b'\n',
-    }
-}
-
-/// Where a line ends (at its CR), and the first octet in it that must not be there.
+/// Where a line ends (at its CR), the first octet in it that must not be there, and whether the empty line follows.
 struct Line {
     end: usize,
     stray: Option<usize>,
     last: bool,
 }
 
-/// Finds the CR LF that ends the line at `start`; with `folds`, one that no SP or HTAB follows (§7.3.1). `at` is the first
-/// control octet of the line, taken from `controls` before, with the LF if it is the CR of a fold.
-#[inline(never)]
-fn unusual_line(
-    controls: &mut Controls<'_>,
-    octets: &[u8],
-    start: usize,
-    at: usize,
-    folds: bool,
-) -> Option<Line> {
+/// Finds the CR LF that ends the line at `start`; with `folds`, one that no SP or HTAB follows (§7.3.1).
+fn whole_line(octets: &[u8], start: usize, folds: bool) -> Option<Line> {
     let mut line = Line {
         end: start,
         stray: None,
         last: false,
     };
-    let mut at = at;
+    let mut at = scan::control(octets, start);
     loop {
-        if octets.get(at..at + 2) == Some(b"\r\n") {
-            if !folds || !matches!(octets.get(at + 2), Some(b' ' | b'\t')) {
+        match octets.get(at..)? {
+            [] => return None,
+            [b'\r', b'\n', b' ' | b'\t', ..] if folds => at += 1,
+            [b'\r', b'\n', rest @ ..] => {
                 line.end = at;
-                line.last = octets.get(at + 2..at + 4) == Some(b"\r\n");
-                controls.pass(at + 2);
+                line.last = rest.starts_with(b"\r\n");
                 return Some(line);
             }
-            controls.pass(at + 2);
-        } else if is_stray(octets, start, at) && line.stray.is_none() {
-            line.stray = Some(at);
+            _ if is_stray(octets, start, at) && line.stray.is_none() => line.stray = Some(at),
+            _ => {}
         }
-        at = controls.next()?;
+        at = scan::control(octets, at + 1);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use wide::u8x16;
 
-use crate::charset::{self, HOST, NAME_RUN, URI, VALUE, VISIBLE};
+use crate::charset::{self, HOST, NAME_RUN, NO_CONTROL, URI, VALUE, VISIBLE};
 
 const LANES: usize = 16;
 
@@ -25,7 +25,22 @@ fn run<C: Class>(octets: &[u8], mut at: usize) -> usize {
         }
         at += LANES;
     }
-    charset::skip(octets, at, C::TABLE)
+    rest_of_run::<C>(octets, at)
+}
+
+/// The same over the last octets, fewer than a block.
+#[inline(never)]
+fn rest_of_run<C: Class>(octets: &[u8], at: usize) -> usize {
+    let Some(last) = octets.last_chunk() else {
+        return charset::skip(octets, at, C::TABLE);
+    };
+    let start = octets.len() - LANES;
+    let outside = C::outside(Block::new(last)) >> at.saturating_sub(start).min(LANES);
+    if outside == 0 {
+        octets.len()
+    } else {
+        at + outside.trailing_zeros() as usize
+    }
 }
 
 /// End of an unquoted parameter value.
@@ -109,95 +124,21 @@ pub(crate) fn find_near(octets: &[u8; LANES], wanted: u8) -> usize {
         .trailing_zeros() as usize
 }
 
-/// Walks over the octets from NUL to CR: line ends, and what must not be there.
-pub(crate) struct Controls<'a> {
-    octets: &'a [u8],
-    /// Where the octets of `mask` begin.
-    base: usize,
-    /// Those found and not yet given out.
-    mask: u64,
-}
-
-impl<'a> Controls<'a> {
-    #[inline(always)]
-    pub(crate) fn new(octets: &'a [u8]) -> Controls<'a> {
-        Controls {
-            octets,
-            base: 0,
-            mask: controls_at(octets, 0),
-        }
-    }
-
-    /// The next position, if there is one.
-    #[inline(always)]
-    pub(crate) fn next(&mut self) -> Option<usize> {
-        if self.mask == 0 {
-            self.refill()?;
-        }
-        let at = self.base + self.mask.trailing_zeros() as usize;
-        self.mask &= self.mask.wrapping_sub(1);
-        Some(at)
-    }
-
-    /// Passes over the next position.
-    #[inline(always)]
-    pub(crate) fn skip_one(&mut self) {
-        if self.mask != 0 {
-            self.mask &= self.mask.wrapping_sub(1);
-        } else {
-            let _ = self.next();
-        }
-    }
-
-    /// Passes over the positions before `at`, which the reader has dealt with.
-    #[cold]
-    pub(crate) fn pass(&mut self, at: usize) {
-        while self.mask != 0 || self.refill().is_some() {
-            if self.base + self.mask.trailing_zeros() as usize >= at {
-                return;
-            }
-            self.mask &= self.mask.wrapping_sub(1);
-        }
-    }
-
-    #[inline]
-    fn refill(&mut self) -> Option<()> {
-        while self.mask == 0 {
-            self.base += 64;
-            if self.base >= self.octets.len() {
-                return None;
-            }
-            self.mask = controls_at(self.octets, self.base);
-        }
-        Some(())
-    }
-}
-
+/// Like [`control`] within these octets; 64 if there is none.
 #[inline(always)]
-fn controls_at(octets: &[u8], base: usize) -> u64 {
-    match octets
-        .get(base..base + 64)
-        .and_then(|part| <&[u8; 64]>::try_from(part).ok())
-    {
-        Some(part) => controls_in(part),
-        None => {
-            let mut part = [0xff; 64];
-            for (to, from) in part.iter_mut().zip(octets.get(base..).unwrap_or_default()) {
-                *to = *from;
-            }
-            controls_in(&part)
-        }
-    }
-}
-
-#[inline(always)]
-fn controls_in(part: &[u8; 64]) -> u64 {
-    let (blocks, _) = part.as_chunks::<LANES>();
-    let mut mask = 0;
+pub(crate) fn control_near(octets: &[u8; 64]) -> usize {
+    let (blocks, _) = octets.as_chunks::<LANES>();
+    let mut found = 0;
     for (index, block) in blocks.iter().enumerate() {
-        mask |= u64::from(Block::new(block).at_most(b'\r').to_bitmask()) << (index * LANES);
+        found |= u64::from(Block::new(block).at_most(b'\r').to_bitmask()) << (index * LANES);
     }
-    mask
+    found.trailing_zeros() as usize
+}
+
+/// Position of the first octet from NUL to CR from `at` on, or the end: line ends, and what must not be there.
+#[inline(always)]
+pub(crate) fn control(octets: &[u8], at: usize) -> usize {
+    run::<NoControl>(octets, at)
 }
 
 struct Value;
@@ -205,6 +146,7 @@ struct Name;
 struct HostName;
 struct UriOctets;
 struct Visible;
+struct NoControl;
 
 /// Sixteen octets side by side.
 #[derive(Copy, Clone)]
@@ -242,11 +184,11 @@ impl Block {
         Block(self.0 | u8x16::splat(0x20))
     }
 
-    /// Controls, space, `"`, `<`, `>`, DEL: what is in no URI and no unquoted value.
+    /// Controls, space, `"`, `<`, `>`: what is in no URI and no unquoted value.
     #[inline(always)]
     fn breaks(self) -> u8x16 {
         let angles = (self.0 | u8x16::splat(2)).simd_eq(u8x16::splat(b'>'));
-        self.at_most(b' ') | angles | self.equal(b'"') | self.equal(0x7f)
+        self.at_most(b' ') | angles | self.equal(b'"')
     }
 }
 
@@ -255,6 +197,14 @@ impl Class for UriOctets {
     #[inline(always)]
     fn outside(block: Block) -> u32 {
         block.breaks().to_bitmask()
+    }
+}
+
+impl Class for NoControl {
+    const TABLE: u16 = NO_CONTROL;
+    #[inline(always)]
+    fn outside(block: Block) -> u32 {
+        block.at_most(b'\r').to_bitmask()
     }
 }
 
@@ -279,7 +229,7 @@ impl Class for Name {
     #[inline(always)]
     fn outside(block: Block) -> u32 {
         let semicolon_to_angle = block.within(b';', b'>');
-        let others = block.equal(b',') | block.equal(b'"') | block.equal(0x7f);
+        let others = block.equal(b',') | block.equal(b'"');
         (block.at_most(b' ') | semicolon_to_angle | others).to_bitmask()
     }
 }
@@ -314,6 +264,7 @@ mod tests {
         agrees::<HostName>();
         agrees::<UriOctets>();
         agrees::<Visible>();
+        agrees::<NoControl>();
     }
 
     #[test]
@@ -334,13 +285,11 @@ mod tests {
     #[test]
     fn controls_are_found_wherever_they_stand() {
         let mut octets = vec![b'x'; 200];
-        let places = [0, 1, 15, 16, 63, 64, 127, 128, 199];
-        for &at in &places {
-            octets[at] = if at % 2 == 0 { b'\r' } else { 0 };
+        assert_eq!(control(&octets, 0), 200);
+        for (at, octet) in [(199, b'\r'), (128, 0), (64, b'\n'), (33, b'\t'), (0, b'\r')] {
+            octets[at] = octet;
+            assert_eq!(control(&octets, 0), at);
         }
-        let mut controls = Controls::new(&octets);
-        let found: Vec<usize> = std::iter::from_fn(|| controls.next()).collect();
-        assert_eq!(found, places);
-        assert_eq!(Controls::new(b"").next(), None);
+        assert_eq!(control(&octets, 1), 33);
     }
 }

@@ -225,11 +225,15 @@ impl Iterator for Unescaped<'_> {
 /// The scheme and what follows its colon.
 #[inline]
 pub(crate) fn split_scheme(octets: &[u8]) -> Result<(Scheme<'_>, &[u8]), UriError> {
-    if let [s, i, p, b':', rest @ ..] = octets
-        && (s | 0x20, i | 0x20, p | 0x20) == (b's', b'i', b'p')
+    if let Some((first, rest)) = octets.split_first_chunk::<4>()
+        && u32::from_le_bytes(*first) | 0x0020_2020 == u32::from_le_bytes(*b"sip:")
     {
         return Ok((Scheme::Sip, rest));
     }
+    other_scheme(octets)
+}
+
+fn other_scheme(octets: &[u8]) -> Result<(Scheme<'_>, &[u8]), UriError> {
     let colon = octets
         .iter()
         .position(|&octet| octet == b':')
@@ -254,8 +258,10 @@ pub(crate) fn split_scheme(octets: &[u8]) -> Result<(Scheme<'_>, &[u8]), UriErro
 #[inline]
 fn parse_sip<'a>(mut uri: Uri<'a>, field: Field<'a>, start: usize) -> Result<Uri<'a>, UriError> {
     let mut at = start;
+    let mut escapes = false;
     let sign = field.find(start, b'@');
     if sign < field.end() {
+        escapes = field.until(sign).find(start, b'%') < sign;
         let user_end = charset::skip(field.slice(0, sign), start, USER);
         if user_end == start {
             return Err(UriError::UserInfo);
@@ -272,15 +278,15 @@ fn parse_sip<'a>(mut uri: Uri<'a>, field: Field<'a>, start: usize) -> Result<Uri
     }
     (uri.host, at) = Host::parse_at(field, at).ok_or(UriError::Host)?;
     if field.get(at) == Some(b':') {
-        let digits_end = field.digits_end(at + 1);
-        let digits = field.slice(at + 1, digits_end);
-        uri.port = Some(charset::decimal(digits, 65_535).ok_or(UriError::Port)? as u16);
-        at = digits_end;
+        let (port, end) = field.port(at + 1).ok_or(UriError::Port)?;
+        uri.port = Some(port);
+        at = end;
     }
     match field.get(at) {
         None => {}
         Some(b';' | b'?') => {
             let tail = field.slice(at, field.end());
+            escapes |= field.find(at, b'%') < field.end();
             let end = parameters_end(tail)?;
             uri.parameters = Params::new(tail.get(..end).unwrap_or_default());
             if let Some([b'?', headers @ ..]) = tail.get(end..) {
@@ -293,7 +299,7 @@ fn parse_sip<'a>(mut uri: Uri<'a>, field: Field<'a>, start: usize) -> Result<Uri
         Some(b':') => return Err(UriError::Port),
         Some(_) => return Err(UriError::Host),
     }
-    if field.find(start, b'%') < field.end() && !charset::escapes_are_sound(uri.raw) {
+    if escapes && !charset::escapes_are_sound(uri.raw) {
         return Err(UriError::Escape);
     }
     Ok(uri)

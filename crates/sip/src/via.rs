@@ -202,30 +202,45 @@ pub(crate) fn scan(
         _ => end,
     };
     if field.get(colon) == Some(b':') {
-        let digits_start = field.skip_lws(colon + 1);
-        end = field.digits_end(digits_start);
-        let digits = field.slice(digits_start, end);
-        spans.port = Some(charset::decimal(digits, 65_535).ok_or(FieldError::Port)? as u16);
+        let (port, digits_end) = field
+            .port(field.skip_lws(colon + 1))
+            .ok_or(FieldError::Port)?;
+        spans.port = Some(port);
+        end = digits_end;
     }
     spans.sent_by_end = end as u16;
     spans.params = Span::new(end, field.end());
     let params_start = end;
     let mut count = 0;
-    loop {
-        // The common case: the branch, not quoted.
-        if field.has(end, b";branch=") && spans.branch.is_absent() {
-            let value_end = field.value_end(end + 8);
-            if value_end > end + 8 {
-                spans.branch = Span::new(end + 8, value_end);
-                end = value_end;
-                count += 1;
-                continue;
-            }
+    while end < field.end() {
+        count += 1;
+        // The common parameters, without LWS and quotes.
+        if spans.branch.is_absent()
+            && let Some((start, value_end)) = params::simple(field, end, b";branch=")
+        {
+            spans.branch = Span::new(start, value_end);
+            end = value_end;
+            continue;
+        }
+        if spans.received.is_absent()
+            && let Some((_, value_end)) = params::simple(field, end, b";received=")
+        {
+            spans.received = Span::new(end, value_end);
+            end = value_end;
+            continue;
+        }
+        if spans.rport.is_absent()
+            && field.has(end, b";rport=")
+            && let Some((_, value_end)) = field.port(end + 7)
+            && field.get(value_end).is_none_or(|octet| octet == b';')
+        {
+            spans.rport = Span::new(end, value_end);
+            end = value_end;
+            continue;
         }
         let Some(param) = params::scan(field, end)? else {
             break;
         };
-        count += 1;
         let name = field.slice(param.name_start, param.name_end);
         match name.len() {
             5 if is_named(name, b"rport") && spans.rport.is_absent() => {
