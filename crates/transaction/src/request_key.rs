@@ -63,6 +63,13 @@ impl KeyMaker {
         }
     }
 
+    /// Where the generations of this run begin.
+    pub(crate) fn first_generation(&self) -> u32 {
+        let mut hasher = SipHasher13::new_with_key(&self.secret);
+        hasher.write(b"first generation");
+        hasher.finish128().h1 as u32
+    }
+
     pub(crate) fn key(&self, request: &Message, class: KeyClass) -> RequestKey {
         let via = request.via();
         let mut hasher = SipHasher13::new_with_key(&self.secret);

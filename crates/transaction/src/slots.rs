@@ -36,6 +36,8 @@ pub(crate) struct Slots<T> {
     vacant: u32,
     used: u32,
     length: u32,
+    /// Generation of every slot at its first use.
+    first_generation: u32,
 }
 
 impl<T> Slots<T> {
@@ -44,11 +46,18 @@ impl<T> Slots<T> {
     pub(crate) const SLOT_OCTETS: usize = size_of::<Slot<T>>();
 
     pub(crate) const fn new() -> Slots<T> {
+        Slots::beginning_at(0)
+    }
+
+    /// Slots whose generations begin with this number, so that keys of an earlier slab (of this process before a
+    /// restart, of a shard before it panicked) do not fit entries of this one.
+    pub(crate) const fn beginning_at(first_generation: u32) -> Slots<T> {
         Slots {
             pages: Vec::new(),
             vacant: NONE,
             used: 0,
             length: 0,
+            first_generation: first_generation & GENERATION_MASK,
         }
     }
 
@@ -73,8 +82,9 @@ impl<T> Slots<T> {
         }
         let slot = self.used;
         self.used += 1;
+        let generation = self.first_generation;
         let fresh = Slot {
-            generation: 0,
+            generation,
             content: Content::Occupied(value),
         };
         match self.pages.last_mut() {
@@ -85,10 +95,7 @@ impl<T> Slots<T> {
                 self.pages.push(page);
             }
         }
-        SlotKey {
-            slot,
-            generation: 0,
-        }
+        SlotKey { slot, generation }
     }
 
     pub(crate) fn remove(&mut self, key: SlotKey) -> Option<T> {

@@ -146,7 +146,8 @@ impl Transactions {
     /// Timers handled by one call of [`Transactions::handle_timeout`]; the rest stays due for the next call.
     pub const TIMERS_PER_CALL_MAX: usize = 4096;
 
-    /// Tables of one shard. `seed` must be secret and differ between shards.
+    /// Tables of one shard. `seed` must be secret and differ between shards and between runs: branches outlive a
+    /// restart with their keys, and a late response to a request of the run before must not find a request of this one.
     pub fn new(
         timers: TimerSettings,
         limits: TableLimits,
@@ -155,15 +156,17 @@ impl Transactions {
         seed: u64,
     ) -> Transactions {
         let hasher = FixedState::with_seed(seed);
+        let keys = KeyMaker::new(seed);
+        let first_generation = keys.first_generation();
         Transactions {
             timers,
             limits,
             secrets,
             identity,
-            keys: KeyMaker::new(seed),
-            servers: Slots::new(),
+            keys,
+            servers: Slots::beginning_at(first_generation),
             server_index: KeyIndex::new(),
-            clients: Slots::new(),
+            clients: Slots::beginning_at(first_generation),
             wheel: TimerWheel::new(),
             events: VecDeque::new(),
             cancels: HashMap::with_hasher(hasher.clone()),
@@ -239,11 +242,39 @@ impl Transactions {
         let slot = token.0 as u32;
         let generation = (token.0 >> 32) as u32 & GENERATION_MASK;
         let key = SlotKey { slot, generation };
-        if token.0 & SERVER_BIT != 0 {
+        let stream = if token.0 & SERVER_BIT != 0 {
+            let flow = self.server_flow(ServerKey(key));
             self.server_transport_error(key);
+            flow
         } else {
+            let flow = self.client_flow(ClientKey(key));
             self.client_transport_error(key);
+            flow
         }
+        .and_then(|flow| flow.stream);
+        if let Some(stream) = stream {
+            self.forget_idle_stream(stream);
+        }
+    }
+
+    /// A connection that had closed before it was used is not told of again: what was noted of it must go by itself.
+    fn forget_idle_stream(&mut self, stream: StreamId) {
+        let Some(users) = self.streams.get_mut(&stream) else {
+            return;
+        };
+        if users.tokens.len() > StreamUsers::SWEEP_MIN {
+            return;
+        }
+        let (servers, clients) = (&self.servers, &self.clients);
+        users.sweep(servers, clients);
+        if users.tokens.is_empty() {
+            self.streams.remove(&stream);
+        }
+    }
+
+    /// Connections of which is known who sends on them.
+    pub fn stream_count(&self) -> usize {
+        self.streams.len()
     }
 
     /// An ICMP error quoted a message whose topmost Via has this branch. Only branches of ours say anything: the
@@ -301,18 +332,7 @@ impl Transactions {
         let Some(stream) = stream else { return };
         let users = self.streams.entry(stream).or_default();
         if users.tokens.len() >= users.sweep_at.max(StreamUsers::SWEEP_MIN) {
-            let (servers, clients) = (&self.servers, &self.clients);
-            users.tokens.retain(|token| {
-                let key = SlotKey {
-                    slot: token.0 as u32,
-                    generation: (token.0 >> 32) as u32 & GENERATION_MASK,
-                };
-                if token.0 & SERVER_BIT != 0 {
-                    servers.get(key).is_some()
-                } else {
-                    clients.get(key).is_some()
-                }
-            });
+            users.sweep(&self.servers, &self.clients);
             users.sweep_at = users.tokens.len() * 2;
         }
         users.tokens.push(token);
@@ -321,6 +341,21 @@ impl Transactions {
 
 impl StreamUsers {
     const SWEEP_MIN: usize = 32;
+
+    /// Leaves out transactions that have ended.
+    fn sweep(&mut self, servers: &Slots<Server>, clients: &Slots<Client>) {
+        self.tokens.retain(|token| {
+            let key = SlotKey {
+                slot: token.0 as u32,
+                generation: (token.0 >> 32) as u32 & GENERATION_MASK,
+            };
+            if token.0 & SERVER_BIT != 0 {
+                servers.get(key).is_some()
+            } else {
+                clients.get(key).is_some()
+            }
+        });
+    }
 }
 
 #[cfg(test)]

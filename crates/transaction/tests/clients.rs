@@ -4,7 +4,7 @@ mod peer;
 
 use core::time::Duration;
 
-use peer::{Peer, USER, message, response, tcp, udp};
+use peer::{Peer, USER, message, response, tcp, tcp_of, udp};
 use strowger_transaction::{
     CancelOutcome, ResponseMatch, Stray, TableLimits, TimerSettings, TokenError, TransactionEvent,
 };
@@ -495,4 +495,28 @@ fn a_full_table_refuses_and_counts() {
     peer.transactions.release_client(first);
     let again = peer.transactions.reserve_client().expect("room");
     assert_ne!(again, first);
+}
+
+#[test]
+fn a_late_response_of_the_run_before_finds_no_request_of_this_one() {
+    let mut before = Peer::new();
+    before.start("INVITE", udp());
+    let late = response(&before.last().octets, 200, "t");
+    let mut after = Peer::with_seed(TimerSettings::default(), TableLimits::default(), 43);
+    let client = after.start("INVITE", udp());
+    assert_eq!(
+        after.receive_response(&late),
+        ResponseMatch::Stray(Stray::Unmatched)
+    );
+    assert!(after.transactions.client_is_pending(client));
+}
+
+#[test]
+fn nothing_is_remembered_of_a_connection_that_was_gone_before_it_was_used() {
+    let mut peer = Peer::new();
+    for round in 0..100 {
+        let client = peer.start("MESSAGE", tcp_of(round));
+        peer.transactions.transmit_failed(client.token());
+    }
+    assert_eq!(peer.transactions.stream_count(), 0);
 }

@@ -50,10 +50,15 @@ pub fn udp() -> Flow {
 }
 
 pub fn tcp() -> Flow {
+    tcp_of(3)
+}
+
+/// The connection with this generation.
+pub fn tcp_of(generation: u32) -> Flow {
     let stream = Some(StreamId {
         worker: 1,
         slot: 5,
-        generation: 3,
+        generation,
     });
     Flow {
         transport: Transport::Tcp,
@@ -89,12 +94,17 @@ impl Peer {
     }
 
     pub fn with(timers: TimerSettings, limits: TableLimits) -> Peer {
+        Peer::with_seed(timers, limits, 42)
+    }
+
+    /// A peer as another run of the process would be: same keys, other seed.
+    pub fn with_seed(timers: TimerSettings, limits: TableLimits, seed: u64) -> Peer {
         let identity = ShardIdentity {
             home: Home { node: 0, shards: 2 },
             shard: 1,
         };
         Peer {
-            transactions: Transactions::new(timers, limits, Secrets::new([9; 16]), identity, 42),
+            transactions: Transactions::new(timers, limits, Secrets::new([9; 16]), identity, seed),
             now: Time::ZERO,
             sent: Vec::new(),
             events: Vec::new(),
