@@ -23,6 +23,7 @@ class Account:
         self.asked = 0
         self.request = None
         self.sent_at = 0.0
+        self.fresh = False
 
     def contact(self, number):
         return f"<sip:{self.name}@127.0.0.1:{self.load.port};seq={number}>"
@@ -58,6 +59,7 @@ class Account:
 
     def challenged(self, response):
         """Answer a 401 with the same contacts, the next CSeq and a new branch."""
+        self.fresh = False
         self.challenge = self.credentials.pick(response)
         self.build(self.request.get("contact"))
 
@@ -86,11 +88,41 @@ class RegisterLoad:
         except (BlockingIOError, ConnectionRefusedError):
             pass
 
-    def run(self, seconds, on_answer=None):
+    def run(self, seconds):
         """Register in a closed loop for so long; answers already on their way are read to the end."""
         for account in self.accounts.values():
             account.next()
         self._loop(time.monotonic() + seconds, self._registered)
+
+    def run_paced(self, seconds, per_second):
+        """Register at a steady rate; the sorted response times in seconds of those that needed no new challenge."""
+        accounts = list(self.accounts.values())
+        times, begun, turn = [], time.monotonic(), 0
+
+        def answered(account, response):
+            if account.fresh:
+                times.append(time.monotonic() - account.sent_at)
+            self._count_only(account, response)
+        started = 0
+        while time.monotonic() < begun + seconds:
+            due = int((time.monotonic() - begun) * per_second)
+            while started < due:
+                for _ in range(len(accounts)):
+                    account = accounts[turn % len(accounts)]
+                    turn += 1
+                    if account.request is None:
+                        break
+                else:
+                    break
+                account.fresh = account.challenge is not None
+                account.next()
+                started += 1
+            while self._read(answered):
+                pass
+            self.selector.select(0.0005)
+        self._loop(time.monotonic() + 2, answered, until=lambda: all(a.request is None for a in accounts))
+        self.rate = started / seconds
+        return sorted(times)
 
     def drain(self):
         """Take what the server sent before it ended."""
