@@ -405,7 +405,10 @@ fn what_a_closed_connection_could_not_carry_leaves_on_the_next_one() {
             peer.respond(server, &asked, status).expect("kept");
             assert_eq!(peer.events, [error(server), error(server)]);
             assert_eq!(peer.sent.len(), 0);
+            let unsent = peer.transactions.unsent_response(server).expect("kept");
+            assert!(unsent.starts_with(format!("SIP/2.0 {status}").as_bytes()));
             assert!(peer.reattach(server, next));
+            assert_eq!(peer.transactions.unsent_response(server), None);
             assert_eq!(
                 (peer.sent.len(), peer.last().flow),
                 (1, next),

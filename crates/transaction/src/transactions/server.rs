@@ -333,6 +333,16 @@ impl Transactions {
         true
     }
 
+    /// What a server transaction has to say while its connection is gone. The 100 that it makes by itself is not worth
+    /// a connection.
+    pub fn unsent_response(&self, server: ServerKey) -> Option<&[u8]> {
+        let entry = self.servers.get(server.0)?;
+        entry
+            .response
+            .as_deref()
+            .filter(|response| entry.flow.is_dead() && !response.starts_with(b"SIP/2.0 100 "))
+    }
+
     /// Drops a server transaction without a word and without an event.
     pub fn release_server(&mut self, server: ServerKey) {
         self.remove_server(server.0);
