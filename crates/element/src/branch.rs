@@ -11,13 +11,16 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use strowger_proxy::{BranchId, Target, Wait};
-use strowger_resolve::{Answer as DnsAnswer, NextHop, Resolution, Step, Target as HopTarget};
+use strowger_resolve::{
+    Answer as DnsAnswer, NextHop, NextHopError, Resolution, Step, Target as HopTarget,
+};
 use strowger_sip::{Now, StatusCode, Transport, Uri};
 use strowger_transaction::{ClientKey, Flow, TimerKey};
 
+use crate::connect::Connecting;
 use crate::element::{Element, Parked};
 use crate::relay_table::RelayKey;
-use crate::seam::{ConnectId, Output, QueryId};
+use crate::seam::{Output, QueryId};
 use crate::timer::ElementTimer;
 
 /// Names one branch of one relayed request.
@@ -58,11 +61,11 @@ pub(crate) struct Branch {
 }
 
 impl Branch {
-    pub(crate) const fn new(target: Target) -> Branch {
+    pub(crate) const fn new(target: Target, max_breadth: u32) -> Branch {
         Branch {
             target,
             waiting: Waiting::Nothing,
-            max_breadth: 1,
+            max_breadth,
             resolution: None,
             timer_c: None,
         }
@@ -72,18 +75,20 @@ impl Branch {
 impl Element {
     /// How long a question to the DNS may take; the caller is answered well before its own timers end.
     pub const DNS_SECONDS_MAX: u64 = 5;
-    /// How long a connection may take to open (DESIGN §2a rule 8). The driver keeps the same limit.
-    pub const CONNECT_SECONDS_MAX: u64 = 2;
     /// Requests longer than this leave over TCP where the transport is free (RFC 3261 §18.1.1).
     pub const UDP_OCTETS_MAX: usize = 1_300;
 
     /// Finds the next hop of a branch by its URI.
     pub(crate) fn find_next_hop(&mut self, now: Now, at: BranchRef, uri: &[u8], secure: bool) {
-        let hop = Uri::parse(uri)
-            .ok()
-            .and_then(|uri| NextHop::from_uri(&uri, secure).ok());
-        let Some(hop) = hop else {
+        let Ok(uri) = Uri::parse(uri) else {
             return self.branch_failed(at, StatusCode::BAD_REQUEST);
+        };
+        let hop = match NextHop::from_uri(&uri, secure) {
+            Ok(hop) => hop,
+            Err(NextHopError::Scheme) => {
+                return self.branch_failed(at, StatusCode::UNSUPPORTED_URI_SCHEME);
+            }
+            Err(_) => return self.branch_failed(at, StatusCode::BAD_REQUEST),
         };
         let seed = self.random();
         let resolution = Resolution::new(hop, &self.settings.resolve, self.local, seed);
@@ -114,12 +119,13 @@ impl Element {
     /// The DNS has answered, or not in time.
     pub(crate) fn resolved(&mut self, now: Now, at: BranchRef, answer: DnsAnswer) {
         let shared = Arc::clone(&self.shared);
-        let Some(branch) = self.branch_mut(at) else {
+        let Some(branch) = self
+            .branch_mut(at)
+            .filter(|branch| matches!(branch.waiting, Waiting::Dns))
+        else {
+            self.counters.late_answers += 1;
             return;
         };
-        if !matches!(branch.waiting, Waiting::Dns) {
-            return;
-        }
         branch.waiting = Waiting::Nothing;
         if let Some(resolution) = &mut branch.resolution {
             resolution.answer(answer, &shared.dns, now.monotonic);
@@ -194,63 +200,43 @@ impl Element {
     }
 
     fn connect(&mut self, now: Now, at: BranchRef, target: HopTarget, for_size: bool) {
-        let listener = self
-            .settings
-            .listener_towards(target.transport, &target.address);
-        let room = self.connecting.len() < Self::PARKED_MAX;
-        let (Some(listener), true) = (listener, room) else {
-            return self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
-        };
-        let request = ConnectId(self.next_name());
         let (remote, transport) = (target.address, target.transport);
-        let Some(branch) = self.branch_mut(at) else {
-            return;
-        };
-        branch.waiting = Waiting::Connection { target, for_size };
+        let opening = self
+            .settings
+            .listener_towards(transport, &remote)
+            .is_some_and(|listener| {
+                self.open(now, Connecting::Branch(at), listener, remote, transport)
+            });
+        if !opening {
+            return self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
+        }
+        if let Some(branch) = self.branch_mut(at) {
+            branch.waiting = Waiting::Connection { target, for_size };
+        }
         self.with_context(at, |context, branch, _| {
             context.wait(branch, Wait::Connect);
         });
-        self.connecting.insert(request, at);
-        self.outputs.push_back(Output::Connect {
-            request,
-            remote,
-            transport,
-            listener,
-        });
-        let limit = now.monotonic + Duration::from_secs(Self::CONNECT_SECONDS_MAX);
-        self.timers.arm(limit, ElementTimer::Connect(request));
     }
 
-    /// A connection is open.
-    pub(crate) fn connected(&mut self, now: Now, request: ConnectId, flow: Flow) {
-        if let Some(waiting) = self.connecting_stateless.remove(&request) {
-            return self.connected_stateless(&waiting, flow);
+    /// The connection of a branch is open.
+    pub(crate) fn branch_connected(&mut self, now: Now, at: BranchRef, flow: Flow) {
+        match self.branch_mut(at) {
+            Some(branch) if matches!(branch.waiting, Waiting::Connection { .. }) => {
+                branch.waiting = Waiting::Nothing;
+            }
+            _ => {
+                self.counters.late_answers += 1;
+                return;
+            }
         }
-        let Some(at) = self.connecting.remove(&request) else {
-            self.counters.late_answers += 1;
-            return;
-        };
-        let Some(branch) = self.branch_mut(at) else {
-            return;
-        };
-        if matches!(branch.waiting, Waiting::Connection { .. }) {
-            branch.waiting = Waiting::Nothing;
-            self.send_branch(now, at, flow);
-            self.process(now, at.relay);
-        }
+        self.send_branch(now, at, flow);
+        self.process(now, at.relay);
     }
 
-    /// A connection could not be opened.
-    pub(crate) fn connect_failed(&mut self, now: Now, request: ConnectId) {
-        if self.connecting_stateless.remove(&request).is_some() {
-            self.counters.discarded += 1;
-            return;
-        }
-        let Some(at) = self.connecting.remove(&request) else {
-            self.counters.late_answers += 1;
-            return;
-        };
+    /// The connection of a branch could not be opened.
+    pub(crate) fn branch_connect_failed(&mut self, now: Now, at: BranchRef) {
         let Some(branch) = self.branch_mut(at) else {
+            self.counters.late_answers += 1;
             return;
         };
         match core::mem::replace(&mut branch.waiting, Waiting::Nothing) {
@@ -269,7 +255,10 @@ impl Element {
                     self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
                 }
             }
-            other => branch.waiting = other,
+            other => {
+                branch.waiting = other;
+                self.counters.late_answers += 1;
+            }
         }
         self.process(now, at.relay);
     }

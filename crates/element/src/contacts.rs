@@ -3,12 +3,12 @@
 //! a circle is found at once.
 
 use smallvec::SmallVec;
-use strowger_proxy::{Target, TargetSet};
-use strowger_registrar::{AddressOfRecord, Binding, LocationService};
-use strowger_sip::{Message, Now, StatusCode, Uri};
+use strowger_proxy::{Target, TargetSet, is_secure};
+use strowger_registrar::{AddressOfRecord, Binding, Bindings, LocationService};
+use strowger_sip::{Now, StatusCode, Uri};
 
+use crate::branch::BranchRef;
 use crate::element::Element;
-use crate::relay::Way;
 
 /// Local users looked up for one request.
 pub(crate) const FORWARDING_MAX: usize = 8;
@@ -24,34 +24,40 @@ struct Search {
 }
 
 impl Element {
-    /// The targets that the contacts of the user in the Request-URI lead to. A circle without a way out is 482.
+    /// The targets that the contacts of a user lead to. A circle without a way out is 482.
     pub(crate) fn contacts(
         &self,
         now: Now,
-        request: &Message,
-        way: &Way,
+        aor: Option<AddressOfRecord>,
         bindings: &[Binding],
     ) -> Result<TargetSet, StatusCode> {
         let set = TargetSet::new(&self.settings.proxy);
-        let path = self
-            .local_user(way.route.request_uri(request))
-            .into_iter()
-            .collect();
+        let search = self.search(now, set, aor, bindings);
+        match (search.set.is_empty(), search.circle) {
+            (false, _) => Ok(search.set),
+            (true, true) => Err(StatusCode::LOOP_DETECTED),
+            (true, false) => Err(StatusCode::TEMPORARILY_UNAVAILABLE),
+        }
+    }
+
+    fn search(
+        &self,
+        now: Now,
+        set: TargetSet,
+        aor: Option<AddressOfRecord>,
+        bindings: &[Binding],
+    ) -> Search {
         let mut search = Search {
             now,
             set,
-            path,
+            path: aor.into_iter().collect(),
             looked_up: 1,
             circle: false,
         };
         for binding in bindings {
             self.add_contact(&mut search, binding, binding.q());
         }
-        match (search.set.is_empty(), search.circle) {
-            (false, _) => Ok(search.set),
-            (true, true) => Err(StatusCode::LOOP_DETECTED),
-            (true, false) => Err(StatusCode::TEMPORARILY_UNAVAILABLE),
-        }
+        search
     }
 
     fn add_contact(&self, search: &mut Search, binding: &Binding, q: u16) {
@@ -73,15 +79,55 @@ impl Element {
             return;
         }
         search.looked_up += 1;
-        let bindings = self
-            .shared
-            .location
-            .lookup(aor.as_bytes(), search.now.monotonic);
+        let bindings = self.reachable(&aor, binding.contact(), search.now);
         search.path.push(aor);
         for binding in &bindings {
             self.add_contact(search, binding, q.min(binding.q()));
         }
         search.path.pop();
+    }
+
+    /// A branch whose target is a local user makes way for the contacts of that user: the target of a redirection, or the
+    /// peer of a dialog who gave its address of record for a contact. False if its target is elsewhere.
+    pub(crate) fn makes_way(&mut self, now: Now, at: BranchRef) -> bool {
+        let Some(target) = self.branch_mut(at).map(|branch| branch.target.uri.clone()) else {
+            return false;
+        };
+        let ours = Uri::parse(&target)
+            .is_ok_and(|uri| uri.is_sip() && self.settings.is_own_target(&uri.host, uri.port));
+        if !ours {
+            return false;
+        }
+        let (Some(aor), Some(relay)) = (self.local_user(&target), self.relays.get_mut(at.relay))
+        else {
+            self.branch_failed(at, StatusCode::NOT_FOUND);
+            return true;
+        };
+        let set = core::mem::take(&mut relay.targets);
+        let before = set.len();
+        let bindings = self.reachable(&aor, &target, now);
+        let search = self.search(now, set, Some(aor), &bindings);
+        let added = search.set.len() > before;
+        if let Some(relay) = self.relays.get_mut(at.relay) {
+            relay.targets = search.set;
+        }
+        match (added, search.circle) {
+            (true, _) => self.with_context(at, |context, branch, actions| {
+                context.recursed(branch, actions)
+            }),
+            (false, true) => self.branch_failed(at, StatusCode::LOOP_DETECTED),
+            (false, false) => self.branch_failed(at, StatusCode::TEMPORARILY_UNAVAILABLE),
+        }
+        true
+    }
+
+    /// The contacts of a local user that a request for `uri` may go to: for sips only those that are sips.
+    pub(crate) fn reachable(&self, aor: &AddressOfRecord, uri: &[u8], now: Now) -> Bindings {
+        let mut bindings = self.shared.location.lookup(aor.as_bytes(), now.monotonic);
+        if is_secure(uri) {
+            bindings.retain(|binding| is_secure(binding.contact()));
+        }
+        bindings
     }
 
     /// The local user that a URI names.

@@ -37,6 +37,8 @@ pub struct ElementCounters {
     pub deadlines_passed: u64,
     /// Requests refused with 503 because a table was full.
     pub table_full: u64,
+    /// Responses whose connection had closed and could not be opened again.
+    pub responses_undeliverable: u64,
 }
 
 const METHODS: [&str; 15] = [
@@ -142,6 +144,11 @@ impl ElementCounters {
             "table_full",
             "Requests refused because a table was full",
             self.table_full,
+        );
+        f(
+            "responses_undeliverable",
+            "Responses whose connection closed and could not be opened again",
+            self.responses_undeliverable,
         );
     }
 

@@ -6,7 +6,7 @@
 //! Connected, Resolved, Completed, timers ─► whoever was parked under that name
 //! ```
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -20,14 +20,15 @@ use strowger_routing::{NativePolicy, RoutingPolicy};
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::token::{Home, Secrets};
 use strowger_transaction::{
-    Flow, RequestMatch, ShardIdentity, TimerWheel, Transactions, TransmitBatch,
+    Flow, RequestMatch, ServerKey, ShardIdentity, TimerWheel, Transactions, TransmitBatch,
     is_ack_for_stateless_reply,
 };
 
 use crate::branch::BranchRef;
+use crate::connect::Connecting;
 use crate::counters::ElementCounters;
 use crate::event::Interest;
-use crate::registration::WaitingRegister;
+use crate::registration::WaitingChange;
 use crate::relay::Relay;
 use crate::relay_table::RelayTable;
 use crate::run::Run;
@@ -35,7 +36,7 @@ use crate::seam::{Answer, Command, ConnectId, Input, Output, QueryId};
 use crate::server::RecentRequests;
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::stateless::StatelessForward;
+use crate::stateless::WaitingForward;
 use crate::timer::ElementTimer;
 use crate::transmit::SentBy;
 
@@ -45,11 +46,9 @@ pub(crate) enum Parked {
     /// A branch that waits for the DNS.
     Branch(BranchRef),
     /// A request without a transaction that waits for the DNS.
-    Stateless(Box<StatelessForward>),
-    /// A REGISTER whose change is with the journal.
+    Stateless(Box<WaitingForward>),
+    /// A change of bindings that is with the journal.
     Registration(AddressOfRecord),
-    /// An operator's removal of bindings.
-    Removal(Box<strowger_registrar::LocationChange>),
 }
 
 /// One shard of a SIP element.
@@ -64,13 +63,14 @@ pub struct Element {
     pub(crate) transactions: Transactions,
     pub(crate) relays: RelayTable<Relay>,
     pub(crate) parked: HashMap<QueryId, Parked, FixedState>,
-    pub(crate) connecting: HashMap<ConnectId, BranchRef, FixedState>,
-    pub(crate) connecting_stateless: HashMap<ConnectId, Box<StatelessForward>, FixedState>,
+    pub(crate) connecting: HashMap<ConnectId, Connecting, FixedState>,
+    /// Server transactions for which a connection is being opened.
+    pub(crate) reattaching: HashSet<ServerKey, FixedState>,
     pub(crate) timers: TimerWheel<ElementTimer>,
     pub(crate) actions: Actions,
     pub(crate) forwarder: Forwarder,
     pub(crate) sent_by: Vec<SentBy>,
-    pub(crate) registrations: PendingRegistrations<WaitingRegister>,
+    pub(crate) registrations: PendingRegistrations<WaitingChange>,
     pub(crate) registrar_counters: RegistrarCounters,
     pub(crate) auth_counters: AuthCounters,
     pub(crate) batch: TransmitBatch,
@@ -122,7 +122,7 @@ impl Element {
             relays: RelayTable::new(Self::RELAYS_MAX),
             parked: HashMap::with_hasher(FixedState::with_seed(seed)),
             connecting: HashMap::with_hasher(FixedState::with_seed(seed)),
-            connecting_stateless: HashMap::with_hasher(FixedState::with_seed(seed)),
+            reattaching: HashSet::with_hasher(FixedState::with_seed(seed)),
             actions: Actions::new(),
             forwarder: Forwarder::new(),
             sent_by: Vec::new(),
@@ -171,7 +171,6 @@ impl Element {
         self.relays.is_empty()
             && self.parked.is_empty()
             && self.connecting.is_empty()
-            && self.connecting_stateless.is_empty()
             && self.registrations.is_empty()
             && self.transactions.server_count() == 0
             && self.transactions.client_count() == 0
@@ -184,7 +183,7 @@ impl Element {
                 if message.is_request() {
                     self.request(now, flow, message);
                 } else {
-                    self.response(now, flow, message);
+                    self.response(now, message);
                 }
             }
             Input::Connected { request, flow } => self.connected(now, request, flow),
@@ -307,7 +306,6 @@ impl Element {
     fn completed(&mut self, now: Now, query: QueryId, answer: Answer) {
         match self.parked.remove(&query) {
             Some(Parked::Registration(aor)) => self.registration_stored(now, &aor, answer),
-            Some(Parked::Removal(change)) => self.removal_stored(now, &change, answer),
             Some(other) => {
                 self.parked.insert(query, other);
             }

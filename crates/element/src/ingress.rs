@@ -61,8 +61,8 @@ impl Ingress {
         self.settings.load().sources.trusts(source.ip())
     }
 
-    /// The shard that takes a message: a response goes to the shard in our Via branch, REGISTER to the shard of its
-    /// address of record, every other request to the shard of its Call-ID.
+    /// The shard that takes a message: a response goes to the shard in our Via branch, REGISTER and the CANCEL for one to
+    /// the shard of its address of record, every other request to the shard of its Call-ID.
     pub fn shard_for(&self, message: &Message) -> u16 {
         let settings = self.settings.load();
         if settings.shards <= 1 {
@@ -73,9 +73,12 @@ impl Ingress {
                 .shard_for_branch(message.via().branch().unwrap_or_default())
                 .unwrap_or(0);
         }
-        if message.method() == Method::Register
-            && let Ok(uri) = Uri::parse(message.to().uri)
-        {
+        let by_record = match message.method() {
+            Method::Register => true,
+            Method::Cancel => is_for_ourselves(message, &settings),
+            _ => false,
+        };
+        if by_record && let Ok(uri) = Uri::parse(message.to().uri) {
             let mut aor = Vec::with_capacity(64);
             if write_canonical(
                 &uri,
@@ -143,6 +146,16 @@ impl Ingress {
             self.shared.sources.dropped(),
         );
     }
+}
+
+/// True if the Request-URI names this element and no user. An INVITE for such a URI never has a transaction, so that its
+/// CANCEL may look anywhere.
+fn is_for_ourselves(request: &Message, settings: &Settings) -> bool {
+    Uri::parse(request.request_uri()).is_ok_and(|uri| {
+        uri.is_sip()
+            && uri.user.is_none_or(<[u8]>::is_empty)
+            && settings.is_own_target(&uri.host, uri.port)
+    })
 }
 
 /// The shard of a Call-ID.

@@ -4,6 +4,7 @@
 //! A driver hands in [`Input`]s, drains [`Output`]s and calls [`Element::handle_timeout`]; see [`seam`].
 
 mod branch;
+mod connect;
 mod contacts;
 mod counters;
 mod element;
@@ -24,6 +25,7 @@ mod stateless;
 mod tell;
 mod timer;
 mod transmit;
+mod upstream;
 
 pub use counters::ElementCounters;
 pub use element::Element;

@@ -14,7 +14,16 @@ use crate::element::{Element, Parked};
 use crate::event::{Event, EventKind, Interest, Text};
 use crate::seam::{Answer, Output, Query, QueryId};
 
-/// A REGISTER that waits for its turn or for the journal.
+/// A change of bindings that waits for its turn or for the journal.
+#[derive(Debug)]
+pub(crate) enum WaitingChange {
+    /// A REGISTER.
+    Register(WaitingRegister),
+    /// An operator's order to remove all bindings.
+    Removal,
+}
+
+/// A REGISTER that waits.
 #[derive(Debug)]
 pub(crate) struct WaitingRegister {
     pub(crate) request: Arc<Message>,
@@ -32,19 +41,38 @@ impl Element {
         };
         let settings = &self.settings;
         match address_of_record(&waiting.request, &|uri| settings.domain_of(&uri.host)) {
-            Ok(aor) => match self.registrations.admit(&aor, waiting) {
-                Admission::Go(waiting) => self.judge(now, &aor, waiting),
-                Admission::Waits => {}
-                Admission::Busy(waiting) => {
-                    self.answer_register(now, &waiting, &RegisterReply::busy())
-                }
-            },
+            Ok(aor) => self.take_turn(now, &aor, WaitingChange::Register(waiting)),
             Err(reply) => self.answer_register(now, &waiting, &reply),
         }
     }
 
-    fn judge(&mut self, now: Now, aor: &AddressOfRecord, waiting: WaitingRegister) {
+    /// An operator removes all bindings of an address of record. A failed removal stays visible and is tried again by
+    /// the next order.
+    pub(crate) fn drop_bindings(&mut self, now: Now, aor: &[u8]) {
+        let aor = AddressOfRecord::from_canonical(aor);
+        self.take_turn(now, &aor, WaitingChange::Removal);
+    }
+
+    fn take_turn(&mut self, now: Now, aor: &AddressOfRecord, change: WaitingChange) {
+        match self.registrations.admit(aor, change) {
+            Admission::Go(change) => self.judge(now, aor, change),
+            Admission::Waits => {}
+            Admission::Busy(WaitingChange::Register(waiting)) => {
+                self.answer_register(now, &waiting, &RegisterReply::busy());
+            }
+            Admission::Busy(WaitingChange::Removal) => self.counters.table_full += 1,
+        }
+    }
+
+    fn judge(&mut self, now: Now, aor: &AddressOfRecord, waiting: WaitingChange) {
         let bindings = self.shared.location.bindings(aor.as_bytes(), now.monotonic);
+        let waiting = match waiting {
+            WaitingChange::Register(waiting) => waiting,
+            WaitingChange::Removal => {
+                let change = LocationChange::removal(aor.clone(), now, bindings);
+                return self.carry_out(now, change, None, WaitingChange::Removal);
+            }
+        };
         let outcome = register(&Registration {
             request: &waiting.request,
             aor,
@@ -57,19 +85,43 @@ impl Element {
         self.registrar_counters.count(&outcome);
         match outcome {
             Outcome::Reply(reply) => self.answer_register(now, &waiting, &reply),
-            Outcome::Change { change, reply } if !self.settings.durable => {
-                self.publish(now, &change);
-                self.answer_register(now, &waiting, &reply);
-            }
             Outcome::Change { change, reply } => {
-                let query = QueryId(self.next_name());
-                self.outputs.push_back(Output::Query {
-                    query,
-                    request: Query::Journal(change.clone()),
-                });
-                self.parked.insert(query, Parked::Registration(aor.clone()));
-                self.registrations.begin(change, reply, waiting);
+                self.carry_out(now, change, Some(reply), WaitingChange::Register(waiting));
             }
+        }
+    }
+
+    /// Publishes a change at once, or once the journal has it.
+    fn carry_out(
+        &mut self,
+        now: Now,
+        change: LocationChange,
+        reply: Option<RegisterReply>,
+        waiting: WaitingChange,
+    ) {
+        if !self.settings.durable || change.is_empty() {
+            return self.finish_change(now, &change, reply.as_ref(), &waiting);
+        }
+        let query = QueryId(self.next_name());
+        self.outputs.push_back(Output::Query {
+            query,
+            request: Query::Journal(change.clone()),
+        });
+        self.parked
+            .insert(query, Parked::Registration(change.aor.clone()));
+        self.registrations.begin(change, reply, waiting);
+    }
+
+    fn finish_change(
+        &mut self,
+        now: Now,
+        change: &LocationChange,
+        reply: Option<&RegisterReply>,
+        waiting: &WaitingChange,
+    ) {
+        self.publish(now, change);
+        if let (WaitingChange::Register(waiting), Some(reply)) = (waiting, reply) {
+            self.answer_register(now, waiting, reply);
         }
     }
 
@@ -78,48 +130,38 @@ impl Element {
         let Some((change, reply, waiting)) = self.registrations.finish(aor) else {
             return;
         };
-        match answer {
-            Answer::Journaled => {
-                self.publish(now, &change);
-                self.answer_register(now, &waiting, &reply);
-            }
-            Answer::Failed => {
+        match (answer, &waiting) {
+            (Answer::Journaled, _) => self.finish_change(now, &change, reply.as_ref(), &waiting),
+            (Answer::Failed, WaitingChange::Register(register)) => {
                 let reply = RegisterReply::store_failed();
                 self.registrar_counters
                     .count(&Outcome::Reply(reply.clone()));
-                self.answer_register(now, &waiting, &reply);
+                self.answer_register(now, register, &reply);
             }
+            (Answer::Failed, WaitingChange::Removal) => {}
         }
         while let Some(waiting) = self.registrations.next(aor) {
             self.judge(now, aor, waiting);
         }
     }
 
-    /// An operator removes all bindings of an address of record.
-    pub(crate) fn drop_bindings(&mut self, now: Now, aor: &[u8]) {
-        let aor = AddressOfRecord::from_canonical(aor);
-        let bindings = self.shared.location.bindings(aor.as_bytes(), now.monotonic);
-        let change = LocationChange::removal(aor, now, bindings);
-        if change.is_empty() {
-            return;
-        }
-        if self.settings.durable {
-            let query = QueryId(self.next_name());
-            self.outputs.push_back(Output::Query {
-                query,
-                request: Query::Journal(change.clone()),
-            });
-            self.parked.insert(query, Parked::Removal(Box::new(change)));
-        } else {
-            self.publish(now, &change);
-        }
-    }
-
-    /// The journal is done with an operator's removal. A failed one stays visible and is removed by the next try.
-    pub(crate) fn removal_stored(&mut self, now: Now, change: &LocationChange, answer: Answer) {
-        if answer == Answer::Journaled {
-            self.publish(now, change);
-        }
+    /// True if a CANCEL means a REGISTER that waits: it is answered 200 and changes nothing (RFC 3261 §9.2).
+    pub(crate) fn cancels_register(&self, cancel: &Message) -> bool {
+        let settings = &self.settings;
+        let Ok(aor) = address_of_record(cancel, &|uri| settings.domain_of(&uri.host)) else {
+            return false;
+        };
+        let via = cancel.via();
+        self.registrations.any(&aor, |waiting| match waiting {
+            WaitingChange::Register(waiting) => {
+                let other = waiting.request.via();
+                via.branch()
+                    .is_some_and(|branch| other.branch() == Some(branch))
+                    && via.host.eq_ignore_case(&other.host)
+                    && via.port == other.port
+            }
+            WaitingChange::Removal => false,
+        })
     }
 
     fn publish(&mut self, now: Now, change: &LocationChange) {

@@ -7,15 +7,14 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use strowger_proxy::{
-    Action, BranchId, DialogHop, Forward, Kind, LoopHash, RecordRouteToken, ResponseContext,
-    RoutePlan, Target, TargetSet, Wait, max_breadth,
+    Action, BranchId, DialogHop, Kind, LoopHash, RecordRouteToken, ResponseContext, RoutePlan,
+    Target, TargetSet, Wait, max_breadth,
 };
 use strowger_registrar::Bindings;
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
-use strowger_transaction::{Flow, RequestKey, ServerKey, TimerKey, write_stateless_reply};
+use strowger_transaction::{Flow, RequestKey, ServerKey, TimerKey};
 
 use crate::branch::{Branch, BranchRef, Waiting};
-use crate::counters::ElementCounters;
 use crate::element::Element;
 use crate::relay_table::RelayKey;
 use crate::timer::ElementTimer;
@@ -47,9 +46,9 @@ pub(crate) struct Relay {
     pub(crate) caller_behind_nat: bool,
     /// The targets are contacts of a local user.
     pub(crate) looked_up: bool,
-    server: ServerKey,
-    received: Time,
-    context: ResponseContext,
+    pub(crate) server: ServerKey,
+    pub(crate) received: Time,
+    pub(crate) context: ResponseContext,
     max_breadth: u32,
     ring: Option<TimerKey>,
 }
@@ -141,7 +140,8 @@ impl Element {
     /// The target set (§16.5): contacts of a local user, the flow of a dialog, or the Request-URI as it is.
     fn targets(&self, now: Now, request: &Message, way: &Way) -> Result<TargetSet, StatusCode> {
         if let Some(bindings) = &way.targets {
-            return self.contacts(now, request, way, bindings);
+            let aor = self.local_user(way.route.request_uri(request));
+            return self.contacts(now, aor, bindings);
         }
         let mut set = TargetSet::new(&self.settings.proxy);
         let mut target = Target::from_uri(way.route.request_uri(request));
@@ -251,26 +251,25 @@ impl Element {
             .context
             .set_more_targets(!relay.targets.is_exhausted());
         let size = group.len();
+        // All branches of the group exist before the first begins: one that fails at once must not end the request.
+        let mut made: SmallVec<[BranchId; 4]> = SmallVec::new();
         for (index, place) in group.enumerate() {
-            let Some(relay) = self.relays.get_mut(key) else {
-                return;
-            };
             let Some(target) = relay.targets.in_order(place) else {
                 continue;
             };
-            let target = target.clone();
+            let breadth = max_breadth::share(relay.max_breadth, size, index).unwrap_or(1);
+            let target = Branch::new(target.clone(), breadth);
             let Ok(branch) = relay.context.add_branch(Wait::Dns, &mut self.actions) else {
                 break;
             };
-            relay.branches.push(Branch::new(target));
-            let breadth = max_breadth::share(relay.max_breadth, size, index);
-            if let Some(made) = relay.branches.last_mut() {
-                made.max_breadth = breadth.unwrap_or(1);
-            }
-            self.begin_branch(now, BranchRef { relay: key, branch });
+            relay.branches.push(target);
+            made.push(branch);
         }
-        if let Some(relay) = self.relays.get_mut(key) {
+        if made.is_empty() {
             relay.context.settle(&mut self.actions);
+        }
+        for branch in made {
+            self.begin_branch(now, BranchRef { relay: key, branch });
         }
     }
 
@@ -311,57 +310,6 @@ impl Element {
         )
     }
 
-    fn forward_upstream(&mut self, now: Now, key: RelayKey, forward: &Forward) {
-        let Some(relay) = self.relays.get(key) else {
-            return;
-        };
-        let Some(status) = forward.response.status() else {
-            return;
-        };
-        if forward.response.vias().nth(1).is_none() {
-            self.counters.stray_responses += 1;
-            return;
-        }
-        let (server, source, received) = (relay.server, relay.source, relay.received);
-        let request = Arc::clone(&relay.request);
-        let forwarder = &mut self.forwarder;
-        let write = |out: &mut Vec<u8>| {
-            forwarder.write_response(&forward.response, &forward.lines, source.transport, out);
-        };
-        if self
-            .transactions
-            .respond(now, server, status, write, &mut self.batch)
-            .is_ok()
-        {
-            self.counters.forwarded_by_class[ElementCounters::class(status.get())] += 1;
-            if status.is_final() {
-                self.event_answered(now, received, source, &request, status);
-            }
-        }
-    }
-
-    fn reply_upstream(&mut self, now: Now, key: RelayKey, status: StatusCode) {
-        let Some(relay) = self.relays.get(key) else {
-            return;
-        };
-        let (server, source, received) = (relay.server, relay.source, relay.received);
-        let request = Arc::clone(&relay.request);
-        let secrets = &self.secrets;
-        let write = |out: &mut Vec<u8>| {
-            write_stateless_reply(out, secrets, &request, &source, status, None, b"", None);
-        };
-        if self
-            .transactions
-            .respond(now, server, status, write, &mut self.batch)
-            .is_ok()
-        {
-            self.count_reply(status);
-            if status.is_final() {
-                self.event_answered(now, received, source, &request, status);
-            }
-        }
-    }
-
     /// Timer C, or the wait for a cancelled branch, has ended.
     pub(crate) fn timer_c(&mut self, now: Now, at: BranchRef) {
         if let Some(branch) = self.branch_mut(at) {
@@ -381,30 +329,4 @@ impl Element {
         }
         self.process(now, key);
     }
-
-    /// CANCEL (§9.2, §16.10): answered here, and carried on by the response context. One for nothing is 481.
-    pub(crate) fn cancel(&mut self, now: Now, flow: Flow, request: &Message) {
-        let Some(server) = self.transactions.find_for_cancel(request) else {
-            self.counters.cancels_unmatched += 1;
-            let status = StatusCode::CALL_TRANSACTION_DOES_NOT_EXIST;
-            return self.reply_stateless(now, now.monotonic, flow, request, status, None, b"");
-        };
-        self.reply_stateless(now, now.monotonic, flow, request, StatusCode::OK, None, b"");
-        if !self.transactions.server_is_pending(server) {
-            return;
-        }
-        let Some(key) = self.transactions.server_user(server).map(RelayKey::unpack) else {
-            return;
-        };
-        if let Some(relay) = self.relays.get_mut(key) {
-            relay.context.cancel(&mut self.actions);
-            self.process(now, key);
-        }
-    }
-}
-
-impl Element {
-    /// The connection of a server transaction is gone before its response could leave: the response goes to a new one, to
-    /// where the request came from (§18.2.2).
-    pub(crate) fn reattach(&mut self, _now: Now, _server: ServerKey) {}
 }

@@ -1,5 +1,7 @@
 //! Replies of our own without a transaction (RFC 3261 §8.2.7): a stranger costs no memory.
 
+use std::borrow::Cow;
+
 use strowger_sip::{Message, Now, StatusCode, Time};
 use strowger_transaction::{
     Flow, MaddrRule, ResponseTarget, TransmitToken, response_target, write_stateless_reply,
@@ -32,26 +34,20 @@ impl Element {
             ResponseTarget::Flow(target) => target,
             ResponseTarget::Connect { .. } => flow,
         };
-        let secrets = &self.secrets;
-        let server = self.settings.server_header.as_deref();
-        self.batch
-            .push_with(target, TransmitToken::NONE, |out| match server {
-                None => write_stateless_reply(
-                    out, secrets, request, &flow, status, reason, headers, None,
-                ),
-                Some(server) => {
-                    let mut lines = headers.to_vec();
-                    lines.extend_from_slice(b"Server: ");
-                    lines.extend_from_slice(server.as_bytes());
-                    lines.extend_from_slice(b"\r\n");
-                    write_stateless_reply(
-                        out, secrets, request, &flow, status, reason, &lines, None,
-                    );
-                }
-            });
+        let (secrets, lines) = (&self.secrets, self.own_lines(headers));
+        self.batch.push_with(target, TransmitToken::NONE, |out| {
+            write_stateless_reply(out, secrets, request, &flow, status, reason, &lines, None);
+        });
         self.count_reply(status);
         if status.is_final() {
             self.event_answered(now, received, flow, request, status);
+        }
+    }
+    /// Header lines of a response of our own: `headers`, and who we are if that is set.
+    pub(crate) fn own_lines<'a>(&self, headers: &'a [u8]) -> Cow<'a, [u8]> {
+        match &self.settings.server_header {
+            None => Cow::Borrowed(headers),
+            Some(server) => Cow::Owned([headers, b"Server: ", server.as_bytes(), b"\r\n"].concat()),
         }
     }
 }

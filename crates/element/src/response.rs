@@ -1,8 +1,8 @@
 //! What comes back on branches: responses, time-outs, errors; and the next address to try (RFC 3261 §16.7; RFC 3263 §4.3).
 
 use strowger_proxy::{BranchId, Wait, recurse};
-use strowger_sip::{Message, Now, StatusCode};
-use strowger_transaction::{ClientKey, Flow, ResponseMatch, TransactionEvent};
+use strowger_sip::{Message, Method, Now, StatusCode};
+use strowger_transaction::{ClientKey, ResponseMatch, TransactionEvent};
 
 use crate::branch::{BranchRef, Waiting};
 use crate::element::Element;
@@ -19,8 +19,13 @@ enum Failure {
 
 impl Element {
     /// A response from the wire.
-    pub(crate) fn response(&mut self, now: Now, flow: Flow, response: Message) {
+    pub(crate) fn response(&mut self, now: Now, response: Message) {
         self.counters.responses += 1;
+        // Whatever is relayed came with a Via of its sender; only a CANCEL bears ours alone.
+        if response.method() != Method::Cancel && response.vias().nth(1).is_none() {
+            self.counters.stray_responses += 1;
+            return;
+        }
         match self
             .transactions
             .receive_response(now, &response, &mut self.batch)
@@ -37,7 +42,7 @@ impl Element {
                 }
             }
             ResponseMatch::Absorbed => {}
-            ResponseMatch::Stateless(_) => self.forward_stateless_response(&flow, &response),
+            ResponseMatch::Stateless(_) => self.forward_stateless_response(&response),
             ResponseMatch::Stray(_) => self.counters.stray_responses += 1,
         }
     }

@@ -209,6 +209,10 @@ impl RoutingContext for Run<'_> {
         }
     }
 
+    fn has_route(&self) -> bool {
+        self.route.remaining(&self.request).next().is_some()
+    }
+
     fn authenticate(&mut self, kind: ChallengeKind) -> Authentication {
         let request = Arc::clone(&self.request);
         let settings = Arc::clone(&self.element.settings);
@@ -261,21 +265,7 @@ impl RoutingContext for Run<'_> {
         };
         self.targets = self
             .element
-            .shared
-            .location
-            .lookup(aor.as_bytes(), self.now.monotonic);
-        let secure = self
-            .request_uri_bytes()
-            .get(..5)
-            .is_some_and(|start| start.eq_ignore_ascii_case(b"sips:"));
-        if secure {
-            self.targets.retain(|binding| {
-                binding
-                    .contact()
-                    .get(..5)
-                    .is_some_and(|s| s.eq_ignore_ascii_case(b"sips:"))
-            });
-        }
+            .reachable(&aor, self.request_uri_bytes(), self.now);
         self.looked_up = true;
         if !self.targets.is_empty() {
             return Lookup::Found(self.targets.len());

@@ -3,23 +3,41 @@
 use std::sync::Arc;
 
 use strowger_proxy::{
-    DialogHop, Forwarding, LocalSide, RecordRouteToken, RoutePlan, is_secure, next_hop,
+    DialogHop, Forwarding, LocalSide, RecordRouteToken, RoutePlan, Target, is_secure, next_hop,
     request_hash,
 };
 use strowger_resolve::{Answer as DnsAnswer, NextHop, Resolution, Step};
 use strowger_sip::{Message, Now, Transport, Uri};
 use strowger_transaction::{Flow, TransmitToken, marked_via_target};
 
+use crate::connect::Connecting;
 use crate::element::{Element, Parked};
-use crate::seam::{ConnectId, Output, QueryId};
+use crate::seam::{Output, QueryId};
 use crate::timer::ElementTimer;
 
-/// A request that is forwarded without a transaction and waits for the DNS or a connection.
+/// A request that is forwarded without a transaction.
 #[derive(Debug)]
-pub(crate) struct StatelessForward {
+struct StatelessForward {
     request: Arc<Message>,
     source: Flow,
     route: RoutePlan,
+    /// The contact that takes the place of a Request-URI of ours.
+    contact: Option<Box<[u8]>>,
+}
+
+impl StatelessForward {
+    fn uri(&self) -> &[u8] {
+        match &self.contact {
+            Some(contact) => contact,
+            None => self.route.request_uri(&self.request),
+        }
+    }
+}
+
+/// A request that is forwarded without a transaction and waits for the DNS or a connection.
+#[derive(Debug)]
+pub(crate) struct WaitingForward {
+    forward: StatelessForward,
     resolution: Resolution,
 }
 
@@ -36,12 +54,24 @@ impl Element {
         let hop = token.map_or(DialogHop::Uri, |token| {
             token.hop(token.direction(&self.secrets, request), |_| true)
         });
+        let mut forward = StatelessForward {
+            request: Arc::clone(request),
+            source: *source,
+            route,
+            contact: None,
+        };
         match hop {
-            DialogHop::Flow(flow) => self.send_stateless(request, source, &route, flow),
+            DialogHop::Flow(flow) => self.send_stateless(&forward, flow),
             DialogHop::Dead => self.counters.discarded += 1,
             DialogHop::Uri => {
-                let uri = route.request_uri(request);
-                let next = next_hop(request, &route, uri, b"");
+                if let Some(contact) = self.contact_for_ack(now, &forward) {
+                    forward.contact = Some(contact.uri);
+                    if let Some(flow) = contact.flow {
+                        return self.send_stateless(&forward, flow);
+                    }
+                }
+                let uri = forward.uri();
+                let next = next_hop(request, &forward.route, uri, b"");
                 let hop = Uri::parse(next)
                     .ok()
                     .and_then(|next| NextHop::from_uri(&next, is_secure(uri)).ok());
@@ -51,22 +81,37 @@ impl Element {
                 };
                 let seed = self.random();
                 let resolution = Resolution::new(hop, &self.settings.resolve, self.local, seed);
-                let waiting = StatelessForward {
-                    request: Arc::clone(request),
-                    source: *source,
-                    route,
-                    resolution,
-                };
-                self.step_stateless(now, Box::new(waiting));
+                self.step_stateless(
+                    now,
+                    Box::new(WaitingForward {
+                        forward,
+                        resolution,
+                    }),
+                );
             }
         }
+    }
+
+    /// Where an ACK goes whose peer gave its address of record for a contact: to the first contact of that user.
+    fn contact_for_ack(&self, now: Now, forward: &StatelessForward) -> Option<Target> {
+        let uri = forward.uri();
+        let parsed = Uri::parse(uri).ok()?;
+        let ours = parsed.is_sip() && self.settings.is_own_target(&parsed.host, parsed.port);
+        if !ours || forward.route.remaining(&forward.request).next().is_some() {
+            return None;
+        }
+        let aor = self.local_user(uri)?;
+        let bindings = self.reachable(&aor, uri, now);
+        let mut targets = self.contacts(now, Some(aor), &bindings).ok()?;
+        let first = targets.next_group(1).start;
+        targets.in_order(first).cloned()
     }
 
     /// The DNS has answered, or not in time.
     pub(crate) fn resolved_stateless(
         &mut self,
         now: Now,
-        mut waiting: Box<StatelessForward>,
+        mut waiting: Box<WaitingForward>,
         answer: DnsAnswer,
     ) {
         let shared = Arc::clone(&self.shared);
@@ -76,7 +121,7 @@ impl Element {
         self.step_stateless(now, waiting);
     }
 
-    fn step_stateless(&mut self, now: Now, mut waiting: Box<StatelessForward>) {
+    fn step_stateless(&mut self, now: Now, mut waiting: Box<WaitingForward>) {
         let shared = Arc::clone(&self.shared);
         match waiting.resolution.step(&shared.dns, now.monotonic) {
             Step::Ask(question) if self.parked.len() < Self::PARKED_MAX => {
@@ -94,28 +139,16 @@ impl Element {
                 match listener {
                     Some(listener) if target.transport == Transport::Udp => {
                         let flow = Flow::udp(listener, target.address);
-                        self.send_stateless(
-                            &waiting.request,
-                            &waiting.source,
-                            &waiting.route,
-                            flow,
-                        );
+                        self.send_stateless(&waiting.forward, flow);
                     }
-                    Some(listener) if self.connecting_stateless.len() < Self::PARKED_MAX => {
-                        let request = ConnectId(self.next_name());
-                        self.connecting_stateless.insert(request, waiting);
+                    Some(listener) => {
                         let (remote, transport) = (target.address, target.transport);
-                        self.outputs.push_back(Output::Connect {
-                            request,
-                            remote,
-                            transport,
-                            listener,
-                        });
-                        let limit = core::time::Duration::from_secs(Self::CONNECT_SECONDS_MAX);
-                        self.timers
-                            .arm(now.monotonic + limit, ElementTimer::Connect(request));
+                        let waiting = Connecting::Stateless(waiting);
+                        if !self.open(now, waiting, listener, remote, transport) {
+                            self.counters.discarded += 1;
+                        }
                     }
-                    _ => self.counters.discarded += 1,
+                    None => self.counters.discarded += 1,
                 }
             }
             Step::Ask(_) | Step::Failed(_) => self.counters.discarded += 1,
@@ -123,11 +156,17 @@ impl Element {
     }
 
     /// A connection that a stateless forward waits for is open.
-    pub(crate) fn connected_stateless(&mut self, waiting: &StatelessForward, flow: Flow) {
-        self.send_stateless(&waiting.request, &waiting.source, &waiting.route, flow);
+    pub(crate) fn connected_stateless(&mut self, waiting: &WaitingForward, flow: Flow) {
+        self.send_stateless(&waiting.forward, flow);
     }
 
-    fn send_stateless(&mut self, request: &Message, source: &Flow, route: &RoutePlan, flow: Flow) {
+    fn send_stateless(&mut self, forward: &StatelessForward, flow: Flow) {
+        let StatelessForward {
+            request,
+            source,
+            route,
+            ..
+        } = forward;
         let mut branch = Vec::with_capacity(64);
         let loop_hash = self.loop_hash(request).value();
         self.transactions.write_stateless_branch(
@@ -146,7 +185,7 @@ impl Element {
         let forwarding = Forwarding {
             request,
             route,
-            uri: route.request_uri(request),
+            uri: forward.uri(),
             path: b"",
             source: source.remote,
             upstream: LocalSide {
@@ -171,7 +210,7 @@ impl Element {
     }
 
     /// A response to what was forwarded without a transaction: our MAC says so, the next Via says where it goes.
-    pub(crate) fn forward_stateless_response(&mut self, _from: &Flow, response: &Message) {
+    pub(crate) fn forward_stateless_response(&mut self, response: &Message) {
         let target = response
             .vias()
             .nth(1)

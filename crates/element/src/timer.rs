@@ -40,14 +40,7 @@ impl Element {
                     self.dns_answered(now, query, parked, Answer::Failed);
                 }
             }
-            ElementTimer::Connect(request) => {
-                if self.connecting.contains_key(&request)
-                    || self.connecting_stateless.contains_key(&request)
-                {
-                    self.counters.deadlines_passed += 1;
-                    self.connect_failed(now, request);
-                }
-            }
+            ElementTimer::Connect(request) => self.connect_deadline(now, request),
         }
     }
 

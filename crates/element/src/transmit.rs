@@ -139,12 +139,17 @@ impl Element {
 
     /// Starts a branch: over its flow, or wherever its URI leads.
     pub(crate) fn begin_branch(&mut self, now: Now, at: BranchRef) {
-        let Some(branch) = self.branch_mut(at) else {
+        let Some(relay) = self.relays.get(at.relay) else {
             return;
         };
+        let Some(branch) = relay.branches.get(usize::from(at.branch.0)) else {
+            return;
+        };
+        // A Route that is left leads past whatever way a binding knows (§16.6 step 7).
+        let routed = relay.looked_up && relay.route.remaining(&relay.request).next().is_some();
         match branch.target.flow {
-            Some(flow) => self.send_branch(now, at, flow),
-            None => self.begin_by_uri(now, at),
+            Some(flow) if !routed => self.send_branch(now, at, flow),
+            _ => self.begin_by_uri(now, at),
         }
     }
 
@@ -165,6 +170,9 @@ impl Element {
         )
         .into();
         let secure = is_secure(&branch.target.uri);
+        if *uri == *branch.target.uri && self.makes_way(now, at) {
+            return;
+        }
         self.find_next_hop(now, at, &uri, secure);
     }
 

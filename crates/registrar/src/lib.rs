@@ -35,8 +35,8 @@ pub use digest::{
 };
 pub use extension::SUPPORTED;
 pub use identity::owns_identity;
-pub use nat::behind_nat;
 pub use location::{Bindings, LocationCounters, LocationLimits, LocationService, LocationTable};
+pub use nat::behind_nat;
 pub use nonce::{NonceCounters, NonceTable, NonceUse};
 pub use pending::{Admission, PendingCounters, PendingLimits, PendingRegistrations};
 pub use redirect::write_redirect_contacts;

@@ -51,7 +51,7 @@ pub enum Admission<T> {
 #[derive(Debug)]
 struct Storing<T> {
     change: LocationChange,
-    reply: RegisterReply,
+    reply: Option<RegisterReply>,
     request: T,
 }
 
@@ -132,8 +132,9 @@ impl<T> PendingRegistrations<T> {
         Admission::Busy(request)
     }
 
-    /// Notes that a change is on its way to the store. From now on REGISTERs for its address of record wait.
-    pub fn begin(&mut self, change: LocationChange, reply: RegisterReply, request: T) {
+    /// Notes that a change is on its way to the store. From now on REGISTERs for its address of record wait. The order of
+    /// an operator takes its turn like a REGISTER and has no reply.
+    pub fn begin(&mut self, change: LocationChange, reply: Option<RegisterReply>, request: T) {
         let aor = change.aor.clone();
         let storing = Storing {
             change,
@@ -150,7 +151,10 @@ impl<T> PendingRegistrations<T> {
 
     /// The store is done with the change of `aor`. The caller publishes it and sends the reply, or answers
     /// [`RegisterReply::store_failed`] and forgets it; then it calls [`Self::next`] until that returns `None`.
-    pub fn finish(&mut self, aor: &AddressOfRecord) -> Option<(LocationChange, RegisterReply, T)> {
+    pub fn finish(
+        &mut self,
+        aor: &AddressOfRecord,
+    ) -> Option<(LocationChange, Option<RegisterReply>, T)> {
         let storing = self.queues.get_mut(aor.as_bytes())?.storing.take()?;
         self.pending = self.pending.saturating_sub(1);
         Some((storing.change, storing.reply, storing.request))
@@ -180,6 +184,14 @@ impl<T> PendingRegistrations<T> {
                 storing.change.mark_flow_lost(flow);
             }
         }
+    }
+
+    /// True if `fits` a REGISTER for `aor` that is with the store or waits.
+    pub fn any(&self, aor: &AddressOfRecord, fits: impl Fn(&T) -> bool) -> bool {
+        self.queues.get(aor.as_bytes()).is_some_and(|queue| {
+            let storing = queue.storing.iter().map(|storing| &storing.request);
+            storing.chain(&queue.waiting).any(fits)
+        })
     }
 
     /// The change of `aor` that is with the store.
@@ -223,7 +235,10 @@ mod tests {
         };
         pending.begin(
             change,
-            RegisterReply::refuse_plainly(StatusCode::OK, Cause::Changed),
+            Some(RegisterReply::refuse_plainly(
+                StatusCode::OK,
+                Cause::Changed,
+            )),
             request,
         );
     }
@@ -252,7 +267,9 @@ mod tests {
         let mut pending = PendingRegistrations::new(PendingLimits::default(), 1);
         begin(&mut pending, 1);
         pending.admit(&aor(), 2);
+        assert!(pending.any(&aor(), |it| *it == 1) && pending.any(&aor(), |it| *it == 2));
         pending.finish(&aor());
+        assert!(!pending.any(&aor(), |it| *it == 1));
         assert_eq!(pending.admit(&aor(), 3), Admission::Waits);
         assert_eq!(pending.next(&aor()), Some(2));
         assert_eq!(pending.next(&aor()), Some(3));
@@ -328,7 +345,10 @@ mod tests {
         let mut pending = PendingRegistrations::new(PendingLimits::default(), 1);
         pending.begin(
             change,
-            RegisterReply::refuse_plainly(StatusCode::OK, Cause::Changed),
+            Some(RegisterReply::refuse_plainly(
+                StatusCode::OK,
+                Cause::Changed,
+            )),
             1,
         );
         pending.flow_closed(&flow);

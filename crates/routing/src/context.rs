@@ -57,6 +57,8 @@ pub trait RoutingContext {
     fn check(&mut self) -> bool;
     /// Removes our Route header fields (RFC 3261 §16.4).
     fn loose_route(&mut self) -> LooseRoute;
+    /// True if a Route is left that names another element: the request goes there, whatever its Request-URI.
+    fn has_route(&self) -> bool;
     /// Verifies digest credentials and that their user owns From (and To of REGISTER).
     fn authenticate(&mut self, kind: ChallengeKind) -> Authentication;
     /// Registrar (RFC 3261 §10.3): changes the bindings and answers.

@@ -9,7 +9,7 @@
 //! Route token ok ► relay
 //! REGISTER ─────► local domain? authenticate 401, save : 403
 //! From local ───► authenticate 407
-//! From foreign ─► to us: answer; to local user: accept_foreign or 403; to foreign: 403
+//! From foreign ─► to us: answer; to local user: accept_foreign or 403; to foreign, or by a Route to others: 403
 //! Request-URI ──► us: user agent server; local user: lookup; foreign: relay
 //! ```
 
@@ -170,6 +170,7 @@ impl RoutingPolicy for NativePolicy {
                 return;
             }
         } else if destination == Destination::Foreign
+            || context.has_route()
             || (destination == Destination::LocalUser && !self.settings.accept_foreign)
         {
             return context.reply(StatusCode::FORBIDDEN, b"");

@@ -36,6 +36,9 @@ impl RoutingContext for Recorder {
         self.verbs.push("loose_route".into());
         self.route
     }
+    fn has_route(&self) -> bool {
+        self.message.routes().next().is_some()
+    }
     fn authenticate(&mut self, kind: ChallengeKind) -> Authentication {
         self.verbs.push(format!("authenticate {kind:?}"));
         self.authentication

@@ -1,26 +1,8 @@
 //! Calls through one element on virtual time.
 
-mod world;
-
 use core::time::Duration;
 
-use world::{World, request, response, settings, udp};
-
-const ALICE: &str = "192.0.2.1:5060";
-const BOB: &str = "192.0.2.2:5060";
-
-fn lines(sent: &[world::Sent]) -> Vec<String> {
-    sent.iter()
-        .map(|sent| format!("{} -> {}", sent.line(), sent.flow.remote))
-        .collect()
-}
-
-fn world_with_bob() -> World {
-    let mut world = World::new(settings());
-    let sent = world.register("bob", &format!("sip:bob@{BOB}"), udp(BOB));
-    assert_eq!(lines(&sent), [format!("SIP/2.0 200 OK -> {BOB}")]);
-    world
-}
+use crate::world::{ALICE, BOB, World, lines, request, response, settings, udp, world_with_bob};
 
 #[test]
 fn a_call_is_set_up_and_ended_through_record_route() {

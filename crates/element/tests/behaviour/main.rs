@@ -1,0 +1,13 @@
+//! The behaviour of the whole element, driven through its seam on virtual time.
+
+mod authentication;
+mod calls;
+mod cancel_table;
+mod forking;
+mod nat;
+mod next_hop;
+mod registrar;
+mod routing;
+mod streams;
+mod user_agent_server;
+mod world;
