@@ -149,6 +149,15 @@ impl RecordRouteToken {
         read(reader).ok_or(TokenError::Foreign)
     }
 
+    /// True if a request is of the dialog that the token was written for: one of its tags is the From tag that made the
+    /// dialog. A token stands in for a challenge, so a Call-ID used again must not be enough.
+    pub fn is_of(&self, secrets: &Secrets, request: &Message) -> bool {
+        let key = secrets.key(self.key_id).unwrap_or(&secrets.current);
+        let made_it =
+            |tag: Option<&[u8]>| from_tag_hash(key, tag.unwrap_or_default()) == self.from_tag_hash;
+        made_it(request.from_tag()) || made_it(request.to_tag())
+    }
+
     /// The direction of a request of this dialog: the caller's requests carry the From tag that made the dialog.
     pub fn direction(&self, secrets: &Secrets, request: &Message) -> Direction {
         let key = secrets.key(self.key_id).unwrap_or(&secrets.current);

@@ -11,6 +11,9 @@ use strowger_transaction::token::Secrets;
 use crate::record_route::RecordRouteToken;
 use crate::validate::Refusal;
 
+/// Route values of ours in one request; a dialog has one or two for each time its requests pass here.
+pub const OWN_ROUTES_MAX: usize = 32;
+
 /// Where the Request-URI to route by comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum RequestUri {
@@ -52,6 +55,10 @@ impl RoutePlan {
                 .last()
                 .transpose()
                 .map_err(|_| Refusal::BadRoute)?;
+            // It becomes the Request-URI.
+            if let Some(last) = &last {
+                last.uri_parsed().map_err(|_| Refusal::BadRoute)?;
+            }
         }
         if let Some(last) = &last {
             plan.own.push(request.request_uri_range());
@@ -68,6 +75,9 @@ impl RoutePlan {
             let uri = route.uri_parsed().map_err(|_| Refusal::BadRoute)?;
             if !(ownership.is_ours)(&uri) {
                 break;
+            }
+            if plan.own.len() >= OWN_ROUTES_MAX {
+                return Err(Refusal::BadRoute);
             }
             plan.own.push(route.uri_range());
             plan.removed.push(route.range.clone());
@@ -94,12 +104,14 @@ impl RoutePlan {
         matches!(self.request_uri, RequestUri::Route(_))
     }
 
-    /// The token of the last route of ours that carries a valid one for this Call-ID. Of several in a row (two values of
+    /// The token of the last route of ours that carries a valid one for this dialog. Of several in a row (two values of
     /// one pass, or a spiral) the last one names the flow that leads on.
     pub fn token(&self, request: &Message, secrets: &Secrets) -> Option<RecordRouteToken> {
         self.own.iter().rev().find_map(|range| {
             let uri = Uri::parse(request.as_bytes().get(range.clone())?).ok()?;
-            RecordRouteToken::parse(secrets, uri.user?, request.call_id()).ok()
+            RecordRouteToken::parse(secrets, uri.user?, request.call_id())
+                .ok()
+                .filter(|token| token.is_of(secrets, request))
         })
     }
 

@@ -6,7 +6,7 @@ use strowger_transaction::{Flow, ListenerId};
 use super::{parse, request, secrets};
 use crate::forward::{Forwarder, Forwarding, LocalSide, next_hop};
 use crate::record_route::{RecordRouteToken, Side};
-use crate::route::{Ownership, RoutePlan};
+use crate::route::{OWN_ROUTES_MAX, Ownership, RoutePlan};
 use crate::validate::Refusal;
 
 fn plan_at(host: &str, request: &Message) -> Result<RoutePlan, Refusal> {
@@ -248,4 +248,51 @@ fn the_last_token_of_several_leads_on() {
             .token(&foreign, &secrets())
             .is_none()
     );
+}
+
+#[test]
+fn a_token_is_good_for_the_dialog_it_was_written_for_alone() {
+    let mut token = Vec::new();
+    RecordRouteToken::new(&secrets(), 0, b"a1", None, None).write(&secrets(), b"c1@u1", &mut token);
+    let routed = |from: &str, to: &str| {
+        let request = parse(&format!(
+            "BYE sip:x@u2 SIP/2.0\nVia: SIP/2.0/UDP u1;branch=z9hG4bK1\nRoute: <sip:{}@p.example.com;lr>\n\
+             From: <sip:caller@u1>{from}\nTo: <sip:callee@u2>{to}\nCall-ID: c1@u1\nCSeq: 2 BYE\n\n",
+            text(&token)
+        ));
+        let plan = plan_at("p.example.com", &request).expect("valid");
+        plan.token(&request, &secrets()).is_some()
+    };
+    assert!(routed(";tag=a1", ";tag=b1"), "from the caller");
+    assert!(routed(";tag=b1", ";tag=a1"), "from the callee");
+    assert!(
+        !routed(";tag=z1", ";tag=z2"),
+        "another dialog with that Call-ID"
+    );
+}
+
+#[test]
+fn what_a_strict_router_left_as_request_uri_must_be_one() {
+    let invite = request(
+        "INVITE",
+        "sip:p.example.com;lr",
+        "Route: <sip:other.example.com;lr>, <sip:>\n",
+    );
+    assert_eq!(
+        plan_at("p.example.com", &invite).err(),
+        Some(Refusal::BadRoute)
+    );
+}
+
+#[test]
+fn more_routes_of_ours_than_any_dialog_has_are_refused() {
+    let lines = |count: usize| {
+        format!(
+            "Route: <sip:p.example.com;lr>{}\n",
+            ",<sip:p.example.com;lr>".repeat(count - 1)
+        )
+    };
+    let plan = |count| plan_at("p.example.com", &request("BYE", "sip:x@u2", &lines(count)));
+    assert!(plan(OWN_ROUTES_MAX).is_ok());
+    assert_eq!(plan(OWN_ROUTES_MAX + 1).err(), Some(Refusal::BadRoute));
 }
