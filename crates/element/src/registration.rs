@@ -8,7 +8,7 @@ use strowger_registrar::{
     RegisterReply, Registration, address_of_record, register,
 };
 use strowger_sip::{Message, Now, Time};
-use strowger_transaction::Flow;
+use strowger_transaction::{Flow, write_stateless_reply};
 
 use crate::element::{Element, Parked};
 use crate::event::{Event, EventKind, Interest, Text};
@@ -41,6 +41,8 @@ impl Element {
         };
         let settings = &self.settings;
         match address_of_record(&waiting.request, &|uri| settings.domain_of(&uri.host)) {
+            // A retransmission of one that waits is answered with it.
+            Ok(aor) if self.waits(&aor, &waiting.request) => {}
             Ok(aor) => self.take_turn(now, &aor, WaitingChange::Register(waiting)),
             Err(reply) => self.answer_register(now, &waiting, &reply),
         }
@@ -136,7 +138,7 @@ impl Element {
                 let reply = RegisterReply::store_failed();
                 self.registrar_counters
                     .count(&Outcome::Reply(reply.clone()));
-                self.answer_register(now, register, &reply);
+                self.refuse_register(now, register, &reply);
             }
             (Answer::Failed, WaitingChange::Removal) => {}
         }
@@ -151,8 +153,13 @@ impl Element {
         let Ok(aor) = address_of_record(cancel, &|uri| settings.domain_of(&uri.host)) else {
             return false;
         };
-        let via = cancel.via();
-        self.registrations.any(&aor, |waiting| match waiting {
+        self.waits(&aor, cancel)
+    }
+
+    /// True if a REGISTER of this branch and sent-by is with the journal or waits behind one.
+    fn waits(&self, aor: &AddressOfRecord, request: &Message) -> bool {
+        let via = request.via();
+        self.registrations.any(aor, |waiting| match waiting {
             WaitingChange::Register(waiting) => {
                 let other = waiting.request.via();
                 via.branch()
@@ -218,6 +225,30 @@ impl Element {
             call_id: Text::new(binding.call_id()),
             detail: Text::new(binding.contact()),
         }));
+    }
+
+    /// A refusal that another try might not meet is kept in a transaction: a retransmission gets the same answer, or
+    /// the client would hear two (§17.2.2).
+    fn refuse_register(&mut self, now: Now, waiting: &WaitingRegister, reply: &RegisterReply) {
+        let (request, flow) = (&waiting.request, &waiting.flow);
+        let key = self.transactions.request_key(request);
+        let made =
+            self.transactions
+                .create_server(now, key, request, flow, u64::MAX, &mut self.batch);
+        let Ok(server) = made else {
+            return self.answer_register(now, waiting, reply);
+        };
+        let (secrets, lines) = (&self.secrets, self.own_lines(&reply.headers));
+        let (status, reason) = (reply.status, reply.reason.map(str::as_bytes));
+        let write = |out: &mut Vec<u8>| {
+            write_stateless_reply(out, secrets, request, flow, status, reason, &lines, None);
+        };
+        // A transaction that has just begun takes a final response.
+        let _ = self
+            .transactions
+            .respond(now, server, status, write, &mut self.batch);
+        self.count_reply(status);
+        self.event_answered(now, waiting.received, *flow, request, status);
     }
 
     fn answer_register(&mut self, now: Now, waiting: &WaitingRegister, reply: &RegisterReply) {

@@ -47,12 +47,35 @@ fn a_failed_journal_changes_nothing() {
     assert_eq!(statuses_to(&sent, BOB), [500]);
     assert!(!rings(&mut world, "m"));
     assert!(world.shared.location.is_empty());
-    // The same REGISTER again is tried again.
-    world.send(&register());
+    // The next REGISTER is tried again.
+    let mut next = register();
+    next.cseq += 1;
+    next.branch += "next";
+    world.send(&next);
     assert_eq!(
         statuses_to(&world.answer_journal(Answer::Journaled), BOB),
         [200]
     );
+}
+
+#[test]
+fn a_retransmission_after_a_failed_journal_gets_the_same_answer() {
+    let mut world = durable();
+    world.send(&register());
+    assert!(world.send(&register()).is_empty(), "absorbed while it waits");
+    let sent = world.answer_journal(Answer::Failed);
+    assert_eq!(statuses_to(&sent, BOB), [500]);
+    assert!(world.journal.is_empty(), "one REGISTER is judged once");
+    let again = world.send(&register());
+    assert_eq!(statuses_to(&again, BOB), [500]);
+    assert_eq!(
+        again[0].message.as_bytes(),
+        sent[0].message.as_bytes(),
+        "the stored answer"
+    );
+    assert!(world.journal.is_empty());
+    world.pass(core::time::Duration::from_secs(33));
+    assert!(world.element.is_idle());
 }
 
 #[test]
