@@ -51,7 +51,7 @@ impl Element {
         let checks = Checks {
             secrets: &self.secrets,
             home: self.home,
-            loop_hash: self.loop_hash(request),
+            loop_hash: &|| self.loop_hash(request),
             settings: &self.settings.proxy,
         };
         let validated = match validate(request, &checks) {

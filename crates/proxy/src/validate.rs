@@ -63,14 +63,14 @@ impl Refusal {
 }
 
 /// What the checks need to know.
-#[derive(Clone, Debug)]
+#[derive(Copy, Clone)]
 pub struct Checks<'a> {
     /// Keys of our branches.
     pub secrets: &'a Secrets,
     /// Whose branches are ours.
     pub home: Home,
-    /// The loop hash of this request.
-    pub loop_hash: LoopHash,
+    /// The loop hash of this request; asked for only if one of its Vias is ours.
+    pub loop_hash: &'a dyn Fn() -> LoopHash,
     /// Limits, and the option tags we know.
     pub settings: &'a ProxySettings,
 }
@@ -147,7 +147,7 @@ fn has_looped(request: &Message, checks: &Checks<'_>) -> bool {
         .filter_map(|via| via.branch())
         .any(|branch| {
             parse_branch(checks.secrets, checks.home, branch)
-                .is_ok_and(|token| checks.loop_hash.matches(token.loop_hash))
+                .is_ok_and(|token| (checks.loop_hash)().matches(token.loop_hash))
         })
 }
 

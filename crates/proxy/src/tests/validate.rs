@@ -16,13 +16,13 @@ fn no_credential(_: &[u8]) -> bool {
 
 fn check_with(request: &Message, settings: &ProxySettings) -> Result<Validated, Refusal> {
     let secrets = secrets();
-    let loop_hash = LoopHash::of(request, &secrets, &no_credential);
+    let loop_hash = || LoopHash::of(request, &secrets, &no_credential);
     validate(
         request,
         &Checks {
             secrets: &secrets,
             home: HOME,
-            loop_hash,
+            loop_hash: &loop_hash,
             settings,
         },
     )
