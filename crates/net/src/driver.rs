@@ -291,10 +291,14 @@ impl Driver {
         ran
     }
 
-    /// Tells every shard that a flow has ended.
+    /// Tells every shard that a flow has ended. The first shard, which marks the bindings of all, hears of it last: what
+    /// another publishes meanwhile was either told that the flow is gone, or is marked.
     pub(crate) fn flow_closed(&self, flow: Flow, turn: &mut Turn) {
-        turn.pending
-            .extend((0..self.shard_count()).map(|shard| (shard, Input::FlowClosed { flow })));
+        turn.pending.extend(
+            (0..self.shard_count())
+                .rev()
+                .map(|shard| (shard, Input::FlowClosed { flow })),
+        );
     }
 
     pub(crate) fn meter(&self, worker: Option<u16>) -> &Meter {
