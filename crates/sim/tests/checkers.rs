@@ -1,0 +1,46 @@
+//! Each checker can fail: a fault of its class is put between an element and its world, and is found.
+
+use strowger_sim::{Sabotage, Scenario, World};
+
+/// What the checkers say about a run with this fault.
+fn found(sabotage: Sabotage) -> String {
+    let scenario = Scenario {
+        errands: 60,
+        users_per_domain: 4,
+        network: strowger_sim::NetworkSettings::default(),
+        ..Scenario::bad_network(5)
+    };
+    let mut world = World::of(&scenario);
+    world.sabotage(sabotage);
+    let failure = world.run().expect_err("the fault is found");
+    assert_eq!(failure.seed, 5);
+    assert!(!failure.last.is_empty());
+    failure.reason
+}
+
+/// A test per fault: its name, the fault, what the report says.
+macro_rules! faults {
+    ($($name:ident: $fault:ident => $says:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            let reason = found(Sabotage::$fault);
+            assert!(reason.contains($says), "{reason}");
+        }
+    )*};
+}
+
+faults! {
+    a_lost_binding_is_found: LoseBinding => "an acknowledged binding is lost";
+    a_binding_that_nobody_asked_for_is_found: ImmortalBinding => "bindings where";
+    a_lying_journal_is_found: LyingJournal => "is not in the journal";
+    a_second_final_response_is_found: DoubleFinal => "a second final response";
+    a_swallowed_success_is_found: SwallowSuccess => "a 2xx was not passed on";
+    a_swallowed_ack_is_found: SwallowAck => "an ACK was not passed on";
+    a_swallowed_bye_is_found: SwallowBye => "BYE in the dialog ended with None";
+    a_408_to_bye_is_found: TimeoutToBye => "408 to a non-INVITE";
+    a_storm_is_found: Storm => "a storm";
+    a_message_nobody_can_read_is_found: Garble => "cannot be parsed";
+    leaked_transactions_are_found: ForgetTimers => "still holds something";
+    responses_at_the_wrong_shard_are_found: WrongShard => "a 2xx was not passed on";
+    leaked_credentials_are_found: LeakCredentials => "passed credentials on";
+}
