@@ -201,7 +201,11 @@ impl RoutingContext for Run<'_> {
         if !self.route.reached_own_route() {
             return LooseRoute::None;
         }
-        self.token = self.route.token(&self.request, &self.element.secrets);
+        // A token stands for a dialog; without one it says nothing.
+        self.token = self
+            .request
+            .to_tag()
+            .and_then(|_| self.route.token(&self.request, &self.element.secrets));
         if self.token.is_some() {
             LooseRoute::Verified
         } else {

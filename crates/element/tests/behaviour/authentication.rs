@@ -211,3 +211,26 @@ fn a_foreign_caller_is_let_in_only_if_that_is_set() {
         assert_eq!(statuses_to(&sent, ALICE), [403], "nor by a Route to one");
     }
 }
+
+#[test]
+fn a_token_without_a_dialog_is_worth_nothing() {
+    let mut world = world();
+    let challenge = world.send(&invite());
+    let draft = invite().authorized(&challenge[0], "alice", &password("alice"), 1);
+    let sent = world.send(&draft);
+    let ok = world.answer(&sent[0], "200 OK", "b");
+    let mut stolen = Dialog::of_caller(&draft, the(&ok, "200"));
+    stolen.remote = "<sip:bob@home.test>".into();
+    for (method, target) in [
+        ("INVITE", "sip:bob@home.test"),
+        ("MESSAGE", "sip:x@else.test"),
+    ] {
+        stolen.target = target.into();
+        let sent = world.send(&stolen.request(method, 20));
+        assert_eq!(statuses_to(&sent, ALICE), [407]);
+        stolen.local = "<sip:x@else.test>;tag=f1".into();
+        let sent = world.send(&stolen.request(method, 21));
+        assert_eq!(statuses_to(&sent, ALICE), [403]);
+        stolen.local = "<sip:alice@home.test>;tag=f1".into();
+    }
+}
