@@ -279,7 +279,7 @@ impl Element {
 
     fn flow_closed(&mut self, flow: &Flow) {
         self.transactions.flow_closed(flow);
-        self.registrations.flow_closed(flow);
+        self.registrations_flow_closed(flow);
         if self.shard == 0 {
             // The table is shared and every shard hears of the flow: one of them marks it.
             self.shared.location.mark_flow_lost(flow);

@@ -29,6 +29,8 @@ pub(crate) struct WaitingRegister {
     pub(crate) request: Arc<Message>,
     pub(crate) flow: Flow,
     pub(crate) received: Time,
+    /// Its connection has closed meanwhile.
+    pub(crate) flow_lost: bool,
 }
 
 impl Element {
@@ -38,6 +40,7 @@ impl Element {
             request,
             flow,
             received: now.monotonic,
+            flow_lost: false,
         };
         let settings = &self.settings;
         match address_of_record(&waiting.request, &|uri| settings.domain_of(&uri.host)) {
@@ -53,6 +56,21 @@ impl Element {
     pub(crate) fn drop_bindings(&mut self, now: Now, aor: &[u8]) {
         let aor = AddressOfRecord::from_canonical(aor);
         self.take_turn(now, &aor, WaitingChange::Removal);
+    }
+
+    /// A connection is gone: bindings that wait and depend on it will appear as lost.
+    pub(crate) fn registrations_flow_closed(&mut self, flow: &Flow) {
+        if flow.stream.is_none() {
+            return;
+        }
+        self.registrations.flow_closed(flow);
+        for change in self.registrations.waiting_mut() {
+            if let WaitingChange::Register(waiting) = change
+                && waiting.flow.stream == flow.stream
+            {
+                waiting.flow_lost = true;
+            }
+        }
     }
 
     fn take_turn(&mut self, now: Now, aor: &AddressOfRecord, change: WaitingChange) {
@@ -87,7 +105,10 @@ impl Element {
         self.registrar_counters.count(&outcome);
         match outcome {
             Outcome::Reply(reply) => self.answer_register(now, &waiting, &reply),
-            Outcome::Change { change, reply } => {
+            Outcome::Change { mut change, reply } => {
+                if waiting.flow_lost {
+                    change.mark_flow_lost(&waiting.flow);
+                }
                 self.carry_out(now, change, Some(reply), WaitingChange::Register(waiting));
             }
         }

@@ -186,6 +186,13 @@ impl<T> PendingRegistrations<T> {
         }
     }
 
+    /// The REGISTERs that wait behind another.
+    pub fn waiting_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.queues
+            .values_mut()
+            .flat_map(|queue| queue.waiting.iter_mut())
+    }
+
     /// True if `fits` a REGISTER for `aor` that is with the store or waits.
     pub fn any(&self, aor: &AddressOfRecord, fits: impl Fn(&T) -> bool) -> bool {
         self.queues.get(aor.as_bytes()).is_some_and(|queue| {

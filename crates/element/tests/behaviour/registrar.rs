@@ -62,7 +62,10 @@ fn a_failed_journal_changes_nothing() {
 fn a_retransmission_after_a_failed_journal_gets_the_same_answer() {
     let mut world = durable();
     world.send(&register());
-    assert!(world.send(&register()).is_empty(), "absorbed while it waits");
+    assert!(
+        world.send(&register()).is_empty(),
+        "absorbed while it waits"
+    );
     let sent = world.answer_journal(Answer::Failed);
     assert_eq!(statuses_to(&sent, BOB), [500]);
     assert!(world.journal.is_empty(), "one REGISTER is judged once");
@@ -174,6 +177,27 @@ fn a_stream_that_closes_while_its_binding_is_stored_leaves_it_lost() {
     let sent = world.send(&Draft::new("INVITE", "alice", "bob", "i", udp(ALICE)));
     assert_eq!(statuses_to(&sent, ALICE), [480]);
     assert!(world.connects.is_empty());
+}
+
+#[test]
+fn a_stream_that_closes_while_its_register_waits_in_line_leaves_the_binding_lost() {
+    let mut world = durable();
+    world.send(&register());
+    let flow = tcp(ALICE, 5);
+    let contact = format!("sip:bob@{ALICE};transport=tcp");
+    world.send(&registration("bob", &contact, flow));
+    world.closed(flow);
+    while !world.journal.is_empty() {
+        world.answer_journal(Answer::Journaled);
+    }
+    assert_eq!(world.shared.location.len(), 2);
+    let sent = world.send(&Draft::new("INVITE", "alice", "bob", "i", udp(ALICE)));
+    assert_eq!(
+        the(&sent, "INVITE").flow,
+        udp(BOB),
+        "the other binding alone"
+    );
+    assert_eq!(sent.len(), 1);
 }
 
 #[test]
