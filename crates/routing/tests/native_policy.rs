@@ -9,6 +9,7 @@ use strowger_sip::{Host, Limits, Message, StatusCode, Uri};
 struct Recorder {
     message: Message,
     route: LooseRoute,
+    routed_elsewhere: bool,
     check: bool,
     authentication: Authentication,
     lookup: Lookup,
@@ -37,7 +38,7 @@ impl RoutingContext for Recorder {
         self.route
     }
     fn has_route(&self) -> bool {
-        self.message.routes().next().is_some()
+        self.routed_elsewhere
     }
     fn authenticate(&mut self, kind: ChallengeKind) -> Authentication {
         self.verbs.push(format!("authenticate {kind:?}"));
@@ -75,6 +76,7 @@ fn request(method: &str, uri: &str, from: &str, to: &str) -> Recorder {
     Recorder {
         message: Message::parse(text.into_bytes(), &Limits::default()).expect("a valid request"),
         route: LooseRoute::None,
+        routed_elsewhere: false,
         check: true,
         authentication: Authentication::Passed,
         lookup: Lookup::Found(1),
@@ -251,4 +253,17 @@ fn ack_is_relayed_in_a_dialog_and_never_answered() {
     context = request("ACK", BOB, ALICE, "<sip:bob@home.test>;tag=9");
     context.route = LooseRoute::Verified;
     assert_eq!(verbs(context), "loose_route, relay");
+}
+
+#[test]
+fn a_stranger_may_not_leave_by_a_route_to_others() {
+    let open = PolicySettings {
+        accept_foreign: true,
+        ..PolicySettings::default()
+    };
+    let stranger = || request("INVITE", BOB, "sip:x@else.test", "<sip:bob@home.test>");
+    assert!(verbs_with(open.clone(), stranger()).ends_with("lookup, relay"));
+    let mut routed = stranger();
+    routed.routed_elsewhere = true;
+    assert!(verbs_with(open, routed).ends_with("reply 403"));
 }

@@ -128,7 +128,7 @@ fn journal_pending() -> Row {
     let mut settings = settings();
     settings.durable = true;
     let mut world = World::new(settings);
-    let register = registration("bob", "sip:bob@192.0.2.2:5060", udp(BOB));
+    let register = registration("alice", "sip:alice@192.0.2.1:5060", udp(ALICE));
     world.send(&register);
     assert_eq!(world.journal.len(), 1);
     let at_once = world.send(&register.cancel());

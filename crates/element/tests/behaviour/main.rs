@@ -1,11 +1,14 @@
 //! The behaviour of the whole element, driven through its seam on virtual time.
 
+mod addresses;
 mod authentication;
 mod calls;
 mod cancel_table;
+mod draft;
 mod forking;
 mod nat;
 mod next_hop;
+mod random_calls;
 mod registrar;
 mod routing;
 mod streams;

@@ -198,3 +198,22 @@ fn an_icmp_error_from_a_datagram_flow_gives_480() {
     assert_eq!(statuses_to(&sent, ALICE), [480]);
     the(&sent, "480");
 }
+
+#[test]
+fn a_dialog_whose_stream_is_gone_goes_on_by_its_contact_where_that_can_be_reached() {
+    let bob = tcp(BOB, 2);
+    let mut world = World::new(settings());
+    world.register("bob", &format!("sip:bob@{BOB};transport=tcp"), bob);
+    let (caller, _) = call(&mut world, udp(ALICE), bob);
+    world.closed(bob);
+    let sent = world.send(&caller.request("BYE", 2));
+    assert!(world.failed(&sent[0]).is_empty());
+    assert_eq!(world.connects[0].1.to_string(), BOB);
+    let sent = world.connected(9);
+    only(&sent, "BYE", tcp(BOB, 9));
+    only(
+        &world.answer(&sent[0], "200 OK", "b"),
+        "SIP/2.0 200",
+        udp(ALICE),
+    );
+}
