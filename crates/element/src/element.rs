@@ -136,7 +136,8 @@ impl Element {
             interest: Interest::DEFAULT,
             counters: ElementCounters::default(),
             random: seed | 1,
-            next_name: 0,
+            // A shard that replaces one that panicked must not give out the names of answers still under way for it.
+            next_name: seed >> 1,
         };
         element.adopt_listeners();
         if shard == 0 {
@@ -341,7 +342,7 @@ impl Element {
 
     /// A name for a query or a connection, unique in this shard.
     pub(crate) fn next_name(&mut self) -> u64 {
-        self.next_name += 1;
+        self.next_name = self.next_name.wrapping_add(1);
         self.next_name
     }
 

@@ -42,7 +42,8 @@ impl Element {
                 }
             }
             ResponseMatch::Absorbed => {}
-            ResponseMatch::Stateless(_) => self.forward_stateless_response(&response),
+            // Only ACKs are forwarded without a transaction, and an ACK is never answered.
+            ResponseMatch::Stateless(_) => self.counters.stray_responses += 1,
             ResponseMatch::Stray(_) => self.counters.stray_responses += 1,
         }
     }

@@ -8,7 +8,7 @@ use strowger_proxy::{
 };
 use strowger_resolve::{Answer as DnsAnswer, NextHop, Resolution, Step};
 use strowger_sip::{Message, Now, Transport, Uri};
-use strowger_transaction::{Flow, TransmitToken, marked_via_target};
+use strowger_transaction::{Flow, TransmitToken};
 
 use crate::connect::Connecting;
 use crate::element::{Element, Parked};
@@ -51,6 +51,11 @@ impl Element {
         route: RoutePlan,
         token: Option<&RecordRouteToken>,
     ) {
+        // §16.3 step 3 holds for ACK too, which nobody answers.
+        if !matches!(request.max_forwards(), Ok(hops) if hops != Some(0)) {
+            self.counters.discarded += 1;
+            return;
+        }
         let hop = token.map_or(DialogHop::Uri, |token| {
             token.hop(token.direction(&self.secrets, request), |_| true)
         });
@@ -207,28 +212,5 @@ impl Element {
             forwarder.write_request(&forwarding, out)
         });
         self.counters.forwarded_stateless += 1;
-    }
-
-    /// A response to what was forwarded without a transaction: our MAC says so, the next Via says where it goes.
-    pub(crate) fn forward_stateless_response(&mut self, response: &Message) {
-        let target = response
-            .vias()
-            .nth(1)
-            .and_then(Result::ok)
-            .and_then(|via| marked_via_target(&via));
-        let flow = target.and_then(|(transport, remote)| {
-            // A connection cannot be found by its address alone; such a client hears of it by its retransmission.
-            let listener = (transport == Transport::Udp)
-                .then(|| self.settings.listener_towards(transport, &remote))?;
-            listener.map(|listener| Flow::udp(listener, remote))
-        });
-        let Some(flow) = flow else {
-            self.counters.stray_responses += 1;
-            return;
-        };
-        let forwarder = &mut self.forwarder;
-        self.batch.push_with(flow, TransmitToken::NONE, |out| {
-            forwarder.write_response(response, b"", flow.transport, out);
-        });
     }
 }

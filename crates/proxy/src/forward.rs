@@ -143,8 +143,9 @@ impl Forwarder {
         self.edits.write(request, out);
     }
 
-    /// Appends a response without its topmost Via, with `lines` added; `upstream` is the transport it leaves on. False,
-    /// with nothing written, if no Via is left: the response was meant for us (§16.7 step 3).
+    /// Appends a response without its topmost Via and without identities that its sender asserts (RFC 3325), with
+    /// `lines` added; `upstream` is the transport it leaves on. False, with nothing written, if no Via is left: the
+    /// response was meant for us (§16.7 step 3).
     pub fn write_response(
         &mut self,
         response: &Message,
@@ -157,6 +158,16 @@ impl Forwarder {
         }
         self.edits.clear();
         self.edits.remove_list_item(response, response.via().range);
+        for name in [
+            HeaderName::PAssertedIdentity,
+            HeaderName::PPreferredIdentity,
+        ] {
+            if response.has_header(name) {
+                for header in response.headers_named(name) {
+                    self.edits.remove(response, &header);
+                }
+            }
+        }
         if !lines.is_empty() {
             self.edits.append_lines(response, lines);
         }

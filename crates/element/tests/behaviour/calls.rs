@@ -30,9 +30,14 @@ fn a_call_is_set_up_and_ended_through_record_route() {
              From: <sip:alice@home.test>;tag=f1\r\nTo: <sip:bob@home.test>;tag=b1\r\nCall-ID: call-i1\r\nCSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n"
         )
     };
+    let spent = in_dialog("ACK", 1, "a0").replace("Max-Forwards: 70", "Max-Forwards: 0");
+    assert_eq!(lines(&world.receive(udp(ALICE), &spent)), [""; 0]);
     let ack = world.receive(udp(ALICE), &in_dialog("ACK", 1, "a1"));
     assert_eq!(lines(&ack), [format!("ACK sip:bob@{BOB} SIP/2.0 -> {BOB}")]);
     assert_eq!(ack[0].header("Route"), None);
+    // Nobody answers an ACK: a response to it is forged, and is not carried on.
+    let forged = response(&ack[0], "200 OK", "b1", "");
+    assert_eq!(lines(&world.receive(udp(BOB), &forged)), [""; 0]);
     let bye = world.receive(udp(ALICE), &in_dialog("BYE", 2, "b2"));
     assert_eq!(lines(&bye), [format!("BYE sip:bob@{BOB} SIP/2.0 -> {BOB}")]);
     let done = world.receive(udp(BOB), &response(&bye[0], "200 OK", "b1", ""));

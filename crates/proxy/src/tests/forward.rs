@@ -238,6 +238,17 @@ fn a_response_leaves_without_our_via() {
 }
 
 #[test]
+fn identities_that_the_called_party_asserts_are_taken_off_its_responses() {
+    let mut out = Vec::new();
+    let asserted = "P-Asserted-Identity: <sip:queen@example.com>\nP-Asserted-Identity: <tel:+1>\n";
+    let claimed = response(200, asserted);
+    assert!(Forwarder::new().write_response(&claimed, b"", Transport::Udp, &mut out));
+    let text = String::from_utf8(out).expect("text");
+    assert!(!text.contains("P-Asserted-Identity"), "{text}");
+    assert!(text.contains("Call-ID: c1@u1"), "{text}");
+}
+
+#[test]
 fn a_response_in_one_via_line_keeps_the_others() {
     let both = parse(
         "SIP/2.0 200 OK\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKp, SIP/2.0/UDP u1;branch=z9hG4bKu;received=10.0.0.1\n\
