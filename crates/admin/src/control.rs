@@ -20,6 +20,8 @@ pub trait Control: Send + Sync + 'static {
     fn ready(&self) -> Result<(), String>;
     /// Accounts by domain and name.
     fn users(&self, page: &Page) -> Result<Users, ControlError>;
+    /// One account.
+    fn user(&self, user: &str) -> Result<UserEntry, ControlError>;
     /// Adds an account.
     fn add_user(&self, user: NewUser) -> Result<(), ControlError>;
     /// Replaces the hashes of an account.
@@ -89,6 +91,15 @@ pub struct WatchFilter {
     pub failures: bool,
 }
 
+/// The digest algorithms of a domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RealmStatus {
+    /// The domain.
+    pub name: String,
+    /// Registered names, in the order of the offer.
+    pub algorithms: Vec<String>,
+}
+
 /// How the server stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -118,6 +129,9 @@ pub struct Status {
     pub durability: String,
     /// True if authentication is on.
     pub authentication: bool,
+    /// What each domain offers.
+    #[serde(default)]
+    pub realms: Vec<RealmStatus>,
     /// Why it is not ready; none if it is.
     pub not_ready: Option<String>,
     /// When the configuration was last taken over, seconds since 1970.

@@ -18,8 +18,8 @@ mod serve;
 mod watch;
 
 pub use control::{
-    Control, ControlError, Imported, ListenerStatus, NewUser, PAGE_ROWS_MAX, Page, Registration,
-    Registrations, Reloaded, Status, UserEntry, Users, WatchFilter,
+    Control, ControlError, Imported, ListenerStatus, NewUser, PAGE_ROWS_MAX, Page, RealmStatus,
+    Registration, Registrations, Reloaded, Status, UserEntry, Users, WatchFilter,
 };
 pub use host::AllowedHosts;
 pub use metrics::{Sample, SampleKind, write_metrics};

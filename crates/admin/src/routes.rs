@@ -28,7 +28,7 @@ pub(crate) fn socket(control: Shared) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/stats", get(stats))
         .route("/v1/users", get(users).post(add_user).put(change_user))
-        .route("/v1/users/{user}", delete(delete_user))
+        .route("/v1/users/{user}", get(user).delete(delete_user))
         .route("/v1/import", post(import))
         .route("/v1/registrations", get(registrations))
         .route("/v1/registrations/{user}", delete(drop_registrations))
@@ -162,6 +162,10 @@ async fn ready(State(control): State<Shared>) -> Response {
 
 async fn users(State(control): State<Shared>, Query(page): Query<Page>) -> Response {
     answer(blocking(control, move |control| control.users(&page)).await)
+}
+
+async fn user(State(control): State<Shared>, Path(user): Path<String>) -> Response {
+    answer(blocking(control, move |control| control.user(&user)).await)
 }
 
 async fn add_user(State(control): State<Shared>, Json(user): Json<NewUser>) -> Response {

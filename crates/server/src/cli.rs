@@ -93,6 +93,9 @@ pub enum UserCommand {
         users: Vec<String>,
         #[command(flatten)]
         password: PasswordArgs,
+        /// Digest algorithms by which they may log in, `SHA-256` or `MD5,SHA-256` [default: both]
+        #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = ["MD5", "SHA-256"])]
+        algorithms: Vec<String>,
     },
     /// Delete accounts and their registrations
     Del {
@@ -109,6 +112,9 @@ pub enum UserCommand {
         /// Make a random password and show it once
         #[arg(long, conflicts_with = "password_stdin")]
         random: bool,
+        /// Digest algorithms by which the user may log in [default: those of before]
+        #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = ["MD5", "SHA-256"])]
+        algorithms: Vec<String>,
     },
     /// List accounts
     List {

@@ -112,10 +112,18 @@ impl From<strowger_store::StoreError> for Failure {
 
 impl From<strowger_admin::ControlError> for Failure {
     fn from(error: strowger_admin::ControlError) -> Failure {
-        let exit = match error {
-            strowger_admin::ControlError::Configuration(_) => Exit::Configuration,
-            _ => Exit::Failed,
-        };
-        Failure::from_text(exit, error.message())
+        let text = error.message();
+        if !matches!(error, strowger_admin::ControlError::Configuration(_)) {
+            return Failure::from_text(Exit::Failed, text);
+        }
+        // The server's report of its file: diagnostics, then a note.
+        match text.trim_end().rsplit_once("\nnote: ") {
+            Some((report, note)) => {
+                let mut failure = Failure::new(Exit::Configuration, note);
+                failure.report = Some(Box::new((format!("{report}\n"), report.into())));
+                failure
+            }
+            None => Failure::from_text(Exit::Configuration, text),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use strowger_admin::Status;
 use strowger_store::{DataFolder, StoreError};
 
 use crate::config::{Config, Data, Report};
@@ -98,6 +99,18 @@ pub fn tally(errors: usize, warnings: usize) -> String {
 /// # Errors
 /// There is none, or it has errors.
 pub fn instance(given: Option<&Path>, absent: Exit) -> Result<Located, Failure> {
+    located(given, absent, false)
+}
+
+/// The same for commands that need to know what the file says, not only where the server is.
+///
+/// # Errors
+/// There is none, or it has errors.
+pub fn instance_with_file(given: Option<&Path>, absent: Exit) -> Result<Located, Failure> {
+    located(given, absent, true)
+}
+
+fn located(given: Option<&Path>, absent: Exit, with_file: bool) -> Result<Located, Failure> {
     if let Some(file) = given {
         return load(file);
     }
@@ -112,11 +125,29 @@ pub fn instance(given: Option<&Path>, absent: Exit) -> Result<Located, Failure> 
         one.as_ref()
             .is_ok_and(|one| Server::find(&one.config.admin_socket()).is_some())
     });
+    // A file that cannot be read may be that of the server in the trial's folder, which `init` proposes too. Looking at
+    // the server is possible all the same, account commands and `reload` want the file.
+    if let (Some(position), Some(wrong)) = (running, found.iter().position(Result::is_err))
+        && with_file
+        && found.get(position).is_some_and(is_no_trial)
+    {
+        return found.swap_remove(wrong);
+    }
     match running.or((!found.is_empty()).then_some(0)) {
         Some(position) => found.swap_remove(position),
         None => Err(Failure::new(absent, "there is no server here: no strowger.toml, no /etc/strowger/strowger.toml, no ./strowger-data")
             .fix("start one with `strowger`, go to its folder, or name its file with -c")),
     }
+}
+
+/// True if the server that answers for the trial runs with a configuration file.
+fn is_no_trial(found: &Result<Located, Failure>) -> bool {
+    let Ok(located) = found else { return false };
+    let status: Option<Status> = located
+        .server()
+        .filter(|_| located.file.is_none())
+        .and_then(|server| server.get("/v1/status").ok());
+    status.is_some_and(|status| status.configuration.is_some())
 }
 
 impl Located {

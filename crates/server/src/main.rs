@@ -18,16 +18,24 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     let json = cli.json;
     match dispatch(cli) {
+        // Whoever reads the result must not take a cut one for the whole.
+        Ok(_) if commands::lost() => {
+            eprintln!("error: the result could not be written to standard output");
+            Exit::Failed.into()
+        }
         Ok(code) => code,
         Err(failure) => {
             if json {
@@ -40,11 +48,25 @@ fn main() -> ExitCode {
     }
 }
 
+/// A command line that makes no sense, or one that asks for help.
+fn misused(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if !error.use_stderr() || !json {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first);
+    let failure = Failure::new(Exit::Usage, message).fix("`--help` shows what is possible");
+    commands::say_json(&failure.to_json());
+    Exit::Usage.into()
+}
+
 fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let (file, json) = (cli.config.as_deref(), cli.json);
     match cli.command {
         None if file.is_some() => serve::run(locate::configuration(file)?)?,
-        None => serve::trial()?,
+        None => serve::trial(json)?,
         Some(Command::Run) => serve::run(locate::configuration(file)?)?,
         Some(Command::Init(args)) => commands::init::run(file, &args, json)?,
         Some(Command::Check) => commands::check::run(file, json)?,
@@ -59,12 +81,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Message(args)) => return Ok(ExitCode::from(client::message(&args, json))),
         Some(Command::Version) => version(json),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "strowger",
-                &mut std::io::stdout(),
-            );
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "strowger", &mut script);
+            commands::say(&String::from_utf8_lossy(&script));
         }
     }
     Ok(ExitCode::SUCCESS)

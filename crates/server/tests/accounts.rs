@@ -132,6 +132,73 @@ fn accounts_of_the_file_are_changed_there() {
 }
 
 #[test]
+fn of_several_users_all_are_added_or_deleted_or_none() {
+    let place = Place::new();
+    place.write("strowger.toml", &configuration(free_port()));
+    let manage = || {
+        place.run(&["user", "add", "a"]).must_be(0, &["added a@"]);
+        for wrong in ["a", "x y", "c@elsewhere.test"] {
+            let refused = place.run(&["user", "add", "b", wrong]);
+            refused.must_be(1, &[]);
+            assert!(!refused.out.contains("password"), "{refused:?}");
+        }
+        place
+            .run(&["user", "add", "b", "b"])
+            .must_be(2, &["named twice"]);
+        place
+            .run(&["user", "list", "b@"])
+            .must_be(0, &["no accounts"]);
+        place
+            .run(&["user", "del", "a", "b"])
+            .must_be(1, &["no user b@example.test"]);
+        place.run(&["user", "list"]).must_be(0, &["a@example.test"]);
+        place
+            .run(&["user", "add", "b", "c"])
+            .must_be(0, &["added b@", "added c@"]);
+        place
+            .run(&["user", "del", "a", "b", "c"])
+            .must_be(0, &["deleted a@", "deleted c@"]);
+    };
+    manage();
+    let _server = place.start(&["run"]);
+    manage();
+}
+
+#[test]
+fn an_account_of_the_file_counts_before_a_stored_one_and_all_say_so() {
+    let place = Place::new();
+    let file = configuration(free_port());
+    place.write("strowger.toml", &file);
+    place
+        .run_with_input(&["user", "add", "bob", "--password-stdin"], "stored\n")
+        .must_be(0, &["added"]);
+    let both = format!(
+        "{file}[[user]]\nname = \"bob\"\nha1_md5 = \"{}\"\n",
+        "0".repeat(32)
+    );
+    place.write("strowger.toml", &both);
+    let checked = place.run(&["check"]);
+    insta::assert_snapshot!(checked.shown(&[]));
+    let server = place.start(&["run"]);
+    let words = "user bob@example.test stands in strowger.toml:6 and in the data folder";
+    assert!(server.log().contains(words), "{}", server.log());
+    place.run(&["status"]).must_be(0, &[words]);
+    place
+        .run(&["user", "list"])
+        .must_be(0, &["MD5  ", "configuration"]);
+    // Without the file's account the stored one counts again.
+    place.write("strowger.toml", &file);
+    place.run(&["reload"]).must_be(0, &["reloaded"]);
+    place
+        .run(&["user", "list"])
+        .must_be(0, &["MD5, SHA-256", "store"]);
+    assert!(!place.run(&["status"]).out.contains("warning"));
+    place.write("strowger.toml", &both);
+    place.run(&["reload"]).must_be(0, &["reloaded", words]);
+    assert_eq!(server.end(), 0);
+}
+
+#[test]
 fn twenty_thousand_rows_are_imported_in_one_go() {
     let place = Place::new();
     place.write("strowger.toml", &configuration(free_port()));

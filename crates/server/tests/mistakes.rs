@@ -7,6 +7,40 @@ use std::net::UdpSocket;
 use support::{Place, configuration, free_port};
 
 #[test]
+fn a_wrong_command_line_is_json_where_json_is_asked_for() {
+    let place = Place::new();
+    for arguments in [
+        &["--json", "bogus"][..],
+        &["user", "add", "--json"],
+        &["status", "--json", "--jsn"],
+    ] {
+        let refused = place.run(arguments);
+        refused.must_be(2, &[]);
+        let value: serde_json::Value = serde_json::from_str(&refused.out).expect("JSON");
+        assert_eq!(value["exit"], 2);
+        assert!(refused.err.is_empty(), "{refused:?}");
+    }
+    place.run(&["--json", "--help"]).must_be(0, &["Usage"]);
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let place = Place::new();
+    for arguments in [&["version"][..], &["completions", "bash"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_strowger"))
+            .current_dir(place.path())
+            .args(arguments)
+            .stdout(full.expect("the device"))
+            .output()
+            .expect("it ends");
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("could not be written"), "{text}");
+    }
+}
+
+#[test]
 fn an_unknown_key_names_line_column_and_what_was_meant() {
     let place = Place::new();
     place.write("strowger.toml", "domans = [\"example.test\"]\nlisten = [\"udp:127.0.0.1:5060\"]\n\n[auht]\nrequired = true\n");

@@ -4,10 +4,18 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use support::{Place, configuration, free_port};
+
+/// Trials look for a free port from 5060 on and bind it later: one at a time.
+static TRIAL: Mutex<()> = Mutex::new(());
+
+fn one_trial() -> MutexGuard<'static, ()> {
+    TRIAL.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn options(port: u16) -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
@@ -78,6 +86,54 @@ fn reload_takes_all_or_nothing() {
         .must_be(0, &["needs a restart", "workers"]);
     place.run(&["user", "list"]).must_be(0, &["no accounts"]);
     assert_eq!(server.end(), 0);
+}
+
+#[test]
+fn a_broken_file_beside_the_folder_of_the_trial_is_seen_for_what_it_is() {
+    let place = Place::new();
+    // The folder that `init` proposes is that of the trial.
+    let good = configuration(free_port()).replace("./data", "./strowger-data");
+    place.write("strowger.toml", &good);
+    let server = place.start(&["run"]);
+    place.run(&["user", "add", "1001"]).must_be(0, &["added"]);
+    place.write("strowger.toml", &good.replace("workers", "wrokers"));
+    for arguments in [&["reload"][..], &["user", "add", "1002"]] {
+        let refused = place.run(arguments);
+        refused.must_be(3, &["did you mean `workers`?", "nothing was changed"]);
+        assert!(!refused.err.contains("error: error"), "{refused:?}");
+    }
+    // Looking at the server needs no file.
+    place.run(&["status"]).must_be(0, &["strowger.toml"]);
+    place
+        .run(&["reg", "drop", "1001"])
+        .must_be(0, &["dropped 0 registrations"]);
+    place
+        .run(&["reg", "drop", "1009"])
+        .must_be(1, &["no user 1009@example.test"]);
+    assert_eq!(server.end(), 0);
+    // The trial makes its own accounts beside those of the configuration.
+    let _alone = one_trial();
+    let trial = place.start_until(&[], "For real use");
+    assert_eq!(trial.log().matches("   password ").count(), 2);
+    place
+        .run(&["reload"])
+        .must_be(1, &["no configuration file"]);
+    assert_eq!(trial.end(), 0);
+}
+
+#[test]
+fn the_trial_as_json_and_without_a_file_to_reload() {
+    let place = Place::new();
+    let _alone = one_trial();
+    let trial = place.start_until(&["--json"], "added");
+    let log = trial.log();
+    let line = log.lines().find(|line| line.starts_with('{'));
+    let value: serde_json::Value = serde_json::from_str(line.expect("a line")).expect("JSON");
+    assert_eq!(value["added"][0]["user"], "1001@localhost");
+    place
+        .run(&["reload"])
+        .must_be(1, &["no configuration file", "strowger init"]);
+    assert_eq!(trial.end(), 0);
 }
 
 fn get(port: u16, path: &str, host: &str) -> String {
@@ -163,6 +219,7 @@ fn the_log_can_be_json() {
 #[test]
 fn the_trial_keeps_its_accounts_and_shows_passwords_once() {
     let place = Place::new();
+    let _alone = one_trial();
     let first = place.start_until(&[], "For real use");
     let shown = first.log();
     assert_eq!(shown.matches("   password ").count(), 2, "{shown}");

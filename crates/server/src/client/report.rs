@@ -97,7 +97,8 @@ impl Report {
         let mut object = self.fields.clone();
         object.insert("status".to_owned(), self.status.into());
         object.insert("reason".to_owned(), self.reason.as_str().into());
-        object.insert("rtt_ms".to_owned(), (self.rtt.as_secs_f64() * 1e3).into());
+        let millis = (self.rtt.as_secs_f64() * 1e6).round() / 1e3;
+        object.insert("rtt_ms".to_owned(), millis.into());
         object.insert("peer".to_owned(), self.peer.as_str().into());
         Value::Object(object)
     }
@@ -137,6 +138,9 @@ fn hint(status: StatusCode) -> Option<&'static str> {
         StatusCode::FORBIDDEN => "this user may not do that; `--from` and `--user` say who asks",
         StatusCode::NOT_FOUND => "there is no such user or domain",
         StatusCode::TEMPORARILY_UNAVAILABLE => "the user is known and not registered",
+        StatusCode::SERVER_INTERNAL_ERROR => {
+            "the server could not find or reach the next hop, or keep its data; see its log"
+        }
         _ => return None,
     })
 }

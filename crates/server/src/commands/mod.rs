@@ -8,10 +8,23 @@ pub mod reload;
 pub mod user;
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Writes a result. A reader that has gone away is not an error of ours.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Writes a result. A reader that has gone away is not an error of ours; a full disk is, see [`lost`].
 pub fn say(text: &str) {
-    let _ = try_say(text);
+    match try_say(text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            LOST.store(true, Ordering::Relaxed);
+        }
+        _ => {}
+    }
+}
+
+/// True if a part of the results could not be written.
+pub fn lost() -> bool {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// Writes a line of many; an error means that nobody reads any more.

@@ -33,14 +33,7 @@ pub fn status(file: Option<&Path>, json: bool) -> Result<(), Failure> {
         ("domains", status.domains.join(", ")),
         ("accounts", status.accounts.to_string()),
         ("registrations", status.bindings.to_string()),
-        (
-            "authentication",
-            if status.authentication {
-                "on".into()
-            } else {
-                "off (laboratory)".into()
-            },
-        ),
+        ("authentication", authentication(&status)),
         (
             "data",
             format!("{}, durability {}", status.data, status.durability),
@@ -76,6 +69,28 @@ pub fn status(file: Option<&Path>, json: bool) -> Result<(), Failure> {
         say(&format!("warning: {warning}\n"));
     }
     Ok(())
+}
+
+/// What is offered, once if it is the same for all domains.
+fn authentication(status: &Status) -> String {
+    let offers = status
+        .realms
+        .iter()
+        .map(|realm| (&realm.name, realm.algorithms.join(", ")));
+    let offers: Vec<_> = offers.collect();
+    match offers.split_first() {
+        _ if !status.authentication => "off (laboratory)".to_owned(),
+        None => "on".to_owned(),
+        Some(((_, first), rest)) if rest.iter().all(|(_, offer)| offer == first) => {
+            format!("on, {first}")
+        }
+        Some(_) => {
+            let each = offers
+                .iter()
+                .map(|(name, offer)| format!("{name}: {offer}"));
+            format!("on; {}", each.collect::<Vec<_>>().join("; "))
+        }
+    }
 }
 
 fn duration(seconds: u64) -> String {
@@ -120,11 +135,20 @@ pub fn stats(file: Option<&Path>, args: &StatsArgs, json: bool) -> Result<(), Fa
             .map(|row| (row.name, Value::from(row.value)));
         say_json(&pairs.collect::<serde_json::Map<_, _>>());
     } else if shown.is_empty() {
-        say("nothing was counted yet\n");
+        match &args.contains {
+            Some(text) => say(&format!(
+                "no counter has `{}` in its name\n",
+                printable(text)
+            )),
+            None => say("nothing was counted yet\n"),
+        }
     } else {
         let rows: Vec<Vec<String>> = shown
             .into_iter()
-            .map(|row| vec![row.name, row.value.to_string(), row.help])
+            .map(|row| {
+                let help = row.help.trim_end_matches('.').to_owned();
+                vec![row.name, row.value.to_string(), help]
+            })
             .collect();
         say(&table(&rows));
     }

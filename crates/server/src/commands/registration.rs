@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde_json::json;
 use strowger_admin::{Registration, Registrations};
-use strowger_store::User;
 
 use super::{printable, say, say_json, table};
 use crate::cli::RegCommand;
@@ -25,15 +24,15 @@ pub fn run(file: Option<&Path>, command: RegCommand, json: bool) -> Result<(), F
             if json {
                 say_json(&json!({ "registrations": all, "total": all.len() }));
             } else {
-                say(&listing(&all));
+                say(&listing(&all, contains.as_deref()));
             }
         }
         RegCommand::Drop { user } => {
-            let text = user.strip_prefix("sip:").unwrap_or(&user);
-            let user = User::parse(text, &located.config.domains)?.to_string();
+            // The server knows its domains, also while the file here cannot be read.
+            let user = user.strip_prefix("sip:").unwrap_or(&user);
             let dropped: serde_json::Value = server.order(
                 "DELETE",
-                &format!("/v1/registrations/{}", escaped(&user)),
+                &format!("/v1/registrations/{}", escaped(user)),
                 None::<&()>,
             )?;
             if json {
@@ -71,9 +70,16 @@ fn registrations(server: &Server, contains: Option<&str>) -> Result<Vec<Registra
     }
 }
 
-fn listing(all: &[Registration]) -> String {
-    if all.is_empty() {
-        return "nothing is registered\n".to_owned();
+fn listing(all: &[Registration], contains: Option<&str>) -> String {
+    match contains {
+        Some(text) if all.is_empty() => {
+            return format!(
+                "no user with `{}` in the name is registered\n",
+                printable(text)
+            );
+        }
+        None if all.is_empty() => return "nothing is registered\n".to_owned(),
+        _ => {}
     }
     let mut rows = vec![
         ["USER", "CONTACT", "FROM", "EXPIRES", "PHONE"]

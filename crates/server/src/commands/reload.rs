@@ -6,23 +6,25 @@ use strowger_admin::Reloaded;
 
 use super::{say, say_json};
 use crate::exit::{Exit, Failure};
-use crate::locate::{instance, load};
+use crate::locate::{instance_with_file, load};
+
+fn unchanged(mut failure: Failure) -> Failure {
+    failure.message = failure.message.replace(
+        "nothing was changed",
+        "nothing was changed, the running configuration stays active",
+    );
+    failure
+}
 
 /// Checks the file here, where its errors are best shown, then asks the server to take it over.
 ///
 /// # Errors
 /// The server does not run, or the file has errors: then the running configuration stays active.
 pub fn run(file: Option<&Path>, json: bool) -> Result<(), Failure> {
-    let located = instance(file, Exit::NotRunning).map_err(|mut failure| {
-        failure.message = failure.message.replace(
-            "nothing was changed",
-            "nothing was changed, the running configuration stays active",
-        );
-        failure
-    })?;
+    let located = instance_with_file(file, Exit::NotRunning).map_err(unchanged)?;
     let server = located.running()?;
     if let Some(file) = &located.file {
-        load(file)?;
+        load(file).map_err(unchanged)?;
     }
     let reloaded: Reloaded = server.order("POST", "/v1/reload", None::<&()>)?;
     if json {

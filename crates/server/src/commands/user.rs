@@ -5,12 +5,15 @@ use std::path::Path;
 use serde_json::json;
 use strowger_admin::{Imported, NewUser, Page, UserEntry, Users};
 use strowger_registrar::Subscriber;
-use strowger_store::{Accounts, Database, ImportFile, ImportMode, User, account_with_password};
+use strowger_store::{
+    Accounts, Database, ImportFile, ImportMode, StoreError, User, account_with_password,
+};
 
 use super::{printable, say, say_json, table};
 use crate::cli::UserCommand;
+use crate::config::Algorithms;
 use crate::exit::{Exit, Failure};
-use crate::locate::{Located, instance};
+use crate::locate::{Located, instance_with_file};
 use crate::password;
 use crate::socket_client::{Server, escaped};
 
@@ -19,7 +22,9 @@ use crate::socket_client::{Server, escaped};
 /// # Errors
 /// See the single commands; whatever fails changes nothing.
 pub fn run(file: Option<&Path>, command: UserCommand, json: bool) -> Result<(), Failure> {
-    if let UserCommand::Add { users, password } = &command
+    if let UserCommand::Add {
+        users, password, ..
+    } = &command
         && password.password_stdin
         && users.len() > 1
     {
@@ -28,17 +33,27 @@ pub fn run(file: Option<&Path>, command: UserCommand, json: bool) -> Result<(), 
             "--password-stdin takes one user at a time",
         ));
     }
-    let located = instance(file, Exit::Configuration)?;
+    let located = instance_with_file(file, Exit::Configuration)?;
     match command {
-        UserCommand::Add { users, password } => {
-            add(&located, &users, password.password_stdin, json)
-        }
+        UserCommand::Add {
+            users,
+            password,
+            algorithms,
+        } => add(&located, &users, password.password_stdin, &algorithms, json),
         UserCommand::Del { users } => delete(&located, &users, json),
         UserCommand::Passwd {
             user,
             password,
             random,
-        } => change(&located, &user, password.password_stdin, random, json),
+            algorithms,
+        } => {
+            let source = match (password.password_stdin, random) {
+                (true, _) => PasswordFrom::Input,
+                (_, true) => PasswordFrom::Chance,
+                _ => PasswordFrom::Terminal,
+            };
+            change(&located, &user, source, &algorithms, json)
+        }
         UserCommand::List { contains } => list(&located, contains.as_deref(), json),
         UserCommand::Import { file, replace } => import(&located, &file, replace, json),
     }
@@ -59,10 +74,63 @@ impl Keeper {
         Ok(Keeper::Folder(Accounts::open(&database)?))
     }
 
-    fn add(&mut self, account: &Subscriber) -> Result<(), Failure> {
+    /// What a user may log in by; a failure if there is none.
+    fn algorithms(&self, user: &User) -> Result<Algorithms, Failure> {
         match self {
-            Keeper::Running(server) => server.order("POST", "/v1/users", Some(&wire(account))),
-            Keeper::Folder(accounts) => Ok(accounts.add(account)?),
+            Keeper::Running(server) => {
+                let entry: UserEntry =
+                    server.get(&format!("/v1/users/{}", escaped(&user.to_string())))?;
+                Ok(Algorithms::named(&entry.algorithms))
+            }
+            Keeper::Folder(accounts) => match accounts.get(user)? {
+                Some(account) => Ok(Algorithms::of(&account)),
+                None => Err(StoreError::UnknownUser(user.to_string()).into()),
+            },
+        }
+    }
+
+    /// Adds all or none.
+    fn add(&mut self, new: &[Subscriber]) -> Result<(), Failure> {
+        if let [account] = new {
+            return match self {
+                Keeper::Running(server) => server.order("POST", "/v1/users", Some(&wire(account))),
+                Keeper::Folder(accounts) => Ok(accounts.add(account)?),
+            };
+        }
+        // Who exists is looked for first, for an error that names the one.
+        for account in new {
+            let user = User {
+                name: account.user.clone(),
+                domain: account.domain.clone(),
+            };
+            match self.algorithms(&user) {
+                Ok(_) => return Err(StoreError::UserExists(user.to_string()).into()),
+                Err(failure) if failure.exit == Exit::NotRunning => return Err(failure),
+                Err(_) => {}
+            }
+        }
+        self.import(new, false).map(drop)
+    }
+
+    fn import(&mut self, accounts: &[Subscriber], replace: bool) -> Result<Imported, Failure> {
+        match self {
+            Keeper::Running(server) => {
+                let users: Vec<NewUser> = accounts.iter().map(wire).collect();
+                let body = json!({ "users": users, "replace": replace });
+                server.order("POST", "/v1/import", Some(&body))
+            }
+            Keeper::Folder(kept) => {
+                let present = kept.add_all(accounts, replace)?;
+                match present.first().and_then(|at| accounts.get(*at)) {
+                    Some(one) if !replace => {
+                        Err(StoreError::UserExists(format!("{}@{}", one.user, one.domain)).into())
+                    }
+                    _ => Ok(Imported {
+                        added: accounts.len() - present.len(),
+                        replaced: present.len(),
+                    }),
+                }
+            }
         }
     }
 
@@ -129,39 +197,78 @@ fn from_terminal(error: &std::io::Error) -> Failure {
     Failure::from_text(Exit::Failed, &error.to_string())
 }
 
-fn add(located: &Located, names: &[String], from_stdin: bool, json: bool) -> Result<(), Failure> {
-    let users: Vec<User> = names
-        .iter()
-        .map(|name| user_of(located, name))
-        .collect::<Result<_, _>>()?;
+/// The users of a command line, each once.
+fn users_of(located: &Located, names: &[String]) -> Result<Vec<User>, Failure> {
+    let mut users: Vec<User> = Vec::with_capacity(names.len());
+    for name in names {
+        let user = user_of(located, name)?;
+        if users.contains(&user) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("the user {user} is named twice"),
+            ));
+        }
+        users.push(user);
+    }
+    Ok(users)
+}
+
+/// The algorithms asked for, refused where the user's realm offers none of them: nobody could log in.
+fn useful(located: &Located, user: &User, algorithms: Algorithms) -> Result<Algorithms, Failure> {
+    let offered = located.config.auth.offered(&user.domain);
+    if algorithms.both(Algorithms::named(offered)).is_empty() {
+        return Err(Failure::new(
+            Exit::Failed,
+            format!(
+                "the realm {} offers {} alone: {user} could not log in with {}",
+                user.domain,
+                offered.join(" and "),
+                algorithms.names().join(" and ")
+            ),
+        )
+        .fix("offer it first: `algorithms` in [auth] or [[realm]]"));
+    }
+    Ok(algorithms)
+}
+
+fn add(
+    located: &Located,
+    names: &[String],
+    from_stdin: bool,
+    algorithms: &[String],
+    json: bool,
+) -> Result<(), Failure> {
+    let users = users_of(located, names)?;
+    let algorithms = match algorithms {
+        [] => Algorithms::ALL,
+        some => Algorithms::named(some),
+    };
     let mut keeper = Keeper::of(located)?;
-    let mut added = Vec::new();
-    for user in users {
-        let (secret, shown) = if from_stdin {
-            (
-                password::from_stdin().map_err(|error| from_terminal(&error))?,
-                false,
-            )
-        } else {
-            (
-                password::random().map_err(|error| from_terminal(&error))?,
-                true,
-            )
+    let (mut accounts, mut secrets) = (Vec::new(), Vec::new());
+    for user in &users {
+        let algorithms = useful(located, user, algorithms)?;
+        let secret = match from_stdin {
+            true => password::from_stdin(),
+            false => password::random(),
         };
-        keeper.add(&account_with_password(&user, &secret)?)?;
+        let secret = secret.map_err(|error| from_terminal(&error))?;
+        accounts.push(algorithms.keep(account_with_password(user, &secret)?));
+        secrets.push(secret);
+    }
+    keeper.add(&accounts)?;
+    let mut added = Vec::new();
+    for (user, secret) in users.iter().zip(secrets) {
+        let (note, entry) = match from_stdin {
+            true => (String::new(), json!({ "user": user.to_string() })),
+            false => (
+                format!("  password {secret}  (shown once)"),
+                json!({ "user": user.to_string(), "password": secret }),
+            ),
+        };
         if !json {
-            let note = if shown {
-                format!("  password {secret}  (shown once)")
-            } else {
-                String::new()
-            };
             say(&format!("added {user}{note}\n"));
         }
-        added.push(if shown {
-            json!({ "user": user.to_string(), "password": secret })
-        } else {
-            json!({ "user": user.to_string() })
-        });
+        added.push(entry);
     }
     if json {
         say_json(&json!({ "added": added }));
@@ -170,11 +277,12 @@ fn add(located: &Located, names: &[String], from_stdin: bool, json: bool) -> Res
 }
 
 fn delete(located: &Located, names: &[String], json: bool) -> Result<(), Failure> {
-    let users: Vec<User> = names
-        .iter()
-        .map(|name| user_of(located, name))
-        .collect::<Result<_, _>>()?;
+    let users = users_of(located, names)?;
     let mut keeper = Keeper::of(located)?;
+    // All or none: whoever is missing is found before anybody is gone.
+    for user in &users {
+        keeper.algorithms(user)?;
+    }
     for user in &users {
         keeper.delete(user)?;
         if !json {
@@ -187,22 +295,36 @@ fn delete(located: &Located, names: &[String], json: bool) -> Result<(), Failure
     Ok(())
 }
 
+/// Where a new password comes from.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum PasswordFrom {
+    Input,
+    Chance,
+    Terminal,
+}
+
 fn change(
     located: &Located,
     name: &str,
-    from_stdin: bool,
-    random: bool,
+    source: PasswordFrom,
+    algorithms: &[String],
     json: bool,
 ) -> Result<(), Failure> {
     let user = user_of(located, name)?;
     let mut keeper = Keeper::of(located)?;
-    let secret = match (from_stdin, random) {
-        (true, _) => password::from_stdin(),
-        (_, true) => password::random(),
-        _ => password::ask(&format!("new password of {user}: "), true),
+    let before = keeper.algorithms(&user)?;
+    let algorithms = match algorithms {
+        [] => before,
+        some => useful(located, &user, Algorithms::named(some))?,
+    };
+    let secret = match source {
+        PasswordFrom::Input => password::from_stdin(),
+        PasswordFrom::Chance => password::random(),
+        PasswordFrom::Terminal => password::ask(&format!("new password of {user}: "), true),
     };
     let secret = secret.map_err(|error| from_terminal(&error))?;
-    keeper.change(&account_with_password(&user, &secret)?)?;
+    keeper.change(&algorithms.keep(account_with_password(&user, &secret)?))?;
+    let random = source == PasswordFrom::Chance;
     match (json, random) {
         (true, true) => say_json(&json!({ "changed": user.to_string(), "password": secret })),
         (true, false) => say_json(&json!({ "changed": user.to_string() })),
@@ -224,7 +346,13 @@ fn list(located: &Located, contains: Option<&str>, json: bool) -> Result<(), Fai
         return Ok(());
     }
     if users.is_empty() {
-        say("no accounts; add one with `strowger user add NAME`\n");
+        match contains {
+            Some(text) => say(&format!(
+                "no accounts with `{}` in the name\n",
+                printable(text)
+            )),
+            None => say("no accounts; add one with `strowger user add NAME`\n"),
+        }
         return Ok(());
     }
     let mut rows = vec![
@@ -269,29 +397,21 @@ fn users_in_folder(
     accounts: &Accounts,
     contains: Option<&str>,
 ) -> Result<Vec<UserEntry>, Failure> {
-    let algorithms = |md5: bool, sha256: bool| {
-        let names = [
-            md5.then(|| "MD5".to_owned()),
-            sha256.then(|| "SHA-256".to_owned()),
-        ];
-        names.into_iter().flatten().collect()
-    };
     let mut entries: Vec<UserEntry> = accounts
         .list()?
         .into_iter()
         .map(|account| UserEntry {
             user: format!("{}@{}", account.user, account.domain),
-            algorithms: algorithms(account.ha1.md5.is_some(), account.ha1.sha256.is_some()),
+            algorithms: Algorithms::of(&account).names(),
             ..UserEntry::default()
         })
         .collect();
     for configured in &located.config.users {
         let user = format!("{}@{}", configured.name, configured.domain);
-        let (md5, sha256) = configured.secret.algorithms();
         entries.retain(|entry| entry.user != user);
         entries.push(UserEntry {
             user,
-            algorithms: algorithms(md5, sha256),
+            algorithms: configured.algorithms.names(),
             configured: true,
             bindings: 0,
         });
@@ -326,14 +446,7 @@ fn import(located: &Located, file: &Path, replace: bool, json: bool) -> Result<(
         user_of(located, &format!("{}@{}", account.user, account.domain))?;
     }
     let imported = match Keeper::of(located)? {
-        Keeper::Running(server) => {
-            let users: Vec<NewUser> = read.accounts().iter().map(wire).collect();
-            server.order(
-                "POST",
-                "/v1/import",
-                Some(&json!({ "users": users, "replace": replace })),
-            )?
-        }
+        Keeper::Running(server) => Keeper::Running(server).import(read.accounts(), replace)?,
         Keeper::Folder(mut accounts) => {
             let mode = if replace {
                 ImportMode::Replace

@@ -204,6 +204,20 @@ impl Report {
         serde_json::json!(entries.collect::<Vec<_>>())
     }
 
+    /// Each diagnostic in one line, for the log.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |one: &Diagnostic| {
+            let place = one.span.as_ref().map(|span| {
+                let (line, column) = self.source.position(span.start);
+                format!(" ({}:{line}:{column})", self.source.name)
+            });
+            let hint = one.hint.as_ref().map(|hint| format!(": {hint}"));
+            let (place, hint) = (place.unwrap_or_default(), hint.unwrap_or_default());
+            format!("{}{place}{hint}", one.message)
+        };
+        self.diagnostics.iter().map(line).collect()
+    }
+
     fn write_one(&self, one: &Diagnostic, out: &mut impl Write) -> fmt::Result {
         writeln!(out, "{}: {}", one.severity, one.message)?;
         match &one.span {

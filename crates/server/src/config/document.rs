@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::Report;
-use super::keys::{KEYS, Key, Kind, Preset, SECTIONS, keys_of, located, place};
+use super::keys::{KEYS, Key, Kind, LISTS, Preset, SECTIONS, keys_of, located, place};
 use super::nearest::nearest;
 
 /// A value with its place in the file.
@@ -66,9 +66,11 @@ fn check_table(
         if table.keys().any(|name| slip(name.get_ref())) {
             continue;
         }
-        let example = match key.name {
-            "domains" => "domains = [\"example.test\"]",
-            "listen" => "listen = [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:5060\"]",
+        let example = match (section, key.name) {
+            (_, "domains") => "domains = [\"example.test\"]",
+            (_, "listen") => "listen = [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:5060\"]",
+            (_, "algorithms") => "algorithms = [\"SHA-256\", \"MD5\"]",
+            ("realm", _) => "name = \"example.test\"",
             _ => "name = \"1001\"",
         };
         let at = (!section.is_empty()).then(|| span.clone());
@@ -82,23 +84,23 @@ fn check_section(name: &str, value: &Spanned<DeValue<'_>>, report: &mut Report) 
         return;
     };
     match (value.get_ref(), section.name) {
-        (DeValue::Array(tables), "user") => {
+        (DeValue::Array(tables), list) if LISTS.contains(&list) => {
             for table in tables.iter() {
                 match table.get_ref() {
-                    DeValue::Table(inner) => check_table("user", inner, table.span(), report),
-                    _ => report.error(
+                    DeValue::Table(inner) => check_table(list, inner, table.span(), report),
+                    other => report.error(
                         Some(table.span()),
-                        "an account must be a table",
-                        "write it as [[user]]",
+                        format!("each `{list}` must be a table, not {}", type_name(other)),
+                        format!("write it as {}", place(list)),
                     ),
                 }
             }
         }
-        (DeValue::Table(_), "user") => {
+        (DeValue::Table(_), list) if LISTS.contains(&list) => {
             report.error(
                 Some(value.span()),
-                "[user] is one table, but accounts are a list",
-                "write [[user]]",
+                format!("[{list}] is one table, but there may be several"),
+                format!("write {}", place(list)),
             );
         }
         (DeValue::Table(inner), section) => check_table(section, inner, value.span(), report),

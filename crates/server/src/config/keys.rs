@@ -60,7 +60,10 @@ pub struct Section {
     pub meaning: &'static str,
 }
 
-/// The tables, in the order of the documentation. `user` is a list of tables.
+/// Tables that may stand in the file several times, written in double brackets.
+pub const LISTS: &[&str] = &["realm", "user"];
+
+/// The tables, in the order of the documentation.
 pub const SECTIONS: &[Section] = &[
     Section {
         name: "",
@@ -105,6 +108,10 @@ pub const SECTIONS: &[Section] = &[
     Section {
         name: "log",
         meaning: "Log lines, written to standard error.",
+    },
+    Section {
+        name: "realm",
+        meaning: "Domains whose digest settings differ from `[auth]`. Repeat `[[realm]]` for each.",
     },
     Section {
         name: "user",
@@ -241,6 +248,11 @@ pub const KEYS: &[Key] = &[
     key("log", "format", Choice(&["text", "json"]), Value("\"text\""),
         "`text` for people, `json` with one object per line for log stores."),
 
+    key("realm", "name", Text, Required,
+        "One of `domains`; a domain is the realm of its users."),
+    key("realm", "algorithms", Choices(ALGORITHMS), Required,
+        "Digest algorithms this realm offers, in order, instead of those of `[auth]`."),
+
     key("user", "name", Text, Required,
         "The user's name, as in `sip:NAME@DOMAIN`."),
     key("user", "domain", Text, Unset("the first of `domains`"),
@@ -251,6 +263,8 @@ pub const KEYS: &[Key] = &[
         "MD5 of `name:domain:password` in hexadecimal, instead of the password."),
     key("user", "ha1_sha256", Text, Unset("-"),
         "SHA-256 of `name:domain:password` in hexadecimal, instead of the password."),
+    key("user", "algorithms", Choices(ALGORITHMS), Unset("all that the password or the digests serve"),
+        "Digest algorithms by which this user may log in. What is offered depends on the realm alone; an answer with another algorithm is treated as a wrong password."),
 ];
 
 /// The keys of one section, in order.
@@ -263,7 +277,7 @@ pub fn keys_of(section: &str) -> impl Iterator<Item = &'static Key> + use<> {
 pub fn place(section: &str) -> String {
     match section {
         "" => "the top of the file".to_owned(),
-        "user" => "[[user]]".to_owned(),
+        list if LISTS.contains(&list) => format!("[[{list}]]"),
         other => format!("[{other}]"),
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration file: typed values, read whole or not at all, with every error at once.
 
 mod address;
+mod algorithms;
 mod diagnostic;
 mod document;
 mod keys;
@@ -10,11 +11,13 @@ mod read;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use strowger_sip::Transport;
 
 pub use address::{domain, host_text};
+pub use algorithms::Algorithms;
 pub use diagnostic::{Report, Source};
 pub use pages::template;
 
@@ -53,11 +56,14 @@ pub enum Secret {
 }
 
 impl Secret {
-    /// Whether it can be used with MD5 and with SHA-256.
-    pub fn algorithms(&self) -> (bool, bool) {
+    /// What it can be used with.
+    pub fn algorithms(&self) -> Algorithms {
         match self {
-            Secret::Password(_) => (true, true),
-            Secret::Ha1 { md5, sha256 } => (md5.is_some(), sha256.is_some()),
+            Secret::Password(_) => Algorithms::ALL,
+            Secret::Ha1 { md5, sha256 } => Algorithms {
+                md5: md5.is_some(),
+                sha256: sha256.is_some(),
+            },
         }
     }
 }
@@ -66,6 +72,15 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
+}
+
+/// `[[realm]]`: a domain that does not offer what `[auth]` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Realm {
+    /// One of the domains.
+    pub name: Box<str>,
+    /// Registered names, in order.
+    pub algorithms: Vec<String>,
 }
 
 /// An account written in the file.
@@ -77,8 +92,12 @@ pub struct User {
     pub domain: Box<str>,
     /// How it proves itself.
     pub secret: Secret,
+    /// By which it may log in.
+    pub algorithms: Algorithms,
     /// Line of the file, for messages.
     pub line: usize,
+    /// Where its name stands, for warnings.
+    pub span: Range<usize>,
 }
 
 /// `[[listen]]` entries as written; wildcards are expanded at start.
@@ -100,7 +119,17 @@ pub struct Auth {
     pub required: bool,
     /// Registered names, in order.
     pub algorithms: Vec<String>,
+    /// Realms with algorithms of their own.
+    pub realms: Vec<Realm>,
     pub nonce_seconds: u32,
+}
+
+impl Auth {
+    /// What a domain offers, in order.
+    pub fn offered(&self, domain: &str) -> &[String] {
+        let own = self.realms.iter().find(|realm| *realm.name == *domain);
+        own.map_or(&self.algorithms, |realm| &realm.algorithms)
+    }
 }
 
 /// `[registrar]`

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::document::kind_name;
-use super::keys::{Key, Kind, Preset, SECTIONS, keys_of, place};
+use super::keys::{Key, Kind, LISTS, Preset, SECTIONS, keys_of, place};
 
 /// The file that `strowger init` writes: what a real server needs is set, the rest is there as comments with its default.
 pub fn template(domain: &str, listen: &[String], data: &str) -> String {
@@ -13,7 +13,7 @@ pub fn template(domain: &str, listen: &[String], data: &str) -> String {
     );
     for section in SECTIONS
         .iter()
-        .filter(|section| !section.name.contains('.') && section.name != "user")
+        .filter(|section| !section.name.contains('.') && !LISTS.contains(&section.name))
     {
         let _ = writeln!(out, "\n# {}", section.meaning);
         if !section.name.is_empty() {
@@ -24,7 +24,9 @@ pub fn template(domain: &str, listen: &[String], data: &str) -> String {
         }
     }
     out.push_str(
-        "\n# Accounts are best kept with `strowger user add NAME`; this file can hold some too.\n\
+        "\n# A domain may offer other digest algorithms than `[auth]` says.\n\
+         # [[realm]]\n# name = \"example.test\"\n# algorithms = [\"SHA-256\", \"MD5\"]\n\
+         \n# Accounts are best kept with `strowger user add NAME`; this file can hold some too.\n\
          # [[user]]\n# name = \"1001\"\n# password = \"choose-one\"\n",
     );
     out

@@ -8,8 +8,8 @@ use super::address::{self, Refused};
 use super::diagnostic::Report;
 use super::document::{Found, Table};
 use super::{
-    Admin, Auth, Config, Data, Dns, Durability, Limits, Listen, Log, Proxy, Registrar, Secret,
-    Timers, User,
+    Admin, Algorithms, Auth, Config, Data, Dns, Durability, Limits, Listen, Log, Proxy, Realm,
+    Registrar, Secret, Timers, User,
 };
 
 /// Builds the configuration; what is wrong goes to the report, and then the result must not be used.
@@ -19,7 +19,7 @@ pub fn config(top: Table<'_>, folder: &Path, report: &mut Report) -> Config {
     let advertise = top
         .text("advertise")
         .and_then(|found| accept(address::advertised(found.value), found.span, report));
-    let auth = auth(top.table("auth"), report);
+    let auth = auth(top, &domains, report);
     Config {
         data: data(top, folder, report),
         durability: match top.word("durability") {
@@ -37,7 +37,7 @@ pub fn config(top: Table<'_>, folder: &Path, report: &mut Report) -> Config {
         dns: dns(top.table("dns"), report),
         admin: admin(top.table("admin"), folder, report),
         log: log(top.table("log")),
-        users: users(top, &domains, report),
+        users: users(top, &domains, &auth, report),
         file: report.source.name.clone(),
         domains,
         listen,
@@ -148,11 +148,16 @@ fn header_value(top: Table<'_>, report: &mut Report) -> Option<Box<str>> {
     Some(found.value.into())
 }
 
-fn auth(table: Table<'_>, report: &mut Report) -> Auth {
-    let mut algorithms: Vec<String> = distinct(table, "algorithms", "digest algorithm", report)
+fn algorithms(table: Table<'_>, report: &mut Report) -> Vec<String> {
+    distinct(table, "algorithms", "digest algorithm", report)
         .iter()
         .map(|found| found.value.to_owned())
-        .collect();
+        .collect()
+}
+
+fn auth(top: Table<'_>, domains: &[Box<str>], report: &mut Report) -> Auth {
+    let table = top.table("auth");
+    let mut algorithms = algorithms(table, report);
     if algorithms.is_empty() {
         algorithms.push("MD5".to_owned());
     }
@@ -168,8 +173,40 @@ fn auth(table: Table<'_>, report: &mut Report) -> Auth {
     Auth {
         required,
         algorithms,
+        realms: realms(top, domains, report),
         nonce_seconds: narrow(table.number("nonce_seconds")),
     }
+}
+
+fn realms(top: Table<'_>, domains: &[Box<str>], report: &mut Report) -> Vec<Realm> {
+    let mut realms: Vec<Realm> = Vec::new();
+    for Found { value: table, .. } in top.tables("realm") {
+        let algorithms = algorithms(table, report);
+        let Some(name) = table.text("name") else {
+            continue;
+        };
+        let domain = domains
+            .iter()
+            .find(|one| one.eq_ignore_ascii_case(name.value));
+        match domain {
+            // Without domains there is an error already.
+            None if domains.is_empty() => {}
+            None => {
+                let message = format!("no domain `{}` is served here", name.value.escape_debug());
+                let fix = format!("`domains` has: {}", domains.join(", "));
+                report.error(Some(name.span), message, fix);
+            }
+            Some(domain) if realms.iter().any(|one| one.name == *domain) => {
+                let message = format!("realm `{domain}` is defined twice");
+                report.error(Some(name.span), message, "remove one of them");
+            }
+            Some(domain) => realms.push(Realm {
+                name: domain.clone(),
+                algorithms,
+            }),
+        }
+    }
+    realms
 }
 
 fn registrar(table: Table<'_>, report: &mut Report) -> Registrar {
@@ -328,7 +365,7 @@ fn log(table: Table<'_>) -> Log {
     }
 }
 
-fn users(top: Table<'_>, domains: &[Box<str>], report: &mut Report) -> Vec<User> {
+fn users(top: Table<'_>, domains: &[Box<str>], auth: &Auth, report: &mut Report) -> Vec<User> {
     let mut users = Vec::new();
     let mut lines = HashMap::new();
     for Found { value: table, span } in top.tables("user") {
@@ -366,7 +403,11 @@ fn users(top: Table<'_>, domains: &[Box<str>], report: &mut Report) -> Vec<User>
             continue;
         }
         if let Some(secret) = secret(table, &user, &span, report) {
+            let algorithms = user_algorithms(table, &user, &secret, report);
+            warn_of_useless(&name, algorithms, auth.offered(&domain), report);
             users.push(User {
+                algorithms,
+                span: name.span,
                 name: user.into(),
                 domain,
                 secret,
@@ -415,6 +456,53 @@ fn secret(
             None
         }
         None => Some(Secret::Ha1 { md5, sha256 }),
+    }
+}
+
+/// What the secret serves, or the part of it that the file allows.
+fn user_algorithms(
+    table: Table<'_>,
+    user: &str,
+    secret: &Secret,
+    report: &mut Report,
+) -> Algorithms {
+    let served = secret.algorithms();
+    if table.span("algorithms").is_none() {
+        return served;
+    }
+    let written = Algorithms::named(&algorithms(table, report));
+    let kept = served.both(written);
+    if kept.is_empty() && !written.is_empty() {
+        report.error(
+            table.span("algorithms"),
+            format!("user `{user}` has no digest for any of these"),
+            format!(
+                "allow {}, or give the password",
+                served.names().join(" and ")
+            ),
+        );
+    }
+    kept
+}
+
+/// Warns of an account that nobody can log in to.
+fn warn_of_useless(
+    name: &Found<&str>,
+    algorithms: Algorithms,
+    offered: &[String],
+    report: &mut Report,
+) {
+    if !algorithms.is_empty() && algorithms.both(Algorithms::named(offered)).is_empty() {
+        report.warning(
+            Some(name.span.clone()),
+            format!(
+                "`{}` can log in with {} alone, which its realm does not offer",
+                name.value,
+                algorithms.names().join(" and ")
+            ),
+            format!("give it a digest for {}", offered.join(" or ")),
+            "the realm offers what [[realm]] or [auth] algorithms says; every login of this user will be refused",
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! An account of the file hides one of the same name in the store while the file has it.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use strowger_admin::{ControlError, Imported, NewUser};
@@ -131,18 +132,31 @@ impl AccountBook {
         Ok(imported)
     }
 
-    /// Brings the table to what the store and this configuration hold.
+    /// Brings the table to what the store and this configuration hold. Returns, in words, which accounts of the
+    /// configuration hide stored ones.
     ///
     /// # Errors
     /// The store fails, or there are too many.
-    pub fn fill(&self, config: &Config, table: &SubscriberTable) -> Result<(), StoreError> {
-        let mut all = match &self.store {
-            Some(store) => lock(store).list()?,
-            None => table
-                .list()
-                .iter()
-                .map(|one| Subscriber::clone(one))
-                .collect(),
+    pub fn fill(
+        &self,
+        config: &Config,
+        table: &SubscriberTable,
+    ) -> Result<Vec<String>, StoreError> {
+        let (mut all, hiding) = match &self.store {
+            Some(store) => {
+                let stored = lock(store).list()?;
+                let hidden = hiding(config, &stored);
+                let hiding = hidden
+                    .into_iter()
+                    .map(|user| in_words(config, user))
+                    .collect();
+                (stored, hiding)
+            }
+            None => {
+                let present = table.list();
+                let present = present.iter().map(|one| Subscriber::clone(one)).collect();
+                (present, Vec::new())
+            }
         };
         for user in &config.users {
             all.push(configured(user)?);
@@ -150,7 +164,8 @@ impl AccountBook {
         // Later ones take the place of earlier ones: the file hides the store.
         table
             .replace_all(all)
-            .map_err(|_| StoreError::BadPassword("too many accounts"))
+            .map_err(|_| StoreError::BadPassword("too many accounts"))?;
+        Ok(hiding)
     }
 
     /// Forgets accounts of the old configuration that the new one has no more; only where nothing is stored.
@@ -161,6 +176,23 @@ impl AccountBook {
             }
         }
     }
+}
+
+/// The accounts of the configuration that hide stored ones.
+pub fn hiding<'c>(config: &'c Config, stored: &[Subscriber]) -> Vec<&'c crate::config::User> {
+    let stored: HashSet<(&str, &str)> = stored
+        .iter()
+        .map(|one| (&*one.user, &*one.domain))
+        .collect();
+    let hides = |user: &&crate::config::User| stored.contains(&(&*user.name, &*user.domain));
+    config.users.iter().filter(hides).collect()
+}
+
+fn in_words(config: &Config, user: &crate::config::User) -> String {
+    format!(
+        "user {}@{} stands in {}:{} and in the data folder; the file's account counts",
+        user.name, user.domain, config.file, user.line
+    )
 }
 
 fn put(account: Subscriber, table: &SubscriberTable) -> Result<(), ControlError> {
@@ -182,7 +214,7 @@ pub fn configured(user: &crate::config::User) -> Result<Subscriber, StoreError> 
         name: user.name.as_str().into(),
         domain: user.domain.clone(),
     };
-    match &user.secret {
+    let account = match &user.secret {
         Secret::Password(password) => account_with_password(&named, password),
         Secret::Ha1 { md5, sha256 } => {
             let hashes = Hashes {
@@ -192,7 +224,8 @@ pub fn configured(user: &crate::config::User) -> Result<Subscriber, StoreError> 
             };
             account_with_hashes(&named, &hashes)
         }
-    }
+    }?;
+    Ok(user.algorithms.keep(account))
 }
 
 /// An account that came over the socket.

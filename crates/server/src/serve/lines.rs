@@ -107,7 +107,8 @@ pub fn words(event: &Event, names: &Names) -> String {
         }
         EventKind::Malformed => format!("malformed message from {peer}: {detail}"),
         EventKind::CredentialsRefused => {
-            format!("wrong password or unknown user `{detail}` from {peer}")
+            let user = if detail.is_empty() { from } else { detail };
+            format!("wrong password or unknown user `{user}` from {peer}")
         }
     }
 }

@@ -9,13 +9,13 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use std::sync::OnceLock;
 use strowger_admin::{
-    Control, ControlError, Imported, ListenerStatus, NewUser, Page, Registration, Registrations,
-    Reloaded, Sample, Status, UserEntry, Users, WatchFilter, WatchSender,
+    Control, ControlError, Imported, ListenerStatus, NewUser, Page, RealmStatus, Registration,
+    Registrations, Reloaded, Sample, Status, UserEntry, Users, WatchFilter, WatchSender,
 };
 use strowger_element::{Command, Ingress, Input, Settings, Shared};
 use strowger_net::Driver;
 use strowger_registrar::{AddressOfRecord, Binding, Bindings, LocationService, Subscriber};
-use strowger_store::{Journal, User};
+use strowger_store::{Journal, StoreError, User};
 
 use super::accounts::{AccountBook, control_error, received};
 use super::dns::DnsCounters;
@@ -24,7 +24,7 @@ use super::lines::Names;
 use super::log::LogLevel;
 use super::services::Waiter;
 use super::settings::{PlacedListener, element, shown};
-use crate::config::{Config, Data, Durability};
+use crate::config::{Algorithms, Config, Data, Durability};
 
 /// How long an order to drop registrations may take.
 const DROP_LIMIT: Duration = Duration::from_secs(3);
@@ -74,8 +74,10 @@ pub struct Live {
     pub started: Instant,
     /// When the configuration was last taken over.
     pub configured_at: Mutex<SystemTime>,
-    /// What an operator should know.
+    /// What an operator should know about the start.
     pub warnings: Vec<String>,
+    /// Accounts of the configuration that hide stored ones, in words.
+    pub hiding: ArcSwap<Vec<String>>,
     /// True once the end was asked for.
     pub ending: AtomicBool,
 }
@@ -89,6 +91,54 @@ impl Live {
         self.shared
             .location
             .bindings(aor.as_bytes(), self.driver.now().monotonic)
+    }
+
+    /// Drops all bindings of a user and waits until they are gone; how many there were.
+    fn drop_bindings(&self, user: &User) -> Result<usize, ControlError> {
+        let aor = AddressOfRecord::new(user.name.as_bytes(), &user.domain);
+        let held = self.bindings_of(&aor).len();
+        if held == 0 {
+            return Ok(0);
+        }
+        let octets = String::from_utf8_lossy(aor.as_bytes())
+            .into_owned()
+            .into_boxed_str();
+        self.driver.deliver(
+            self.ingress.shard_for_aor(aor.as_bytes()),
+            Input::Command(Command::DropBindings { aor: octets }),
+        );
+        let began = Instant::now();
+        while !self.bindings_of(&aor).is_empty() {
+            if began.elapsed() > DROP_LIMIT {
+                return Err(ControlError::Failed(format!(
+                    "the registrations of {user} could not be dropped; see the log"
+                )));
+            }
+            std::thread::sleep(DROP_LOOK);
+        }
+        Ok(held)
+    }
+
+    /// What an operator should know now.
+    fn all_warnings(&self, config: &Config) -> Vec<String> {
+        let open = "authentication is off: anybody may register and call as any user";
+        let open = (!config.auth.required).then(|| open.to_owned());
+        let hiding = self.hiding.load();
+        let all = self.warnings.iter().cloned().chain(open);
+        all.chain(hiding.iter().cloned()).collect()
+    }
+
+    /// An account as lists show it.
+    fn entry(&self, account: &Subscriber) -> UserEntry {
+        let aor = AddressOfRecord::new(account.user.as_bytes(), &account.domain);
+        let written =
+            |one: &crate::config::User| *one.name == *account.user && one.domain == account.domain;
+        UserEntry {
+            user: format!("{}@{}", account.user, account.domain),
+            algorithms: Algorithms::of(account).names(),
+            configured: self.config.load().users.iter().any(written),
+            bindings: self.bindings_of(&aor).len() as u64,
+        }
     }
 
     fn refuse_configured(&self, user: &str) -> Result<User, ControlError> {
@@ -135,10 +185,9 @@ impl Live {
     /// Reads the file again and takes it over: all or nothing.
     fn take_over(&self) -> Result<Reloaded, ControlError> {
         let Some(file) = &self.file else {
-            return Ok(Reloaded {
-                warnings: "the trial has no configuration file\n".into(),
-                needs_restart: Vec::new(),
-            });
+            return Err(ControlError::Invalid(
+                "a trial has no configuration file; `strowger init` writes one for real use".into(),
+            ));
         };
         let (config, report) = Config::load(file).map_err(|error| {
             ControlError::Configuration(format!("cannot read {}: {error}", file.display()))
@@ -159,9 +208,16 @@ impl Live {
         settings.shards = self.settings.load().shards;
         let settings = Arc::new(settings);
         self.accounts.forget(&old, self.table());
-        self.accounts
+        let hiding = self
+            .accounts
             .fill(&effective, self.table())
             .map_err(control_error)?;
+        let mut warnings = report.to_string();
+        for warning in &hiding {
+            tracing::warn!("{warning}");
+            warnings.push_str(&format!("warning: {warning}\n"));
+        }
+        self.hiding.store(Arc::new(hiding));
         self.settings.store(settings.clone());
         self.ingress.reconfigure(settings.clone());
         self.driver
@@ -175,9 +231,16 @@ impl Live {
             .unwrap_or_else(PoisonError::into_inner) = SystemTime::now();
         self.refresh_interest();
         Ok(Reloaded {
-            warnings: report.to_string(),
+            warnings,
             needs_restart,
         })
+    }
+}
+
+fn offer(config: &Config, domain: &str) -> RealmStatus {
+    RealmStatus {
+        name: domain.to_owned(),
+        algorithms: config.auth.offered(domain).to_vec(),
     }
 }
 
@@ -284,11 +347,16 @@ impl Control for Live {
             }
             .to_owned(),
             authentication: config.auth.required,
+            realms: config
+                .domains
+                .iter()
+                .map(|name| offer(&config, name))
+                .collect(),
             not_ready: self.ready().err(),
             configured_at: configured_at
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
-            warnings: self.warnings.clone(),
+            warnings: self.all_warnings(&config),
         }
     }
 
@@ -360,33 +428,26 @@ impl Control for Live {
     }
 
     fn users(&self, page: &Page) -> Result<Users, ControlError> {
-        let config = self.config.load();
-        let entry = |account: &Subscriber| {
-            let user = format!("{}@{}", account.user, account.domain);
-            let aor = AddressOfRecord::new(account.user.as_bytes(), &account.domain);
-            let names = [
-                account.ha1.md5.map(|_| "MD5".to_owned()),
-                account.ha1.sha256.map(|_| "SHA-256".to_owned()),
-            ];
-            let written = |one: &crate::config::User| {
-                *one.name == *account.user && one.domain == account.domain
-            };
-            UserEntry {
-                user,
-                algorithms: names.into_iter().flatten().collect(),
-                configured: config.users.iter().any(written),
-                bindings: self.bindings_of(&aor).len() as u64,
-            }
-        };
         let all = self.table().list();
         let wanted = all
             .iter()
             .filter(|account| page.wants(&format!("{}@{}", account.user, account.domain)));
         let (rows, total) = page.take(wanted);
         Ok(Users {
-            users: rows.into_iter().map(|account| entry(account)).collect(),
+            users: rows
+                .into_iter()
+                .map(|account| self.entry(account))
+                .collect(),
             total,
         })
+    }
+
+    fn user(&self, user: &str) -> Result<UserEntry, ControlError> {
+        let user = User::parse(user, &self.config.load().domains).map_err(control_error)?;
+        match self.table().get(user.name.as_bytes(), &user.domain) {
+            Some(account) => Ok(self.entry(&account)),
+            None => Err(control_error(StoreError::UnknownUser(user.to_string()))),
+        }
     }
 
     fn add_user(&self, user: NewUser) -> Result<(), ControlError> {
@@ -404,7 +465,7 @@ impl Control for Live {
     fn delete_user(&self, user: &str) -> Result<(), ControlError> {
         let user = self.refuse_configured(user)?;
         self.accounts.delete(&user, self.table())?;
-        self.drop_registrations(&user.to_string()).map(drop)
+        self.drop_bindings(&user).map(drop)
     }
 
     fn import_users(&self, users: Vec<NewUser>, replace: bool) -> Result<Imported, ControlError> {
@@ -458,28 +519,13 @@ impl Control for Live {
 
     fn drop_registrations(&self, user: &str) -> Result<usize, ControlError> {
         let user = User::parse(user, &self.config.load().domains).map_err(control_error)?;
-        let aor = AddressOfRecord::new(user.name.as_bytes(), &user.domain);
-        let held = self.bindings_of(&aor).len();
-        if held == 0 {
-            return Ok(0);
+        let dropped = self.drop_bindings(&user)?;
+        let known = self.table().get(user.name.as_bytes(), &user.domain);
+        // Without authentication there are users without accounts.
+        if dropped == 0 && known.is_none() && self.config.load().auth.required {
+            return Err(control_error(StoreError::UnknownUser(user.to_string())));
         }
-        let octets = String::from_utf8_lossy(aor.as_bytes())
-            .into_owned()
-            .into_boxed_str();
-        self.driver.deliver(
-            self.ingress.shard_for_aor(aor.as_bytes()),
-            Input::Command(Command::DropBindings { aor: octets }),
-        );
-        let began = Instant::now();
-        while !self.bindings_of(&aor).is_empty() {
-            if began.elapsed() > DROP_LIMIT {
-                return Err(ControlError::Failed(format!(
-                    "the registrations of {user} could not be dropped; see the log"
-                )));
-            }
-            std::thread::sleep(DROP_LOOK);
-        }
-        Ok(held)
+        Ok(dropped)
     }
 
     fn reload(&self) -> Result<Reloaded, ControlError> {

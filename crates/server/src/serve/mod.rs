@@ -30,6 +30,7 @@ use crate::locate::Located;
 use signals::{Request, Signals};
 use start::Started;
 
+pub use accounts::hiding;
 pub use trial::run as trial;
 
 /// How long connections may take to be written out at the end.
@@ -42,7 +43,7 @@ const DRAIN: Duration = Duration::from_secs(3);
 pub fn run(located: Located) -> Result<(), Failure> {
     let signals = block_signals()?;
     let log = log::start(&located.config.log);
-    for line in located.report.to_string().lines() {
+    for line in located.report.lines() {
         tracing::warn!("{line}");
     }
     let started = start::start(located, log)?;

@@ -6,14 +6,14 @@ use std::time::Duration;
 use strowger_element::{Listener, Prefix, Settings, SourceLimits};
 use strowger_net::{ListenerSettings, NetSettings, StreamSettings, interface_addresses};
 use strowger_proxy::{Fork, ProxySettings};
-use strowger_registrar::{AuthSettings, RegistrarSettings};
+use strowger_registrar::{AuthSettings, RealmSettings, RegistrarSettings};
 use strowger_resolve::ResolveSettings;
 use strowger_routing::{Mode, PolicySettings};
 
 use strowger_sip::{Algorithm, Limits, Transport};
 use strowger_transaction::{TableLimits, TimerSettings};
 
-use crate::config::{Config, Durability, Listen, host_text};
+use crate::config::{Config, Durability, Listen, Realm, host_text};
 use crate::exit::{Exit, Failure};
 
 /// Workers without a setting: one per processor up to this.
@@ -156,14 +156,9 @@ pub fn element(config: &Config, listeners: &[PlacedListener]) -> Settings {
                 .collect(),
         },
         auth: AuthSettings {
-            algorithms: config
-                .auth
-                .algorithms
-                .iter()
-                .map(|name| algorithm(name))
-                .collect(),
+            algorithms: algorithms(&config.auth.algorithms),
+            realms: config.auth.realms.iter().map(realm).collect(),
             nonce_seconds: config.auth.nonce_seconds,
-            ..AuthSettings::default()
         },
         registrar: RegistrarSettings {
             expires_seconds_min: config.registrar.expires_min,
@@ -187,6 +182,17 @@ pub fn element(config: &Config, listeners: &[PlacedListener]) -> Settings {
             && config.data != crate::config::Data::Memory,
         server_header: config.server_header.clone(),
     }
+}
+
+fn realm(realm: &Realm) -> RealmSettings {
+    RealmSettings {
+        realm: realm.name.clone(),
+        algorithms: algorithms(&realm.algorithms),
+    }
+}
+
+fn algorithms(names: &[String]) -> Vec<Algorithm> {
+    names.iter().map(|name| algorithm(name)).collect()
 }
 
 fn listener(config: &Config, placed: &PlacedListener) -> Listener {

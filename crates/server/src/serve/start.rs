@@ -1,6 +1,6 @@
 //! Builds a running server step by step; the first step that fails ends the start and undoes the others.
 
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
@@ -85,7 +85,10 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     let element_settings = Arc::new(settings::element(&config, &listeners));
     let shared = Arc::new(shared_tables(&element_settings.resolve)?);
     let accounts = AccountBook::open(kept.database.as_ref())?;
-    accounts.fill(&config, &shared.subscribers)?;
+    let hiding = accounts.fill(&config, &shared.subscribers)?;
+    for warning in &hiding {
+        tracing::warn!("{warning}");
+    }
     let ingress = Arc::new(Ingress::new(
         element_settings.clone(),
         shared.clone(),
@@ -99,8 +102,12 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
 
     let factory = {
         let (settings, shared, seed) = (settings.clone(), shared.clone(), random_u64()?);
+        // A shard that takes the place of one that panicked begins its numbers elsewhere: late responses to what the
+        // other had sent must not find its requests.
+        let built = AtomicU64::new(0);
         Arc::new(move |shard: u16| -> Box<dyn Shard> {
-            let seed = seed ^ u64::from(shard).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let number = built.fetch_add(1, Ordering::Relaxed);
+            let seed = seed ^ shard_number_seed(shard, number);
             Box::new(Element::new(
                 settings.load_full(),
                 shared.clone(),
@@ -152,6 +159,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
         started: Instant::now(),
         configured_at: Mutex::new(SystemTime::now()),
         warnings,
+        hiding: ArcSwap::from_pointee(hiding),
         ending: AtomicBool::new(false),
     });
     live.refresh_interest();
@@ -284,6 +292,11 @@ fn random_u64() -> Result<u64, Failure> {
     random().map(u64::from_ne_bytes)
 }
 
+/// What makes the seed of one shard, built as the `number`-th of the process, differ from all others.
+fn shard_number_seed(shard: u16, number: u64) -> u64 {
+    (number << 16 | u64::from(shard)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 fn wall() -> Time {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -329,7 +342,7 @@ fn cannot_listen(error: &BindError, listeners: &[PlacedListener], config: &Confi
     }
 }
 
-/// What an operator should know about a server that runs.
+/// What an operator should know about this start, whatever the configuration becomes.
 fn warnings(
     kept: &Kept,
     config: &Config,
@@ -337,10 +350,6 @@ fn warnings(
     receive_octets: Option<usize>,
 ) -> Vec<String> {
     let mut warnings = kept.warnings.clone();
-    if !config.auth.required {
-        warnings
-            .push("authentication is off: anybody may register and call as any user".to_owned());
-    }
     if connections_max < config.limits.connections_max {
         warnings.push(format!(
             "only {connections_max} connections fit under the limit of open files; raise it (`ulimit -n`, LimitNOFILE)"
@@ -371,4 +380,19 @@ fn write_events(
         .spawn(move || hub.write_lines(&events, unwatched))
         .map(drop)
         .map_err(|error| Failure::new(Exit::Failed, format!("cannot start a thread: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_that_replaces_another_has_another_seed() {
+        let mut seeds: Vec<u64> = (0..256)
+            .flat_map(|shard| (0..16).map(move |number| shard_number_seed(shard, number)))
+            .collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        assert_eq!(seeds.len(), 256 * 16);
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use serde_json::json;
 use strowger_store::{Accounts, DataFolder, Database, User, account_with_password};
 
 use super::signals::Request;
 use super::{block_signals, end, log, start};
-use crate::commands::say;
+use crate::commands::{say, say_json};
 use crate::exit::{Exit, Failure};
 use crate::invocation::program;
 use crate::password;
@@ -16,7 +17,7 @@ use crate::trial::{DOMAIN, FOLDER, USERS, is_default, with_free_port};
 ///
 /// # Errors
 /// Something needed for the start is missing or taken.
-pub fn run() -> Result<(), Failure> {
+pub fn run(json: bool) -> Result<(), Failure> {
     let signals = block_signals()?;
     let (located, port) = with_free_port()?;
     let log = log::start(&located.config.log);
@@ -26,7 +27,10 @@ pub fn run() -> Result<(), Failure> {
     let made = accounts(&folder)?;
     drop(lock);
     let started = start::start(located, log)?;
-    say(&welcome(port, &made));
+    match json {
+        true => say_json(&welcome_json(port, &made)),
+        false => say(&welcome(port, &made)),
+    }
     // A terminal that is closed ends its trial: there is no configuration to reload.
     let (Request::End | Request::Reload) = signals.wait();
     end(&signals, started);
@@ -36,7 +40,8 @@ pub fn run() -> Result<(), Failure> {
 /// The passwords of the accounts that were made now; none on later starts.
 fn accounts(folder: &DataFolder) -> Result<Vec<(User, String)>, Failure> {
     let mut accounts = Accounts::open(&Database::open_for_accounts(folder)?)?;
-    if !accounts.list()?.is_empty() {
+    // The folder may hold accounts of a configuration as well.
+    if accounts.list()?.iter().any(|one| *one.domain == *DOMAIN) {
         return Ok(Vec::new());
     }
     let mut made = Vec::new();
@@ -51,6 +56,13 @@ fn accounts(folder: &DataFolder) -> Result<Vec<(User, String)>, Failure> {
         made.push((user, secret));
     }
     Ok(made)
+}
+
+fn welcome_json(port: u16, made: &[(User, String)]) -> serde_json::Value {
+    let made = made
+        .iter()
+        .map(|(user, secret)| json!({ "user": user.to_string(), "password": secret }));
+    json!({ "server": format!("127.0.0.1:{port}"), "data": FOLDER, "added": made.collect::<Vec<_>>() })
 }
 
 fn welcome(port: u16, made: &[(User, String)]) -> String {
