@@ -52,6 +52,9 @@ pub struct Page {
     /// Most rows to return; at most [`PAGE_ROWS_MAX`].
     #[serde(default)]
     pub limit: Option<usize>,
+    /// Only rows whose user comes after this one, in place of `offset`: what [`Registrations::next`] said.
+    #[serde(default)]
+    pub after: Option<String>,
 }
 
 impl Page {
@@ -227,8 +230,10 @@ pub struct Registration {
 pub struct Registrations {
     /// The rows.
     pub registrations: Vec<Registration>,
-    /// Rows in all pages.
-    pub total: usize,
+    /// Rows in all pages; not counted for pages asked for with `after`.
+    pub total: Option<usize>,
+    /// What to ask for as `after` to see more; a user's bindings are always in one page.
+    pub next: Option<String>,
 }
 
 /// What an import did.

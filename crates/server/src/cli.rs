@@ -148,6 +148,9 @@ pub enum RegCommand {
         /// Only users whose name contains this
         #[arg(value_name = "TEXT")]
         contains: Option<String>,
+        /// Show only so many and say how many more there are
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+        limit: Option<u32>,
     },
     /// Drop all registrations of a user
     Drop {

@@ -152,6 +152,57 @@ fn get(port: u16, path: &str, host: &str) -> String {
 }
 
 #[test]
+fn registrations_of_several_pages_are_listed_whole_and_in_order() {
+    const USERS: usize = 2_300;
+    let place = Place::new();
+    let port = free_port();
+    place.write(
+        "strowger.toml",
+        &format!("{}[auth]\nrequired = false\n", configuration(port)),
+    );
+    let server = place.start(&["run"]);
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .expect("a limit");
+    let own = socket.local_addr().expect("an address");
+    for number in 0..USERS {
+        let user = format!("u{number:04}@example.test");
+        let request = format!(
+            "REGISTER sip:example.test SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{number}\r\nMax-Forwards: 70\r\n\
+             From: <sip:{user}>;tag=1\r\nTo: <sip:{user}>\r\nCall-ID: {number}\r\nCSeq: 1 REGISTER\r\n\
+             Contact: <sip:a@{own}>, <sip:b@{own}>\r\nContent-Length: 0\r\n\r\n"
+        );
+        socket
+            .send_to(request.as_bytes(), ("127.0.0.1", port))
+            .expect("sent");
+        let length = socket.recv(&mut [0; 4096]).expect("an answer");
+        assert!(length > 0);
+    }
+    let listed = place.run(&["reg", "list", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&listed.out).expect("JSON");
+    let rows = value["registrations"].as_array().expect("a list");
+    let mut users: Vec<_> = rows.iter().filter_map(|row| row["user"].as_str()).collect();
+    assert_eq!((users.len(), users.is_sorted()), (2 * USERS, true));
+    users.dedup();
+    assert_eq!(users.len(), USERS);
+    assert_eq!(value["total"], 2 * USERS);
+    place
+        .run(&["reg", "list", "u22", "--json"])
+        .must_be(0, &["\"total\":200"]);
+    place
+        .run(&["reg", "list", "--limit", "3"])
+        .must_be(0, &["u0001@example.test", "… and 4597 more"]);
+    place
+        .run(&["reg", "list", "nobody"])
+        .must_be(0, &["no user with `nobody` in the name is registered"]);
+    place
+        .run(&["stats", "nothing-like-it"])
+        .must_be(0, &["no counter has `nothing-like-it`"]);
+    assert_eq!(server.end(), 0);
+}
+
+#[test]
 fn http_is_read_only_and_knows_its_names() {
     let place = Place::new();
     let admin = free_port();

@@ -19,12 +19,17 @@ pub fn run(file: Option<&Path>, command: RegCommand, json: bool) -> Result<(), F
     let located = instance(file, Exit::NotRunning)?;
     let server = located.running()?;
     match command {
-        RegCommand::List { contains } => {
+        RegCommand::List { contains, limit } => {
             let all = registrations(&server, contains.as_deref())?;
+            let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+            let shown = limit.and_then(|limit| all.get(..limit)).unwrap_or(&all);
             if json {
-                say_json(&json!({ "registrations": all, "total": all.len() }));
+                say_json(&json!({ "registrations": shown, "total": all.len() }));
             } else {
-                say(&listing(&all, contains.as_deref()));
+                say(&listing(shown, contains.as_deref()));
+                if shown.len() < all.len() {
+                    say(&format!("… and {} more\n", all.len() - shown.len()));
+                }
             }
         }
         RegCommand::Drop { user } => {
@@ -55,17 +60,16 @@ pub fn run(file: Option<&Path>, command: RegCommand, json: bool) -> Result<(), F
 }
 
 fn registrations(server: &Server, contains: Option<&str>) -> Result<Vec<Registration>, Failure> {
-    let mut all = Vec::new();
+    let filter = contains
+        .map(|text| format!("&match={}", escaped(text)))
+        .unwrap_or_default();
+    let (mut all, mut after) = (Vec::new(), String::new());
     loop {
-        let filter = contains
-            .map(|text| format!("&match={}", escaped(text)))
-            .unwrap_or_default();
-        let page: Registrations =
-            server.get(&format!("/v1/registrations?offset={}{filter}", all.len()))?;
-        let done = page.registrations.is_empty();
+        let page: Registrations = server.get(&format!("/v1/registrations?{after}{filter}"))?;
         all.extend(page.registrations);
-        if done || all.len() >= page.total {
-            return Ok(all);
+        match page.next {
+            Some(next) => after = format!("after={}", escaped(&next)),
+            None => return Ok(all),
         }
     }
 }

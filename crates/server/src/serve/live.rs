@@ -15,11 +15,13 @@ use strowger_admin::{
 use strowger_element::{Command, Ingress, Input, Settings, Shared};
 use strowger_net::Driver;
 use strowger_registrar::{AddressOfRecord, Binding, Bindings, LocationService, Subscriber};
+use strowger_sip::Time;
 use strowger_store::{Journal, StoreError, User};
 
 use super::accounts::{AccountBook, control_error, received};
 use super::dns::DnsCounters;
 use super::hub::Hub;
+use super::keeping::Keeping;
 use super::lines::Names;
 use super::log::LogLevel;
 use super::services::Waiter;
@@ -64,6 +66,8 @@ pub struct Live {
     pub accounts: AccountBook,
     /// Journal; empty where nothing is kept.
     pub journal: Arc<OnceLock<Journal<Waiter>>>,
+    /// Whether the journal does its work.
+    pub keeping: Arc<Keeping>,
     /// Events.
     pub hub: Arc<Hub>,
     /// DNS.
@@ -125,6 +129,10 @@ impl Live {
         let open = (!config.auth.required).then(|| open.to_owned());
         let hiding = self.hiding.load();
         let all = self.warnings.iter().cloned().chain(open);
+        let unkept = self.keeping.is_failing().then(|| {
+            "registrations cannot be kept and are refused with 500; the log says why".to_owned()
+        });
+        let all = all.chain(unkept);
         all.chain(hiding.iter().cloned()).collect()
     }
 
@@ -157,21 +165,24 @@ impl Live {
         }
     }
 
-    /// All bindings, in the order of addresses of record.
-    fn every_binding(&self, mut each: impl FnMut(&AddressOfRecord, &Binding)) {
+    /// All users with bindings, in the order of addresses of record, until one call returns false.
+    fn every_registered(
+        &self,
+        mut after: Option<AddressOfRecord>,
+        mut each: impl FnMut(&AddressOfRecord, &Bindings) -> bool,
+    ) {
         let now = self.driver.now().monotonic;
-        let mut after: Option<AddressOfRecord> = None;
         loop {
             let rows = self.shared.location.list(
                 now,
                 after.as_ref().map(AddressOfRecord::as_bytes),
                 LISTED_AT_ONCE,
             );
+            if !rows.iter().all(|(aor, bindings)| each(aor, bindings)) {
+                return;
+            }
             let Some((last, _)) = rows.last() else { return };
             after = Some(last.clone());
-            for (aor, bindings) in &rows {
-                bindings.iter().for_each(|binding| each(aor, binding));
-            }
         }
     }
 
@@ -234,6 +245,22 @@ impl Live {
             warnings,
             needs_restart,
         })
+    }
+}
+
+/// A binding as lists show it.
+fn registration(user: &str, binding: &Binding, now: Time) -> Registration {
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    let flow = binding.flow();
+    Registration {
+        user: user.to_owned(),
+        contact: text(binding.contact()),
+        source: format!("{} {}", flow.transport.as_param(), flow.remote),
+        expires_seconds: binding.remaining_seconds(now),
+        q: binding.q(),
+        user_agent: text(binding.user_agent()),
+        behind_nat: binding.behind_nat(),
+        flow_lost: binding.flow_lost(),
     }
 }
 
@@ -487,34 +514,37 @@ impl Control for Live {
 
     fn registrations(&self, page: &Page) -> Result<Registrations, ControlError> {
         let now = self.driver.now().monotonic;
-        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-        let (mut registrations, mut total) = (Vec::new(), 0);
-        self.every_binding(|aor, binding| {
-            let user = text(aor.as_bytes());
+        let after = page.after.as_deref().and_then(|user| user.rsplit_once('@'));
+        let after = after.map(|(user, domain)| AddressOfRecord::new(user.as_bytes(), domain));
+        let counts = after.is_none();
+        let (mut shown, mut total) = (Registrations::default(), 0);
+        let mut last = None;
+        self.every_registered(after, |aor, bindings| {
+            let user = String::from_utf8_lossy(aor.as_bytes());
             let user = user.strip_prefix("sip:").unwrap_or(&user);
             if !page.wants(user) {
-                return;
+                return true;
             }
-            total += 1;
-            if total <= page.offset || registrations.len() >= page.rows() {
-                return;
+            if shown.registrations.len() >= page.rows() {
+                shown.next = last.take().or(shown.next.take());
+                total += bindings.len();
+                // The rest is walked only to count it.
+                return counts && page.contains.is_some();
             }
-            let flow = binding.flow();
-            registrations.push(Registration {
-                user: user.to_owned(),
-                contact: text(binding.contact()),
-                source: format!("{} {}", flow.transport.as_param(), flow.remote),
-                expires_seconds: binding.remaining_seconds(now),
-                q: binding.q(),
-                user_agent: text(binding.user_agent()),
-                behind_nat: binding.behind_nat(),
-                flow_lost: binding.flow_lost(),
-            });
+            for binding in bindings.iter() {
+                total += 1;
+                if total > page.offset {
+                    shown.registrations.push(registration(user, binding, now));
+                }
+            }
+            last = Some(user.to_owned());
+            true
         });
-        Ok(Registrations {
-            registrations,
-            total,
-        })
+        if page.contains.is_none() {
+            total = self.shared.location.len();
+        }
+        shown.total = counts.then_some(total);
+        Ok(shown)
     }
 
     fn drop_registrations(&self, user: &str) -> Result<usize, ControlError> {

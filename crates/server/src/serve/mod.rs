@@ -9,6 +9,7 @@ mod accounts;
 mod beside;
 mod dns;
 mod hub;
+mod keeping;
 mod lines;
 mod live;
 mod log;

@@ -22,6 +22,7 @@ use super::accounts::AccountBook;
 use super::beside::{Beside, Doors};
 use super::dns::{DnsCounters, QUESTIONS_WAITING_MAX};
 use super::hub::Hub;
+use super::keeping::Keeping;
 use super::lines::Names;
 use super::live::Live;
 use super::log::LogLevel;
@@ -97,6 +98,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     let settings = Arc::new(ArcSwap::new(element_settings));
     let (hub, events) = Hub::new(Names::of(&config, &listeners));
     let journal: Arc<OnceLock<Journal<Waiter>>> = Arc::default();
+    let keeping: Arc<Keeping> = Arc::default();
     let dns = Arc::new(DnsCounters::default());
     let (questions, asked) = mpsc::channel(QUESTIONS_WAITING_MAX);
 
@@ -125,7 +127,15 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
                 monotonic: Time::ZERO,
                 wall: wall(),
             };
-            restored = restore(&config, &kept, &listeners, &shared, now, &journal, driver);
+            restored = restore(
+                &config,
+                &kept,
+                &listeners,
+                &shared,
+                now,
+                (&journal, &keeping),
+                driver,
+            );
             let panics = PanicBox::new(kept.folder.as_ref().map(DataFolder::path));
             let services = Outside::new(
                 driver.clone(),
@@ -153,6 +163,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
         driver: running.driver().clone(),
         accounts,
         journal,
+        keeping,
         hub,
         dns,
         log,
@@ -209,7 +220,7 @@ fn restore(
     listeners: &[PlacedListener],
     shared: &Shared,
     now: Now,
-    journal: &OnceLock<Journal<Waiter>>,
+    (journal, keeping): (&OnceLock<Journal<Waiter>>, &Arc<Keeping>),
     driver: &Weak<Driver>,
 ) -> Result<(), StoreError> {
     let Some(database) = &kept.database else {
@@ -233,8 +244,9 @@ fn restore(
         listeners: names,
         ..JournalSettings::default()
     };
-    let driver = driver.clone();
+    let (driver, keeping) = (driver.clone(), keeping.clone());
     let completed = move |waiters: &[Waiter], durable: bool| {
+        keeping.note(durable, waiters.len());
         let Some(driver) = driver.upgrade() else {
             return;
         };
