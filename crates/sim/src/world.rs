@@ -155,6 +155,8 @@ impl World {
     const INSPECTION: Duration = Duration::from_secs(1);
     /// An errand to someone who is not registered waits so long.
     const POSTPONEMENT: Duration = Duration::from_secs(1);
+    /// The called devices must be registered so long after the errand begins: till its request has reached them.
+    const MARGIN: Duration = Duration::from_secs(36);
     /// After that many postponements of one world something is wrong.
     const POSTPONEMENTS: u64 = 20_000;
     /// Errands that have not ended so long after the last one began never will.
@@ -444,7 +446,7 @@ impl World {
             || errand.to.iter().all(|place| {
                 self.agents
                     .get(*place)
-                    .is_some_and(|agent| agent.is_registered(self.now))
+                    .is_some_and(|agent| agent.is_registered(self.now + Self::MARGIN))
             });
         if !ready {
             self.postponed += 1;

@@ -34,6 +34,8 @@ pub(super) struct Registration {
     next_at: Option<Time>,
     expires_at: Option<Time>,
     leaving: bool,
+    /// The last one failed and is to be tried again.
+    again: bool,
 }
 
 impl Agent {
@@ -127,6 +129,7 @@ impl Agent {
         }
         let task = self.registration.task;
         if !self.registration.leaving || task == Task::Remove {
+            self.registration.again = true;
             self.later(io, 1_500, 4_000);
         }
     }
@@ -191,9 +194,11 @@ impl Agent {
         if !due || self.registration.in_flight || !self.registration.active {
             return;
         }
+        let again = core::mem::take(&mut self.registration.again);
         let task = if self.registration.leaving {
             Task::Remove
-        } else if self.registration.task == Task::Bind
+        } else if !again
+            && self.registration.task == Task::Bind
             && self.is_registered(io.now)
             && io.random.chance(400)
         {
