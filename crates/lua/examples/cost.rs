@@ -1,0 +1,210 @@
+//! What scripts cost: `cargo run --release -p strowger-lua --example cost`.
+//!
+//! Each figure is the best of twenty rounds, so that a busy machine disturbs little.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use strowger_lua::{
+    Args, BudgetClock, Call, ExitMarker, FaultAnswer, FunctionTable, HostSettings, HostingForm,
+    MemoryFolder, Outcome, Parameter, Ret, Returns, Row, ScriptHost, Value, Wait,
+};
+use strowger_sip::{Now, Time};
+
+struct RealClock(Instant);
+
+impl BudgetClock for RealClock {
+    fn read(&mut self, _instructions: u64) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+#[derive(Default)]
+struct Request {
+    calls: u64,
+}
+
+fn int(request: &mut Request, _: Args<'_>) -> Ret {
+    request.calls += 1;
+    Ret::Int(-1)
+}
+
+fn method(request: &mut Request, _: Args<'_>) -> Ret {
+    request.calls += 1;
+    Ret::Text(b"INVITE".as_slice().into())
+}
+
+fn wait(_: &mut Request, _: Args<'_>) -> Ret {
+    Ret::Wait(Wait {
+        deadline: Time::MAX,
+        at_deadline: Vec::new(),
+    })
+}
+
+use Parameter as P;
+
+static ROWS: &[Row<Request>] = &[
+    Row::new("m", "int0", &[], Returns::Int, "", int),
+    Row::new("m", "int1", &[P::int("a")], Returns::Int, "", int),
+    Row::new("m", "text1", &[P::text("a")], Returns::Int, "", int),
+    Row::new(
+        "m",
+        "reply",
+        &[P::int("a"), P::text("b")],
+        Returns::Int,
+        "",
+        int,
+    ),
+    Row::new("m", "method", &[], Returns::Value, "", method),
+    Row::new("m", "wait", &[], Returns::Int, "", wait).waiting(),
+    Row::new("x", "exit", &[], Returns::None, "", int).exiting(ExitMarker("~~ksr~exit~~")),
+];
+
+/// 21 calls: 8 tests without arguments, 5 with a number, 3 with a string, 2 strings read, 2 replies, 1 more number.
+const SCRIPT: &str = "
+function empty() end
+function route()
+    if KSR.m.int1(10) > 0 then return end
+    local method = KSR.m.method()
+    if method == 'OPTIONS' and KSR.m.int0() > 0 then return end
+    if KSR.m.int0() > 0 then return end
+    if KSR.m.int1(5) > 0 then return end
+    if KSR.m.int0() > 0 or KSR.m.int0() > 0 then return end
+    if KSR.m.text1('location') > 0 then return end
+    if KSR.m.int0() > 0 then return end
+    KSR.m.int1(19)
+    KSR.m.int1(5)
+    if KSR.m.text1('ksr_branch_manage') > 0 then return end
+    if KSR.m.int0() > 0 then return end
+    if KSR.m.int1(7) > 0 then return end
+    local other = KSR.m.method()
+    if other == 'ACK' then return end
+    if KSR.m.int0() > 0 then return end
+    if KSR.m.text1('ksr_failure_manage') > 0 then return end
+    KSR.m.reply(100, 'Trying')
+    if KSR.m.int0() > 0 then return end
+    KSR.m.reply(404, 'Not found')
+    KSR.m.int1(1)
+    if KSR.m.int0() > 0 then return end
+end
+function int0() for i = 1, 100 do KSR.m.int0() end end
+function int1() for i = 1, 100 do KSR.m.int1(200) end end
+function text1() for i = 1, 100 do KSR.m.text1('location') end end
+function reply() for i = 1, 100 do KSR.m.reply(200, 'OK') end end
+function method() for i = 1, 100 do KSR.m.method() end end
+function leave() KSR.x.exit() end
+function leave_caught() pcall(KSR.x.exit) end
+function protected() pcall(KSR.m.int0) end
+function waits() while true do KSR.m.wait() end end
+";
+
+fn table() -> Arc<FunctionTable<Request>> {
+    let mut table = FunctionTable::new("KSR", FaultAnswer::False);
+    table.add(ROWS);
+    Arc::new(table)
+}
+
+fn host(settings: HostSettings) -> ScriptHost<Request> {
+    let folder = MemoryFolder::new()
+        .with("main.lua", SCRIPT)
+        .with("file.lua", "local a = KSR.m.int0() x = a");
+    let form = settings.form;
+    let clock = Box::new(RealClock(Instant::now()));
+    let mut host = ScriptHost::new(table(), settings, clock, Box::new(folder), Box::new(|_| {}));
+    let path = if form == HostingForm::PerRun {
+        ""
+    } else {
+        "main.lua"
+    };
+    host.load(path, None, Now::default())
+        .result
+        .expect("the script loads");
+    host
+}
+
+fn best(name: &str, per_round: u32, each: u32, mut round: impl FnMut()) {
+    let mut nanos = u128::MAX;
+    for _ in 0..20 {
+        let begun = Instant::now();
+        for _ in 0..per_round {
+            round();
+        }
+        nanos = nanos.min(begun.elapsed().as_nanos());
+    }
+    let nanos = nanos as f64 / f64::from(per_round) / f64::from(each);
+    println!("{name:<46} {nanos:>10.0} ns");
+}
+
+fn main() {
+    let now = Now::default();
+    let mut host = host(HostSettings::default());
+    for (name, entry, each) in [
+        ("call of an empty function", "empty", 1),
+        ("route with 21 function calls", "route", 1),
+        ("function without arguments", "int0", 100),
+        ("function with a number", "int1", 100),
+        ("function with a string", "text1", 100),
+        ("function with a number and a string", "reply", 100),
+        ("function that answers a string", "method", 100),
+        ("exit function", "leave", 1),
+        ("exit function, caught by the script", "leave_caught", 1),
+        ("protected call", "protected", 1),
+    ] {
+        let entry = host.entry(entry);
+        best(name, 2_000, each, || {
+            let run = host.call(Call::of(entry), Request::default(), now);
+            assert!(matches!(
+                run.outcome,
+                Outcome::Returned(_) | Outcome::Exited(_)
+            ));
+        });
+    }
+    let entry = host.entry("waits");
+    let Outcome::Parked { mut token, .. } =
+        host.call(Call::of(entry), Request::default(), now).outcome
+    else {
+        panic!("it waits");
+    };
+    best("suspend and resume", 2_000, 1, || {
+        match host
+            .resume(token, &[Value::Int(1)], Request::default(), now)
+            .outcome
+        {
+            Outcome::Parked { token: next, .. } => token = next,
+            other => panic!("{other:?}"),
+        }
+    });
+    best("new coroutine (call, park, abandon)", 500, 1, || match host
+        .call(Call::of(entry), Request::default(), now)
+        .outcome
+    {
+        Outcome::Parked { token, .. } => assert!(host.abandon(token)),
+        other => panic!("{other:?}"),
+    });
+    best("reload of the script (new VM)", 20, 1, || {
+        host.abandon(token);
+        host.reload(None, now).result.expect("it loads");
+    });
+    let mut files = self::host(HostSettings {
+        form: HostingForm::PerRun,
+        ..HostSettings::default()
+    });
+    best("run of a file in an environment of its own", 500, 1, || {
+        let run = files.run_file("file.lua", &[], 0, Request::default(), now);
+        assert_eq!(run.outcome, Outcome::Returned(Vec::new()));
+    });
+    let mut bad = self::host(HostSettings {
+        overruns: 0,
+        slice: Duration::from_millis(5),
+        ..HostSettings::default()
+    });
+    println!("memory of a VM: {} KiB", bad.memory_octets() / 1024);
+    let entry = bad.entry("empty");
+    let _ = bad.call(Call::of(entry), Request::default(), now);
+}

@@ -1,0 +1,562 @@
+//! The script host of one shard: loads scripts, calls their functions, parks and resumes their runs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use mlua::Thread;
+use strowger_sip::{Now, Time};
+
+use crate::clock::BudgetClock;
+use crate::counters::LuaCounters;
+use crate::error::{ErrorKind, ScriptError};
+use crate::parked::{Parked, ParkedRun};
+use crate::quarantine::{Quarantine, RouteKey};
+use crate::run::{Call, Entry, Loaded, LogSink, Outcome, Run, WaitToken};
+use crate::settings::{HostSettings, HostingForm};
+use crate::source::{ScriptFolder, inside};
+use crate::table::{FunctionTable, Value};
+use crate::vm::{Generation, Resume, Shared, SliceEnd, failure, open};
+
+/// The entry under which runs of files are remembered by the quarantine.
+const FILE_ENTRY: u32 = u32::MAX;
+
+/// Whose slice it is.
+#[derive(Copy, Clone)]
+struct Origin {
+    /// True if it runs on the generation of new calls.
+    is_current: bool,
+    route: RouteKey,
+    /// Octets by which memory grew during its earlier slices.
+    grown: i64,
+}
+
+/// The script host of one shard. `C` is what a run lends to the functions that it calls.
+pub struct ScriptHost<C: 'static> {
+    table: Arc<FunctionTable<C>>,
+    settings: HostSettings,
+    shared: Arc<Shared<C>>,
+    entries: Vec<String>,
+    by_name: BTreeMap<String, Entry>,
+    current: Option<Generation<C>>,
+    /// The generation before, as long as runs of it are parked.
+    previous: Option<Generation<C>>,
+    path: String,
+    generations: u64,
+    parked: Parked,
+    ended: VecDeque<(WaitToken, Box<ScriptError>)>,
+    quarantine: Quarantine,
+    counters: LuaCounters,
+}
+
+impl<C: Send + 'static> ScriptHost<C> {
+    /// A host without a script.
+    pub fn new(
+        table: Arc<FunctionTable<C>>,
+        settings: HostSettings,
+        clock: Box<dyn BudgetClock>,
+        folder: Box<dyn ScriptFolder>,
+        log: LogSink,
+    ) -> Self {
+        ScriptHost {
+            table,
+            shared: Arc::new(Shared::new(&settings, clock, folder, log)),
+            entries: Vec::new(),
+            by_name: BTreeMap::new(),
+            current: None,
+            previous: None,
+            path: String::new(),
+            generations: 0,
+            parked: Parked::default(),
+            ended: VecDeque::new(),
+            quarantine: Quarantine::new(
+                settings.overruns,
+                settings.overrun_window,
+                settings.overrun_routes_max,
+            ),
+            settings,
+            counters: LuaCounters::default(),
+        }
+    }
+
+    /// Loads a script into a new VM and, if that succeeds, makes it the one that new calls run on. Parked runs of the one
+    /// before finish there. While runs of an even older one are parked, nothing is loaded ([`ErrorKind::Busy`]).
+    ///
+    /// An empty path makes a VM without a script, for hosts whose runs execute files. With a context, functions of the
+    /// table may be called while the script loads.
+    pub fn load(&mut self, path: &str, context: Option<C>, now: Now) -> Loaded<C> {
+        if self.previous.is_some() {
+            let text = "runs of two generations are parked; let them finish, or retire them";
+            self.counters.load_failures += 1;
+            return Loaded {
+                context,
+                result: Err(Box::new(ScriptError::new(ErrorKind::Busy, text))),
+            };
+        }
+        self.shared.slot().context = context;
+        self.shared.begin(now, Some(self.settings.load_slice));
+        let made = self.make(path);
+        let mut slot = self.shared.slot();
+        let context = slot.context.take();
+        slot.wait = None;
+        drop(slot);
+        let result = made.map(|generation| {
+            let number = generation.number;
+            self.path = path.to_owned();
+            self.quarantine.clear();
+            self.previous = self
+                .current
+                .replace(generation)
+                .filter(|before| before.parked > 0);
+            number
+        });
+        match result {
+            Ok(_) => self.counters.loads += 1,
+            Err(_) => self.counters.load_failures += 1,
+        }
+        Loaded { context, result }
+    }
+
+    /// Loads the same script again.
+    pub fn reload(&mut self, context: Option<C>, now: Now) -> Loaded<C> {
+        let path = std::mem::take(&mut self.path);
+        let loaded = self.load(&path, context, now);
+        self.path = path;
+        loaded
+    }
+
+    fn make(&mut self, path: &str) -> Result<Generation<C>, Box<ScriptError>> {
+        let source = if path.is_empty() {
+            None
+        } else {
+            Some(read(&self.shared, path)?)
+        };
+        let number = self.generations + 1;
+        let generation = Generation::new(
+            number,
+            &self.table,
+            &self.shared,
+            &self.settings,
+            &self.entries,
+        )
+        .map_err(|error| failure(&error))?;
+        let result = match &source {
+            Some(source) => generation.run_main(path, source),
+            None => Ok(()),
+        };
+        let (verdict, collections) = self.shared.end(&generation.lua);
+        self.counters.full_collections += collections;
+        self.assert_sound();
+        verdict.map_or(result, Err)?;
+        self.generations = number;
+        Ok(generation)
+    }
+
+    /// Number of the generation that new calls run on.
+    pub fn generation(&self) -> Option<u64> {
+        self.current.as_ref().map(|generation| generation.number)
+    }
+
+    /// True while runs of the generation before are parked.
+    pub fn has_previous(&self) -> bool {
+        self.previous.is_some()
+    }
+
+    /// Ends the parked runs of the generation before; they are told by [`Self::poll_ended`].
+    pub fn retire_previous(&mut self) {
+        let Some(previous) = self.previous.take() else {
+            return;
+        };
+        let tokens: Vec<WaitToken> = self
+            .parked
+            .of_generation(previous.number)
+            .map(|(token, _)| token)
+            .collect();
+        for token in tokens {
+            self.parked.remove(token);
+            self.counters.ended_by_reload += 1;
+            let text = "ended: its generation of the script was retired";
+            self.ended
+                .push_back((token, Box::new(ScriptError::new(ErrorKind::Ended, text))));
+        }
+    }
+
+    /// The handle of a function that is called by name. The script may define it or not, now or later.
+    pub fn entry(&mut self, name: &str) -> Entry {
+        if let Some(entry) = self.by_name.get(name) {
+            return *entry;
+        }
+        let index = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        for generation in self.current.iter().chain(&self.previous) {
+            // Fails only without memory; then the call answers that there is no such entry.
+            let _ = generation.name_entry(index, name);
+        }
+        self.entries.push(name.to_owned());
+        self.by_name.insert(name.to_owned(), Entry(index));
+        Entry(index)
+    }
+
+    /// True if the script that is loaded defines this function.
+    pub fn defines(&self, name: &str) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|generation| generation.defines(name))
+    }
+
+    /// Calls an entry. The context goes to the functions that the script calls and comes back with the outcome.
+    pub fn call(&mut self, call: Call<'_>, context: C, now: Now) -> Run<C> {
+        let route = RouteKey {
+            entry: call.entry.0,
+            key: call.key,
+        };
+        self.start(route, context, now, |_| {
+            Ok(Resume::Entry(call.entry.0, call.arguments))
+        })
+    }
+
+    /// Executes a file in an environment of its own, with these globals. The file is read once per generation.
+    pub fn run_file(
+        &mut self,
+        path: &str,
+        globals: &[(&str, Value)],
+        key: u64,
+        context: C,
+        now: Now,
+    ) -> Run<C> {
+        let route = RouteKey {
+            entry: FILE_ENTRY,
+            key,
+        };
+        self.start(route, context, now, |host| {
+            let generation = host.current.as_mut().ok_or_else(no_vm)?;
+            let source = generation.file(path, || read(&host.shared, path))?;
+            let function = generation.open_file(path, &source, globals)?;
+            Ok(Resume::File(function))
+        })
+    }
+
+    fn start<'a>(
+        &mut self,
+        route: RouteKey,
+        context: C,
+        now: Now,
+        resume: impl FnOnce(&mut Self) -> Result<Resume<'a>, Box<ScriptError>>,
+    ) -> Run<C> {
+        if self.quarantine.holds(route, now.monotonic) {
+            self.counters.quarantined += 1;
+            return Run {
+                context,
+                outcome: Outcome::Quarantined,
+            };
+        }
+        self.counters.started += 1;
+        let begun = resume(self).and_then(|resume| {
+            let generation = self.current.as_mut().ok_or_else(no_vm)?;
+            Ok((resume, generation.coroutine()?))
+        });
+        match begun {
+            Ok((resume, thread)) => {
+                let origin = Origin {
+                    is_current: true,
+                    route,
+                    grown: 0,
+                };
+                self.slice(origin, thread, resume, context, now)
+            }
+            Err(error) => {
+                self.counters.failed += 1;
+                Run {
+                    context,
+                    outcome: Outcome::Failed(error),
+                }
+            }
+        }
+    }
+
+    /// Lets a parked run go on: the function that it waits in answers these values.
+    pub fn resume(&mut self, token: WaitToken, values: &[Value], context: C, now: Now) -> Run<C> {
+        match self.parked.remove(token) {
+            Some(run) => self.go_on(run, values, context, now),
+            None => Run {
+                context,
+                outcome: Outcome::Gone,
+            },
+        }
+    }
+
+    /// Lets a parked run go on at its deadline: the function answers what it said it would.
+    pub fn time_out(&mut self, token: WaitToken, context: C, now: Now) -> Run<C> {
+        match self.parked.remove(token) {
+            Some(mut run) => {
+                self.counters.timed_out += 1;
+                let values = std::mem::take(&mut run.at_deadline);
+                self.go_on(run, &values, context, now)
+            }
+            None => Run {
+                context,
+                outcome: Outcome::Gone,
+            },
+        }
+    }
+
+    /// Ends a parked run where it is. False if there is none.
+    pub fn abandon(&mut self, token: WaitToken) -> bool {
+        let Some(run) = self.parked.remove(token) else {
+            return false;
+        };
+        self.left(run.number);
+        true
+    }
+
+    /// The earliest deadline of a parked run.
+    pub fn poll_deadline(&self) -> Option<Time> {
+        self.parked.first_deadline().map(|(deadline, _)| deadline)
+    }
+
+    /// The first parked run whose deadline has come; give it to [`Self::time_out`].
+    pub fn next_expired(&self, now: Time) -> Option<WaitToken> {
+        self.parked
+            .first_deadline()
+            .filter(|(deadline, _)| *deadline <= now)
+            .map(|(_, token)| token)
+    }
+
+    /// A parked run that the host ended, and why.
+    pub fn poll_ended(&mut self) -> Option<(WaitToken, Box<ScriptError>)> {
+        self.ended.pop_front()
+    }
+
+    /// Number of parked runs.
+    pub fn parked(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Octets in use, all generations together.
+    pub fn memory_octets(&self) -> usize {
+        self.current
+            .iter()
+            .chain(&self.previous)
+            .map(|generation| generation.lua.used_memory())
+            .sum()
+    }
+
+    /// What the host did.
+    pub fn counters(&self) -> &LuaCounters {
+        &self.counters
+    }
+
+    /// The form in which scripts are hosted.
+    pub fn form(&self) -> HostingForm {
+        self.settings.form
+    }
+
+    fn go_on(&mut self, run: ParkedRun, values: &[Value], context: C, now: Now) -> Run<C> {
+        self.counters.resumed += 1;
+        let origin = Origin {
+            is_current: self.generation() == Some(run.number),
+            route: run.route,
+            grown: run.grown,
+        };
+        let answer = self.slice(origin, run.thread, Resume::Values(values), context, now);
+        self.left(run.number);
+        answer
+    }
+
+    /// A run of this generation is not parked any more.
+    fn left(&mut self, number: u64) {
+        if let Some(generation) = self
+            .current
+            .iter_mut()
+            .chain(&mut self.previous)
+            .find(|generation| generation.number == number)
+        {
+            generation.parked = generation.parked.saturating_sub(1);
+        }
+        if self
+            .previous
+            .as_ref()
+            .is_some_and(|generation| generation.parked == 0)
+        {
+            self.previous = None;
+        }
+    }
+
+    fn slice(
+        &mut self,
+        origin: Origin,
+        thread: Thread,
+        resume: Resume<'_>,
+        context: C,
+        now: Now,
+    ) -> Run<C> {
+        let Origin {
+            is_current, grown, ..
+        } = origin;
+        let generation = if is_current {
+            &mut self.current
+        } else {
+            &mut self.previous
+        };
+        let Some(generation) = generation else {
+            return Run {
+                context,
+                outcome: Outcome::Gone,
+            };
+        };
+        let before = generation.lua.used_memory();
+        self.shared.begin(now, None);
+        self.shared.slot().context = Some(context);
+        let mut end = generation.slice(thread, resume);
+        while let SliceEnd::Wait(wait, thread) = end {
+            if self.parked.len() < self.settings.parked_max {
+                end = SliceEnd::Wait(wait, thread);
+                break;
+            }
+            // One budget for all of it: a script that waits in a loop ends as any other.
+            self.counters.park_refused += 1;
+            end = generation.slice(thread, Resume::Values(&wait.at_deadline));
+        }
+        let after = generation.lua.used_memory();
+        let number = generation.number;
+        let (verdict, collections) = self.shared.end(&generation.lua);
+        self.counters.full_collections += collections;
+        self.assert_sound();
+        let mut slot = self.shared.slot();
+        let taken = slot.context.take();
+        self.counters.waits_abandoned += u64::from(slot.wait.take().is_some());
+        self.counters.argument_faults += std::mem::take(&mut slot.argument_faults);
+        slot.error = None;
+        drop(slot);
+        let Some(context) = taken else {
+            unreachable!("a run does not take its context away");
+        };
+        if let Some(verdict) = verdict {
+            end = SliceEnd::Failed(verdict);
+        }
+        let grown = grown
+            .saturating_add_unsigned(after as u64)
+            .saturating_sub_unsigned(before as u64);
+        let outcome = self.conclude(end, number, Origin { grown, ..origin }, now);
+        self.relieve(is_current);
+        Run { context, outcome }
+    }
+
+    fn conclude(&mut self, end: SliceEnd, number: u64, origin: Origin, now: Now) -> Outcome {
+        let Origin {
+            is_current,
+            route,
+            grown,
+        } = origin;
+        match end {
+            SliceEnd::Returned(values) => {
+                self.counters.finished += 1;
+                Outcome::Returned(values)
+            }
+            SliceEnd::Exited(marker) => {
+                self.counters.finished += 1;
+                self.counters.exited += 1;
+                Outcome::Exited(marker)
+            }
+            SliceEnd::NoEntry => {
+                self.counters.no_entry += 1;
+                Outcome::NoEntry
+            }
+            SliceEnd::Failed(error) => {
+                match error.kind {
+                    ErrorKind::Overrun => self.counters.overruns += 1,
+                    ErrorKind::Memory => self.counters.out_of_memory += 1,
+                    _ => self.counters.failed += 1,
+                }
+                if matches!(error.kind, ErrorKind::Overrun | ErrorKind::Memory) {
+                    self.quarantine.count(route, now.monotonic);
+                }
+                Outcome::Failed(error)
+            }
+            SliceEnd::Wait(wait, thread) => {
+                self.counters.parked += 1;
+                let generation = if is_current {
+                    &mut self.current
+                } else {
+                    &mut self.previous
+                };
+                if let Some(generation) = generation {
+                    generation.parked += 1;
+                }
+                let deadline = wait.deadline;
+                let token = self.parked.insert(ParkedRun {
+                    thread,
+                    number,
+                    route,
+                    deadline,
+                    at_deadline: wait.at_deadline,
+                    grown,
+                });
+                Outcome::Parked { token, deadline }
+            }
+        }
+    }
+
+    /// Ends parked runs, the greediest first, while memory is short: so that a run which holds much while it waits does
+    /// not starve those that come after it.
+    fn relieve(&mut self, is_current: bool) {
+        let share = self.settings.memory_octets_max / 16;
+        let mark = self.shared.memory_soft() / 4 * 3;
+        loop {
+            let generation = if is_current {
+                &mut self.current
+            } else {
+                &mut self.previous
+            };
+            let Some(generation) = generation else { return };
+            let used = generation.lua.used_memory();
+            if used <= mark || used <= generation.after_collection.saturating_add(share) {
+                return;
+            }
+            self.counters.full_collections += 1;
+            let collected = generation.lua.gc_collect();
+            generation.after_collection = generation.lua.used_memory();
+            if collected.is_err() || generation.after_collection <= mark {
+                return;
+            }
+            let number = generation.number;
+            let Some((token, grown)) = self.parked.greediest(number) else {
+                return;
+            };
+            if grown < i64::try_from(share).unwrap_or(i64::MAX) {
+                return;
+            }
+            generation.after_collection = 0;
+            self.parked.remove(token);
+            self.left(number);
+            self.counters.ended_for_memory += 1;
+            let text = format!("ended: it held about {grown} octets while memory was short");
+            self.ended
+                .push_back((token, Box::new(ScriptError::new(ErrorKind::Ended, &text))));
+        }
+    }
+
+    /// A panic in a function of the table is our own bug. A script may have swallowed it; the shard must not.
+    fn assert_sound(&self) {
+        assert!(
+            !self.shared.is_poisoned(),
+            "a function of the table panicked"
+        );
+    }
+}
+
+fn read<C: Send + 'static>(shared: &Shared<C>, path: &str) -> Result<Vec<u8>, Box<ScriptError>> {
+    let fault = |text: String| {
+        let mut error = ScriptError::new(ErrorKind::Source, "");
+        error.message = text;
+        Box::new(error)
+    };
+    let folder = open(&shared.folder);
+    let inner = inside(&**folder, path)
+        .ok_or_else(|| fault(format!("{path}: is outside the script folder")))?;
+    folder
+        .read(&inner)
+        .map_err(|error| fault(format!("{path}: {error}")))
+}
+
+fn no_vm() -> Box<ScriptError> {
+    Box::new(ScriptError::new(ErrorKind::Source, "no script is loaded"))
+}

@@ -1,0 +1,231 @@
+//! From a row of the table to a function of the VM.
+//!
+//! Arguments are read in the cheapest way that the kinds of the row allow: a string that is copied once costs a third
+//! of one that is held by reference. Rows with more than three parameters go the general way.
+
+use std::sync::Arc;
+
+use mlua::{BString, Either, FromLuaMulti, Function, Lua, MultiValue};
+use smallvec::SmallVec;
+
+use super::convert::to_lua;
+use super::place;
+use super::watch::Shared;
+use crate::table::{Arg, Args, ArgumentFault, FaultAnswer, Kind, Ret, Row, Value};
+
+type List = SmallVec<[Arg; 4]>;
+
+/// A value of any kind.
+type Any = mlua::Value;
+/// A string or a number as a string; anything else as it is.
+type Text = Either<BString, mlua::Value>;
+
+/// What functions of one VM need to know.
+pub(crate) struct Dispatch<C> {
+    pub shared: Arc<Shared<C>>,
+    pub fault: FaultAnswer,
+    pub memory_octets_max: usize,
+}
+
+impl<C> Clone for Dispatch<C> {
+    fn clone(&self) -> Self {
+        Dispatch {
+            shared: Arc::clone(&self.shared),
+            ..*self
+        }
+    }
+}
+
+impl<C: Send + 'static> Dispatch<C> {
+    /// The function of a row; for rows that wait it answers a second value, true if the run must be parked.
+    pub fn function(&self, lua: &Lua, row: &'static Row<C>) -> mlua::Result<Function> {
+        let text: SmallVec<[bool; 4]> = row
+            .parameters
+            .iter()
+            .map(|parameter| parameter.kind == Kind::Text)
+            .collect();
+        // One more than there are parameters, to see that there are too many.
+        match text.as_slice() {
+            [] => self.typed::<Any>(lua, row),
+            [false] => self.typed::<(Any, Any)>(lua, row),
+            [true] => self.typed::<(Text, Any)>(lua, row),
+            [false, false] => self.typed::<(Any, Any, Any)>(lua, row),
+            [false, true] => self.typed::<(Any, Text, Any)>(lua, row),
+            [true, false] => self.typed::<(Text, Any, Any)>(lua, row),
+            [true, true] => self.typed::<(Text, Text, Any)>(lua, row),
+            [true, true, true] => self.typed::<(Text, Text, Text, Any)>(lua, row),
+            [true, true, false] => self.typed::<(Text, Text, Any, Any)>(lua, row),
+            [true, false, false] => self.typed::<(Text, Any, Any, Any)>(lua, row),
+            _ => self.typed::<MultiValue>(lua, row),
+        }
+    }
+
+    fn typed<A: Incoming>(&self, lua: &Lua, row: &'static Row<C>) -> mlua::Result<Function> {
+        let this = self.clone();
+        if row.yields {
+            lua.create_function(move |lua, arguments: A| {
+                let answer = this.call(lua, row, &mut arguments.list())?;
+                let is_parked = answer.is_none();
+                Ok((answer.unwrap_or(Any::Nil), is_parked))
+            })
+        } else {
+            lua.create_function(move |lua, arguments: A| {
+                let answer = this.call(lua, row, &mut arguments.list())?;
+                Ok(answer.unwrap_or(Any::Nil))
+            })
+        }
+    }
+
+    /// Calls the row; `None` if the run must be parked.
+    fn call(&self, lua: &Lua, row: &Row<C>, arguments: &mut List) -> mlua::Result<Option<Any>> {
+        if let Err(fault) = row.coerce(arguments) {
+            return self.fault(lua, row, &fault).map(Some);
+        }
+        let ret = {
+            let mut slot = self.shared.slot();
+            let Some(context) = &mut slot.context else {
+                return Err(raised(
+                    lua,
+                    format!(
+                        "{} cannot be called while the script loads",
+                        row.full_name()
+                    ),
+                ));
+            };
+            match (row.call)(context, Args::new(arguments)) {
+                Ret::Wait(wait) if row.yields => {
+                    slot.wait = Some(wait);
+                    return Ok(None);
+                }
+                ret => ret,
+            }
+        };
+        Ok(Some(match ret {
+            Ret::Int(number) => Any::Integer(number),
+            Ret::Bool(value) => Any::Boolean(value),
+            Ret::None => Any::Nil,
+            Ret::Text(octets) => {
+                self.unlimited(lua, |lua| lua.create_string(&octets).map(Any::String))?
+            }
+            Ret::Value(Value::Nil) => Any::Nil,
+            Ret::Value(value) => self.unlimited(lua, |lua| to_lua(lua, &value))?,
+            Ret::Wait(_) => {
+                return Err(raised(
+                    lua,
+                    format!("{} waits, but its row does not say so", row.full_name()),
+                ));
+            }
+            Ret::Error(text) => return Err(raised(lua, text.into_owned())),
+        }))
+    }
+
+    /// With a memory limit every new string costs a protected call, five times the string itself. What a verb answers is
+    /// small, so it is made outside the limit, which is back before the script goes on.
+    fn unlimited<T>(
+        &self,
+        lua: &Lua,
+        make: impl FnOnce(&Lua) -> mlua::Result<T>,
+    ) -> mlua::Result<T> {
+        lua.set_memory_limit(0)?;
+        let made = make(lua);
+        lua.set_memory_limit(self.memory_octets_max)?;
+        made
+    }
+
+    fn fault(&self, lua: &Lua, row: &Row<C>, fault: &ArgumentFault) -> mlua::Result<Any> {
+        self.shared.slot().argument_faults += 1;
+        let text = format!("{}: {fault}", row.full_name());
+        match self.fault {
+            FaultAnswer::False => {
+                self.shared.log(lua, true, &text);
+                Ok(Any::Boolean(false))
+            }
+            FaultAnswer::Error => Err(raised(lua, text)),
+        }
+    }
+}
+
+/// An error that names its place, as errors raised by the script do.
+fn raised(lua: &Lua, text: String) -> mlua::Error {
+    mlua::Error::RuntimeError(match place::of_script(lua) {
+        Some((file, line)) => format!("{file}:{line}: {text}"),
+        None => text,
+    })
+}
+
+/// Arguments as they come from the VM.
+trait Incoming: FromLuaMulti + 'static {
+    fn list(self) -> List;
+}
+
+trait One {
+    fn arg(self) -> Arg;
+}
+
+impl One for Any {
+    fn arg(self) -> Arg {
+        match self {
+            Any::Nil => Arg::Absent,
+            Any::Integer(number) => Arg::Int(number),
+            Any::String(text) => Arg::Text(text.as_bytes().to_vec()),
+            other => match super::from_lua(&other) {
+                // Functions and the like have no form here, but they are not absent either.
+                Value::Nil => Arg::Other(Value::Nil),
+                value => Arg::Other(value),
+            },
+        }
+    }
+}
+
+impl One for Text {
+    fn arg(self) -> Arg {
+        match self {
+            Either::Left(octets) => Arg::Text(octets.into()),
+            Either::Right(value) => value.arg(),
+        }
+    }
+}
+
+impl Incoming for Any {
+    fn list(self) -> List {
+        let mut list = List::new();
+        push_excess(&mut list, self);
+        list
+    }
+}
+
+impl Incoming for MultiValue {
+    fn list(self) -> List {
+        self.into_iter().map(One::arg).collect()
+    }
+}
+
+fn push_excess(list: &mut List, value: Any) {
+    if !value.is_nil() {
+        list.push(value.arg());
+    }
+}
+
+macro_rules! incoming {
+    ($($name:ident: $kind:ident),+) => {
+        impl Incoming for ($($kind,)+ Any) {
+            fn list(self) -> List {
+                let ($($name,)+ excess) = self;
+                let mut list = List::new();
+                $(list.push($name.arg());)+
+                push_excess(&mut list, excess);
+                list
+            }
+        }
+    };
+}
+
+incoming!(a: Any);
+incoming!(a: Text);
+incoming!(a: Any, b: Any);
+incoming!(a: Any, b: Text);
+incoming!(a: Text, b: Any);
+incoming!(a: Text, b: Text);
+incoming!(a: Text, b: Text, c: Text);
+incoming!(a: Text, b: Text, c: Any);
+incoming!(a: Text, b: Any, c: Any);

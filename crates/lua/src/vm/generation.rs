@@ -1,0 +1,347 @@
+//! A generation: one VM with one version of the script, and its pooled coroutines.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread};
+
+use super::convert::{from_lua, to_lua};
+use super::dispatch::Dispatch;
+use super::library::{MARK, SOURCE, host_table, message};
+use super::watch::Shared;
+use crate::error::{ErrorKind, OWN_CHUNK, ScriptError};
+use crate::settings::HostSettings;
+use crate::table::{ExitMarker, FunctionTable, Value, Wait};
+
+/// What a coroutine is resumed with.
+pub(crate) enum Resume<'a> {
+    /// An entry, by its index, and arguments.
+    Entry(u32, &'a [Value]),
+    /// A compiled file.
+    File(Function),
+    /// What a function that waited answers.
+    Values(&'a [Value]),
+}
+
+/// What became of a slice.
+pub(crate) enum SliceEnd {
+    Returned(Vec<Value>),
+    Exited(ExitMarker),
+    Wait(Wait, Thread),
+    NoEntry,
+    Failed(Box<ScriptError>),
+}
+
+pub(crate) struct Generation<C> {
+    pub number: u64,
+    pub lua: Lua,
+    /// Runs of it that are parked.
+    pub parked: usize,
+    shared: Arc<Shared<C>>,
+    body: Function,
+    names: Table,
+    environment: Function,
+    markers: Vec<ExitMarker>,
+    pool: Vec<Thread>,
+    pooled_max: usize,
+    files: BTreeMap<String, Arc<[u8]>>,
+    /// Memory in use after the last full collection that the host asked for.
+    pub after_collection: usize,
+}
+
+type Made = (Function, Table, Function, Function, Function);
+
+impl<C: Send + 'static> Generation<C> {
+    /// A VM with the functions of the table, and no script yet.
+    pub fn new(
+        number: u64,
+        table: &FunctionTable<C>,
+        shared: &Arc<Shared<C>>,
+        settings: &HostSettings,
+        entries: &[String],
+    ) -> mlua::Result<Self> {
+        // Without the JIT library the compiler stays off: a compiled loop would not see the hook.
+        let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS | StdLib::BIT;
+        let lua = Lua::new_with(libraries, LuaOptions::new())?;
+        lua.set_memory_limit(settings.memory_octets_max)?;
+        shared.watch(&lua)?;
+        let host = host_table(&lua, shared, settings)?;
+        let (body, names, waiting, exiting, environment): Made = lua
+            .load(SOURCE)
+            .set_name(format!("={OWN_CHUNK}"))
+            .call(host)?;
+        let mut generation = Generation {
+            number,
+            lua,
+            parked: 0,
+            shared: Arc::clone(shared),
+            body,
+            names,
+            environment,
+            markers: Vec::new(),
+            pool: Vec::new(),
+            pooled_max: settings.pooled_max,
+            files: BTreeMap::new(),
+            after_collection: 0,
+        };
+        for (index, name) in (0..).zip(entries) {
+            generation.name_entry(index, name)?;
+        }
+        let dispatch = Dispatch {
+            shared: Arc::clone(shared),
+            fault: table.fault_answer(),
+            memory_octets_max: settings.memory_octets_max,
+        };
+        generation.register(table, &dispatch, &waiting, &exiting)?;
+        Ok(generation)
+    }
+
+    fn register(
+        &mut self,
+        table: &FunctionTable<C>,
+        dispatch: &Dispatch<C>,
+        waiting: &Function,
+        exiting: &Function,
+    ) -> mlua::Result<()> {
+        let globals = self.lua.globals();
+        let root = if table.root().is_empty() {
+            globals.clone()
+        } else {
+            let root = self.lua.create_table()?;
+            globals.raw_set(table.root(), &root)?;
+            root
+        };
+        for row in table.rows() {
+            let mut function = dispatch.function(&self.lua, row)?;
+            if row.yields {
+                function = waiting.call((function, row.full_name()))?;
+            }
+            if let Some(marker) = row.exits {
+                function = exiting.call((function, marker.0))?;
+                if !self.markers.contains(&marker) {
+                    self.markers.push(marker);
+                }
+            }
+            let home = match row.module {
+                "" => root.clone(),
+                module => match root.raw_get::<Option<Table>>(module)? {
+                    Some(home) => home,
+                    None => {
+                        let home = self.lua.create_table()?;
+                        root.raw_set(module, &home)?;
+                        home
+                    }
+                },
+            };
+            home.raw_set(row.name, function)?;
+        }
+        for prelude in table.preludes() {
+            self.lua
+                .load(prelude.source)
+                .set_name(format!("@{}", prelude.name))
+                .set_mode(ChunkMode::Text)
+                .call::<()>(&root)?;
+        }
+        Ok(())
+    }
+
+    /// Makes an entry known under its index.
+    pub fn name_entry(&self, index: u32, name: &str) -> mlua::Result<()> {
+        self.names.raw_set(index, name)
+    }
+
+    /// True if the script defines this function.
+    pub fn defines(&self, name: &str) -> bool {
+        matches!(
+            self.lua.globals().raw_get::<mlua::Value>(name),
+            Ok(mlua::Value::Function(_))
+        )
+    }
+
+    /// Compiles and runs the main script.
+    pub fn run_main(&self, path: &str, source: &[u8]) -> Result<(), Box<ScriptError>> {
+        let chunk = self.compile(path, source, None)?;
+        chunk.call::<()>(()).map_err(|error| failure(&error))
+    }
+
+    fn compile(
+        &self,
+        path: &str,
+        source: &[u8],
+        environment: Option<Table>,
+    ) -> Result<Function, Box<ScriptError>> {
+        let mut chunk = self
+            .lua
+            .load(source)
+            .set_name(format!("@{path}"))
+            .set_mode(ChunkMode::Text);
+        if let Some(environment) = environment {
+            chunk = chunk.set_environment(environment);
+        }
+        chunk
+            .into_function()
+            .map_err(|error| match error {
+                mlua::Error::SyntaxError { message, .. } => {
+                    Box::new(ScriptError::syntax(&message, source))
+                }
+                error => failure(&error),
+            })
+            .map_err(|mut error| {
+                if error.file.is_empty() {
+                    path.clone_into(&mut error.file);
+                }
+                error
+            })
+    }
+
+    /// The source of a file that runs execute, read once per generation.
+    pub fn file(
+        &mut self,
+        path: &str,
+        read: impl FnOnce() -> Result<Vec<u8>, Box<ScriptError>>,
+    ) -> Result<Arc<[u8]>, Box<ScriptError>> {
+        if let Some(source) = self.files.get(path) {
+            return Ok(Arc::clone(source));
+        }
+        let source: Arc<[u8]> = read()?.into();
+        self.files.insert(path.to_owned(), Arc::clone(&source));
+        Ok(source)
+    }
+
+    /// Compiles a file in an environment of its own with these globals.
+    pub fn open_file(
+        &self,
+        path: &str,
+        source: &[u8],
+        globals: &[(&str, Value)],
+    ) -> Result<Function, Box<ScriptError>> {
+        let make = || -> mlua::Result<Table> {
+            let environment: Table = self.environment.call(())?;
+            for (name, value) in globals {
+                environment.raw_set(*name, to_lua(&self.lua, value)?)?;
+            }
+            Ok(environment)
+        };
+        let environment = make().map_err(|error| failure(&error))?;
+        self.compile(path, source, Some(environment))
+    }
+
+    /// A coroutine that serves calls.
+    pub fn coroutine(&mut self) -> Result<Thread, Box<ScriptError>> {
+        match self.pool.pop() {
+            Some(thread) => Ok(thread),
+            None => self
+                .lua
+                .create_thread(self.body.clone())
+                .map_err(|error| failure(&error)),
+        }
+    }
+
+    /// Runs a coroutine until it ends or waits. Time and context are set by the caller.
+    pub fn slice(&mut self, thread: Thread, resume: Resume<'_>) -> SliceEnd {
+        type Answer = (mlua::Value, mlua::Value, MultiValue);
+        let result = match resume {
+            Resume::Entry(index, []) => thread.resume::<Answer>(index),
+            Resume::Entry(index, arguments) => self
+                .values(Some(mlua::Value::Integer(index.into())), arguments)
+                .and_then(|values| thread.resume::<Answer>(values)),
+            Resume::File(function) => thread.resume::<Answer>(function),
+            Resume::Values(values) => self
+                .values(None, values)
+                .and_then(|values| thread.resume::<Answer>(values)),
+        };
+        match result {
+            Ok((mlua::Value::Integer(1), first, rest)) => {
+                self.pool_again(thread);
+                SliceEnd::Returned(returned(&first, &rest))
+            }
+            Ok((mlua::Value::Integer(2), text, _)) => {
+                self.pool_again(thread);
+                let error = self.shared.slot().error.take();
+                SliceEnd::Failed(error.unwrap_or_else(|| unhandled(&text)))
+            }
+            Ok((mlua::Value::Integer(code @ (3 | 4)), index, _)) => {
+                if code == 4 {
+                    self.pool_again(thread);
+                }
+                self.exited(&index)
+            }
+            Ok((mlua::Value::Integer(5), _, _)) => {
+                self.pool_again(thread);
+                SliceEnd::NoEntry
+            }
+            Ok((mlua::Value::Number(MARK), _, _)) => {
+                let wait = self.shared.slot().wait.take();
+                match wait {
+                    Some(wait) => SliceEnd::Wait(wait, thread),
+                    None => SliceEnd::Failed(Box::new(ScriptError::new(
+                        ErrorKind::Runtime,
+                        "the script yielded to nobody",
+                    ))),
+                }
+            }
+            Ok(_) => SliceEnd::Failed(Box::new(ScriptError::new(
+                ErrorKind::Runtime,
+                "the script yielded to nobody",
+            ))),
+            Err(error) => SliceEnd::Failed(failure(&error)),
+        }
+    }
+
+    fn values(&self, first: Option<mlua::Value>, values: &[Value]) -> mlua::Result<MultiValue> {
+        let mut list = MultiValue::with_capacity(values.len() + 1);
+        list.extend(first);
+        for value in values {
+            list.push_back(to_lua(&self.lua, value)?);
+        }
+        Ok(list)
+    }
+
+    fn pool_again(&mut self, thread: Thread) {
+        if self.pool.len() < self.pooled_max {
+            self.pool.push(thread);
+        }
+    }
+
+    fn exited(&self, index: &mlua::Value) -> SliceEnd {
+        let index = index.as_usize().unwrap_or(0);
+        let marker = self.markers.get(index.wrapping_sub(1)).copied();
+        SliceEnd::Exited(marker.unwrap_or(ExitMarker("")))
+    }
+}
+
+fn returned(first: &mlua::Value, rest: &MultiValue) -> Vec<Value> {
+    if first.is_nil() && rest.is_empty() {
+        return Vec::new();
+    }
+    std::iter::once(first).chain(rest).map(from_lua).collect()
+}
+
+/// An error for which no handler ran: memory, or an error in the handler.
+fn unhandled(value: &mlua::Value) -> Box<ScriptError> {
+    match value {
+        mlua::Value::String(text) => of_text(&text.to_string_lossy()),
+        mlua::Value::Error(error) => failure(error),
+        other => of_text(other.type_name()),
+    }
+}
+
+/// An error of the VM.
+pub(crate) fn failure(error: &mlua::Error) -> Box<ScriptError> {
+    let mut described = of_text(&message(error));
+    if matches!(error, mlua::Error::MemoryError(_)) {
+        described.kind = ErrorKind::Memory;
+    }
+    described
+}
+
+fn of_text(text: &str) -> Box<ScriptError> {
+    let (text, traceback) = text.split_once("\nstack traceback:").unwrap_or((text, ""));
+    let kind = if text.ends_with("not enough memory") {
+        ErrorKind::Memory
+    } else {
+        ErrorKind::Runtime
+    };
+    Box::new(ScriptError::new(kind, text).with_traceback(traceback))
+}

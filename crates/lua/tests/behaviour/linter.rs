@@ -1,0 +1,90 @@
+//! The linter.
+
+use std::fmt::Write;
+
+use strowger_lua::check;
+
+use crate::world::table;
+
+fn findings(source: &str) -> String {
+    let mut out = String::new();
+    for finding in check(source, "KSR", &table().signatures()) {
+        let _ = write!(out, "{}:{}: {}", finding.line, finding.column, finding.text);
+        let _ = writeln!(
+            out,
+            "{}",
+            finding.fix.map_or(String::new(), |fix| format!(" [{fix}]"))
+        );
+    }
+    out
+}
+
+#[test]
+fn what_a_script_should_change_is_found() {
+    insta::assert_snapshot!(findings(
+        r#"#!/usr/bin/lua
+-- KSR.sl.nothing() in a comment
+function ksr_request_route()
+    KSR.sl.send_replay(404, "Not found")
+    KSR.sl.sendreply(404, "Not found")
+    KSR.infos("x")
+    KSR.unheard.of(1)
+    KSR.pike.check()
+    if KSR.siputils.has_totag() then
+        KSR.sl.send_reply(404)
+    elseif not KSR.siputils.has_totag() then
+        KSR.sl.send_reply(404, "a", "b")
+    end
+    if KSR.is_INVITE() and KSR.siputils.has_totag() then KSR.info() end
+    if (KSR.siputils.has_totag()) then end
+    while KSR.t.maybe(1, 2, 3) do end
+    repeat until KSR.siputils.has_totag()
+    KSR.info([[long
+        KSR.sl.nothing()]])   KSR.inof("after")
+end
+"#
+    ));
+}
+
+#[test]
+fn good_scripts_pass() {
+    let source = r#"
+function ksr_request_route()
+    if KSR.nathelper then KSR.nathelper.fix_contact() end
+    if KSR.siputils.has_totag() > 0 and KSR.is_INVITE() then KSR.x.exit() end
+    if KSR.siputils.has_totag()<0 or not KSR.is_INVITE() then return end
+    if 1 == KSR.siputils.has_totag() then return end
+    local ok, result = pcall(KSR.sl.send_reply, 200, "OK")
+    local number = KSR.siputils.has_totag()
+    KSR.info("a, b" .. tostring(number) .. f({1, 2}, (3)))
+    KSR.sl.send_reply(lookup(number))
+    KSR.sl.send_reply(...)
+    KSR.t.maybe(1)
+    KSR.t.echo(function(a, b) if a then return a, b end end)
+    KSR.info "text"
+    if check(KSR.siputils.has_totag()) then return end
+    local mine = other.KSR.foo.bar
+    if KSR.kx.get_user() then return KSR.siputils.has_totag() end
+end
+"#;
+    assert_eq!(findings(source), "");
+}
+
+#[test]
+fn what_is_no_lua_is_passed_over() {
+    for source in [
+        "KSR",
+        "KSR.",
+        "KSR.sl.",
+        "KSR.sl.send_reply(",
+        "KSR.sl.send_reply(1, ))",
+        "'",
+        "[[",
+        "--[==[",
+        "\u{e4}\u{20ac}",
+        "KSR.info)",
+        "KSR.info(}",
+    ] {
+        findings(source);
+    }
+}
