@@ -179,6 +179,21 @@ impl<C> Row<C> {
         }
     }
 
+    /// True if the arguments are of the kinds of the parameters already, as nearly always.
+    #[inline]
+    pub(crate) fn fits(&self, arguments: &[Arg]) -> bool {
+        arguments.len() == self.parameters.len()
+            && arguments
+                .iter()
+                .zip(self.parameters)
+                .all(|(argument, parameter)| {
+                    matches!(
+                        (parameter.kind, argument),
+                        (Kind::Int, Arg::Int(_)) | (Kind::Text, Arg::Text(_))
+                    )
+                })
+    }
+
     /// Brings the arguments into the kinds of the parameters and fills those left out.
     ///
     /// # Errors

@@ -20,6 +20,9 @@ type Any = mlua::Value;
 /// A string or a number as a string; anything else as it is.
 type Text = Either<BString, mlua::Value>;
 
+/// An answer; numbers, the most frequent, take the short way.
+type Answer = Either<i64, mlua::Value>;
+
 /// What functions of one VM need to know.
 pub(crate) struct Dispatch<C> {
     pub shared: Arc<Shared<C>>,
@@ -65,58 +68,49 @@ impl<C: Send + 'static> Dispatch<C> {
         if row.yields {
             lua.create_function(move |lua, arguments: A| {
                 let answer = this.call(lua, row, &mut arguments.list())?;
-                let is_parked = answer.is_none();
-                Ok((answer.unwrap_or(Any::Nil), is_parked))
+                Ok((answer, this.shared.slot().wait.is_some()))
             })
         } else {
-            lua.create_function(move |lua, arguments: A| {
-                let answer = this.call(lua, row, &mut arguments.list())?;
-                Ok(answer.unwrap_or(Any::Nil))
-            })
+            lua.create_function(move |lua, arguments: A| this.call(lua, row, &mut arguments.list()))
         }
     }
 
-    /// Calls the row; `None` if the run must be parked.
-    fn call(&self, lua: &Lua, row: &Row<C>, arguments: &mut List) -> mlua::Result<Option<Any>> {
-        if let Err(fault) = row.coerce(arguments) {
-            return self.fault(lua, row, &fault).map(Some);
+    /// Calls the row. If the run must be parked, the wait lies in the slot.
+    #[inline]
+    fn call(&self, lua: &Lua, row: &Row<C>, arguments: &mut List) -> mlua::Result<Answer> {
+        if !row.fits(arguments)
+            && let Err(fault) = row.coerce(arguments)
+        {
+            return self.fault(lua, row, &fault).map(Either::Right);
         }
         let ret = {
             let mut slot = self.shared.slot();
             let Some(context) = &mut slot.context else {
-                return Err(raised(
-                    lua,
-                    format!(
-                        "{} cannot be called while the script loads",
-                        row.full_name()
-                    ),
-                ));
+                return Err(while_loading(lua, row));
             };
             match (row.call)(context, Args::new(arguments)) {
                 Ret::Wait(wait) if row.yields => {
                     slot.wait = Some(wait);
-                    return Ok(None);
+                    return Ok(Either::Right(Any::Nil));
                 }
                 ret => ret,
             }
         };
-        Ok(Some(match ret {
-            Ret::Int(number) => Any::Integer(number),
-            Ret::Bool(value) => Any::Boolean(value),
-            Ret::None => Any::Nil,
+        let value = match ret {
+            Ret::Int(number) => return Ok(Either::Left(number)),
+            Ret::Bool(value) => Ok(Any::Boolean(value)),
+            Ret::None | Ret::Value(Value::Nil) => Ok(Any::Nil),
             Ret::Text(octets) => {
-                self.unlimited(lua, |lua| lua.create_string(&octets).map(Any::String))?
+                self.unlimited(lua, |lua| lua.create_string(&octets).map(Any::String))
             }
-            Ret::Value(Value::Nil) => Any::Nil,
-            Ret::Value(value) => self.unlimited(lua, |lua| to_lua(lua, &value))?,
-            Ret::Wait(_) => {
-                return Err(raised(
-                    lua,
-                    format!("{} waits, but its row does not say so", row.full_name()),
-                ));
-            }
-            Ret::Error(text) => return Err(raised(lua, text.into_owned())),
-        }))
+            Ret::Value(value) => self.unlimited(lua, |lua| to_lua(lua, &value)),
+            Ret::Wait(_) => Err(raised(
+                lua,
+                format!("{} waits, but its row does not say so", row.full_name()),
+            )),
+            Ret::Error(text) => Err(raised(lua, text.into_owned())),
+        };
+        value.map(Either::Right)
     }
 
     /// With a memory limit every new string costs a protected call, five times the string itself. What a verb answers is
@@ -132,6 +126,7 @@ impl<C: Send + 'static> Dispatch<C> {
         made
     }
 
+    #[cold]
     fn fault(&self, lua: &Lua, row: &Row<C>, fault: &ArgumentFault) -> mlua::Result<Any> {
         self.shared.slot().argument_faults += 1;
         let text = format!("{}: {fault}", row.full_name());
@@ -143,6 +138,17 @@ impl<C: Send + 'static> Dispatch<C> {
             FaultAnswer::Error => Err(raised(lua, text)),
         }
     }
+}
+
+#[cold]
+fn while_loading<C>(lua: &Lua, row: &Row<C>) -> mlua::Error {
+    raised(
+        lua,
+        format!(
+            "{} cannot be called while the script loads",
+            row.full_name()
+        ),
+    )
 }
 
 /// An error that names its place, as errors raised by the script do.
@@ -201,7 +207,7 @@ impl Incoming for MultiValue {
 }
 
 fn push_excess(list: &mut List, value: Any) {
-    if !value.is_nil() {
+    if !matches!(value, Any::Nil) {
         list.push(value.arg());
     }
 }
