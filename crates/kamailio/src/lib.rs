@@ -1,0 +1,19 @@
+#![forbid(unsafe_code)]
+//! The Kamailio door: what Kamailio users write, read by their own rules, in front of verbs that exist once.
+//!
+//! * [`cfg`] reads the configuration part of a `kamailio.cfg` and reports what it means here.
+//! * [`pv`] reads and evaluates pseudo-variables with their transformations.
+//! * [`sl`] counts stateless replies as the `sl` module does, and knows its replies to internal errors.
+//! * [`table`] describes every script function: module, parameters, return, class.
+//! * [`KamailioProfile`] names what is done on purpose otherwise than the RFC.
+
+pub mod cfg;
+mod pattern;
+mod profile;
+pub mod pv;
+pub mod sl;
+mod substitution;
+pub mod table;
+
+pub use pattern::{PATTERN_OCTETS_MAX, PatternError, PatternFlags, compile};
+pub use profile::KamailioProfile;
