@@ -12,7 +12,12 @@ use scenarios::{SCENARIOS, Work};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    match arguments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         ["names"] => SCENARIOS.iter().for_each(|(name, ..)| println!("{name}")),
         ["allocations"] => SCENARIOS.iter().for_each(|(name, file, work)| {
             let mut bench = Work::new(file);
@@ -20,7 +25,10 @@ fn main() -> ExitCode {
             (0..3).for_each(|_| work(&mut bench));
             let before = counting::allocations();
             (0..100).for_each(|_| work(&mut bench));
-            println!("{name} {}", (counting::allocations() - before) as f64 / 100.0);
+            println!(
+                "{name} {}",
+                (counting::allocations() - before) as f64 / 100.0
+            );
         }),
         ["time"] => SCENARIOS.iter().for_each(|(name, file, work)| {
             let mut bench = Work::new(file);
@@ -32,8 +40,12 @@ fn main() -> ExitCode {
             println!("{name} {} ns", best.min().unwrap_or_default());
         }),
         [wanted, count] => {
-            let Some((_, file, work)) = SCENARIOS.iter().find(|(name, ..)| name == wanted) else { return usage() };
-            let Ok(count) = count.parse::<u32>() else { return usage() };
+            let Some((_, file, work)) = SCENARIOS.iter().find(|(name, ..)| name == wanted) else {
+                return usage();
+            };
+            let Ok(count) = count.parse::<u32>() else {
+                return usage();
+            };
             let mut bench = Work::new(file);
             (0..count).for_each(|_| work(&mut bench));
         }

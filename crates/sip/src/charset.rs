@@ -20,6 +20,8 @@ pub(crate) const VALUE: u16 = 64;
 pub(crate) const URI: u16 = 128;
 /// Everything but controls, space and DEL.
 pub(crate) const VISIBLE: u16 = 256;
+/// [`URI_PARAM`] without `%`.
+pub(crate) const URI_PARAM_PLAIN: u16 = 1024;
 /// Everything beyond CR.
 pub(crate) const NO_CONTROL: u16 = 512;
 
@@ -75,6 +77,9 @@ const fn build() -> [u16; 256] {
         }
         if b > b' ' && b != 0x7f {
             class |= VISIBLE;
+        }
+        if class & URI_PARAM != 0 && b != b'%' {
+            class |= URI_PARAM_PLAIN;
         }
         if b > b'\r' {
             class |= NO_CONTROL;
@@ -180,7 +185,17 @@ pub(crate) fn escapes_are_sound(octets: &[u8]) -> bool {
 }
 
 /// Appends a decimal number.
+#[inline]
 pub(crate) fn write_decimal(out: &mut Vec<u8>, number: u64) {
+    match number {
+        0..10 => out.push(b'0' + number as u8),
+        10..100 => out.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]),
+        _ => write_long_decimal(out, number),
+    }
+}
+
+#[inline(never)]
+fn write_long_decimal(out: &mut Vec<u8>, number: u64) {
     let mut digits = [0_u8; 20];
     let mut at = digits.len();
     let mut rest = number;

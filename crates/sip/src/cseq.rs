@@ -2,15 +2,12 @@
 
 use crate::charset::{self, LWS};
 use crate::error::FieldError;
-use crate::field::Field;
+use crate::field::{Field, Scope};
 use crate::method::Method;
 use crate::span::Span;
 
 /// Sequence numbers stay below 2^31 (§8.1.1.5).
 pub const CSEQ_MAX: u32 = 0x7fff_ffff;
-
-/// Digits of a sequence number, leading zeros included: no more than 64 bits hold.
-const DIGITS_MAX: usize = 19;
 
 /// The CSeq of a message.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -24,7 +21,7 @@ pub struct CSeq<'a> {
 impl<'a> CSeq<'a> {
     /// Reads a value that is the whole of `octets`.
     pub fn parse(octets: &'a [u8]) -> Result<CSeq<'a>, FieldError> {
-        let (number, method) = scan(Field::whole(octets), 0)?;
+        let Scanned { number, method, .. } = scan(Field::whole(octets), 0, b"")?;
         Ok(CSeq {
             number,
             method: Method::from_bytes(method.of(octets)),
@@ -61,34 +58,60 @@ impl<'a> RAck<'a> {
     }
 }
 
-/// Reads number and method from `at` to the end.
+/// The parts of a CSeq.
+pub(crate) struct Scanned {
+    pub(crate) number: u32,
+    pub(crate) method: Span,
+    /// True if the method is the expected one.
+    pub(crate) expected: bool,
+}
+
+/// Reads number and method from `at` to the end. `expected` is the method that is likely, or empty.
 #[inline]
-pub(crate) fn scan(field: Field<'_>, at: usize) -> Result<(u32, Span), FieldError> {
+pub(crate) fn scan<const FOLDS: bool>(
+    field: Scope<'_, FOLDS>,
+    at: usize,
+    expected: &[u8],
+) -> Result<Scanned, FieldError> {
     let start = field.skip_lws(at);
-    let mut number = 0_u64;
-    let mut digits_end = start;
-    while let Some(octet @ b'0'..=b'9') = field.get(digits_end) {
-        // Wraps only beyond the digits that are allowed below.
-        number = number
-            .wrapping_mul(10)
-            .wrapping_add(u64::from(octet - b'0'));
-        digits_end += 1;
-    }
-    if digits_end == start || digits_end - start > DIGITS_MAX || number > u64::from(CSEQ_MAX) {
+    let (number, digits_end) = field.number(start).ok_or(FieldError::Number)?;
+    if number > u64::from(CSEQ_MAX) {
         return Err(FieldError::Number);
     }
     let method_start = match field.get(digits_end) {
         Some(b' ') => field.skip_lws(digits_end + 1),
         _ => field.skip_lws(digits_end),
     };
-    let method_end = field.token_end(method_start);
-    if method_start == digits_end || method_end == method_start {
+    if method_start == digits_end {
         return Err(FieldError::Method);
     }
-    if method_end != field.end() && field.skip_lws(method_end) != field.end() {
+    // That of the request mostly, and a token therefore.
+    let likely_end = method_start + expected.len();
+    if field.ends_at(likely_end)
+        && !expected.is_empty()
+        && field.slice(method_start, likely_end) == expected
+    {
+        let method = Span::new(method_start, likely_end);
+        return Ok(Scanned {
+            number: number as u32,
+            method,
+            expected: true,
+        });
+    }
+    let method_end = field.token_end(method_start);
+    if method_end == method_start {
+        return Err(FieldError::Method);
+    }
+    if !field.ends_at(method_end) && !field.ends_at(field.skip_lws(method_end)) {
         return Err(FieldError::Trailing);
     }
-    Ok((number as u32, Span::new(method_start, method_end)))
+    let method = Span::new(method_start, method_end);
+    let expected = field.slice(method_start, method_end) == expected;
+    Ok(Scanned {
+        number: number as u32,
+        method,
+        expected,
+    })
 }
 
 #[cfg(test)]

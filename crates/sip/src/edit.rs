@@ -127,17 +127,18 @@ impl Edits {
     /// Removes one item of a comma list, given by the `range` of its typed view; the whole line if no other
     /// item is left.
     pub fn remove_list_item(&mut self, message: &Message, item: Range<usize>) {
-        let Some(header) = message
-            .headers()
-            .find(|header| header.line.contains(&item.start))
-        else {
+        let Some(at) = message.line_of(item.start) else {
             return;
         };
+        let (line, value) = (message.line_range(at), message.value_range(at));
+        if value == item {
+            return self.add(line, self.text.len(), false, true);
+        }
         self.items.push((item.start as u32, item.end as u32));
         self.edits
-            .retain(|edit| !edit.list || !header.line.contains(&(edit.start as usize)));
-        let base = header.value_range.start;
-        let mut items = ListItems::new(header.value);
+            .retain(|edit| !edit.list || !line.contains(&(edit.start as usize)));
+        let base = value.start;
+        let mut items = ListItems::new(message.as_bytes().get(value).unwrap_or_default());
         let mut previous_end = None;
         let mut first_kept = None;
         let mut kept = false;
@@ -163,7 +164,7 @@ impl Edits {
             previous_end = Some(end);
         }
         match first_kept {
-            None => self.add(header.line.clone(), self.text.len(), false, true),
+            None => self.add(line, self.text.len(), false, true),
             Some(start) if start > base => self.add(base..start, self.text.len(), false, true),
             Some(_) => {}
         }
@@ -202,6 +203,18 @@ impl Edits {
         self.add(range, from, false, false);
     }
 
+    /// Replaces a range by what `write` appends, which has no CR, LF and NUL.
+    #[inline]
+    pub(crate) fn replace_range_plain(
+        &mut self,
+        range: Range<usize>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let from = self.text.len();
+        write(&mut self.text);
+        self.add(range, from, false, false);
+    }
+
     /// Replaces the body, and with it Content-Type and Content-Length.
     pub fn set_body(&mut self, message: &Message, content_type: &[u8], body: &[u8]) {
         self.set_field(message, HeaderName::ContentType, content_type);
@@ -227,22 +240,30 @@ impl Edits {
     }
 
     /// Sets a header field to a number: Max-Forwards, Max-Breadth, Expires.
+    #[inline]
     pub fn set_number(&mut self, message: &Message, name: HeaderName, number: u32) {
-        let from = self.text.len();
-        let first = message.index.first(name);
-        let value = first
-            .and_then(|at| message.index.get(at))
-            .map_or(0..0, |entry| entry.value.range());
-        if !value.is_empty() {
-            charset::write_decimal(&mut self.text, u64::from(number));
-            return self.add(value, from, false, false);
+        let value = message.max_forwards_value.range();
+        if name == HeaderName::MaxForwards && !value.is_empty() {
+            return self
+                .replace_range_plain(value, |out| charset::write_decimal(out, u64::from(number)));
         }
-        self.text.extend_from_slice(name.prefix());
-        charset::write_decimal(&mut self.text, u64::from(number));
-        self.text.extend_from_slice(b"\r\n");
-        let end = message.header_end();
-        let line = first.map_or(end..end, |at| message.line_range(at));
-        self.add(line, from, false, false);
+        self.set_other_number(message, name, number);
+    }
+
+    fn set_other_number(&mut self, message: &Message, name: HeaderName, number: u32) {
+        let write = |out: &mut Vec<u8>| charset::write_decimal(out, u64::from(number));
+        let line = match message.index.first(name) {
+            Some(at) if !message.value_range(at).is_empty() => {
+                return self.replace_range_plain(message.value_range(at), write);
+            }
+            Some(at) => message.line_range(at),
+            None => message.header_end()..message.header_end(),
+        };
+        self.replace_range_plain(line, |out| {
+            out.extend_from_slice(name.prefix());
+            write(out);
+            out.extend_from_slice(b"\r\n");
+        });
     }
 
     fn set_content_length(&mut self, message: &Message, length: usize) {
@@ -254,35 +275,37 @@ impl Edits {
     }
 
     /// Appends the changed message to `out`.
+    #[inline]
     pub fn write(&self, message: &Message, out: &mut Vec<u8>) {
         let octets = message.as_bytes();
         out.reserve(octets.len() + self.text.len());
-        let mut rest = octets;
-        // Octets before `rest`.
-        let mut at = 0_usize;
+        // Octets that are still to come, and their place in the message.
+        let (mut rest, mut at) = (octets, 0);
         for edit in &self.edits {
-            let Some((kept, tail)) = (edit.start as usize)
-                .checked_sub(at)
-                .and_then(|len| rest.split_at_checked(len))
-            else {
+            let Some(len) = edit.start.checked_sub(at) else {
                 continue;
             };
+            let Some((kept, tail)) = rest.split_at_checked(len as usize) else {
+                break;
+            };
+            let text = self
+                .text
+                .get(edit.from as usize..edit.to as usize)
+                .unwrap_or_default();
             out.extend_from_slice(kept);
-            if let Some(text) = self.text.get(edit.from as usize..edit.to as usize) {
-                out.extend_from_slice(text);
-            }
+            out.extend_from_slice(text);
             rest = tail
                 .get((edit.end - edit.start) as usize..)
                 .unwrap_or_default();
-            at = edit.end as usize;
+            at = edit.end;
         }
         out.extend_from_slice(rest);
     }
 
     /// Takes the text from `from` on as the replacement of `range`. With `before` it stands before other
     /// insertions at the same place.
+    #[inline(always)]
     fn add(&mut self, range: Range<usize>, from: usize, before: bool, list: bool) {
-        let insertion = range.is_empty();
         let edit = Edit {
             start: range.start as u32,
             end: range.end.max(range.start) as u32,
@@ -294,13 +317,17 @@ impl Edits {
         if self.edits.last().is_none_or(|last| last.start < edit.start) {
             return self.edits.push(edit);
         }
-        let precedes = |other: &Edit| {
-            let other_inserts = other.start == other.end;
-            match other.start.cmp(&edit.start) {
-                core::cmp::Ordering::Less => true,
-                core::cmp::Ordering::Greater => false,
-                core::cmp::Ordering::Equal => !insertion || (other_inserts && !before),
-            }
+        self.add_between(edit, before);
+    }
+
+    /// Puts an edit where it belongs.
+    #[inline(never)]
+    fn add_between(&mut self, edit: Edit, before: bool) {
+        let inserts = edit.start == edit.end;
+        let precedes = |other: &Edit| match other.start.cmp(&edit.start) {
+            core::cmp::Ordering::Less => true,
+            core::cmp::Ordering::Greater => false,
+            core::cmp::Ordering::Equal => !inserts || (other.start == other.end && !before),
         };
         let mut at = self.edits.len();
         while at > 0 && !self.edits.get(at - 1).is_none_or(precedes) {

@@ -2,23 +2,30 @@
 //!
 //! Reading goes over the message's octets, so that it may look sixteen at a time, and stops at the field's end.
 
-use crate::charset::{self, LWS, TOKEN};
+use crate::charset::{self, TOKEN};
 use crate::scan;
 
-/// A header field value that is read from some position up to its end.
+/// A value whose end is known. It may contain folds, which are LWS.
+pub(crate) type Field<'a> = Scope<'a, true>;
+
+/// A value whose end is the first CR, which nobody has looked for yet. LWS is SP and HTAB alone, so that nothing is
+/// read beyond the line: what is folded is malformed here, and has to be read again as a [`Field`].
+pub(crate) type Line<'a> = Scope<'a, false>;
+
+/// Octets that are read from some position on.
 #[derive(Copy, Clone)]
-pub(crate) struct Field<'a> {
+pub(crate) struct Scope<'a, const FOLDS: bool> {
     /// Those of the message.
     octets: &'a [u8],
     /// Those up to the end of the field.
     field: &'a [u8],
 }
 
-impl<'a> Field<'a> {
+impl<'a, const FOLDS: bool> Scope<'a, FOLDS> {
     /// Up to `end`, which must not be beyond the octets.
     #[inline(always)]
-    pub(crate) fn new(octets: &'a [u8], end: usize) -> Field<'a> {
-        Field {
+    pub(crate) fn new(octets: &'a [u8], end: usize) -> Scope<'a, FOLDS> {
+        Scope {
             octets,
             field: octets.get(..end).unwrap_or(octets),
         }
@@ -26,8 +33,8 @@ impl<'a> Field<'a> {
 
     /// All of `octets`.
     #[inline(always)]
-    pub(crate) fn whole(octets: &'a [u8]) -> Field<'a> {
-        Field {
+    pub(crate) fn whole(octets: &'a [u8]) -> Scope<'a, FOLDS> {
+        Scope {
             octets,
             field: octets,
         }
@@ -35,8 +42,8 @@ impl<'a> Field<'a> {
 
     /// The same octets with an earlier end.
     #[inline(always)]
-    pub(crate) fn until(self, end: usize) -> Field<'a> {
-        Field {
+    pub(crate) fn until(self, end: usize) -> Scope<'a, FOLDS> {
+        Scope {
             octets: self.octets,
             field: self.field.get(..end).unwrap_or(self.field),
         }
@@ -63,13 +70,37 @@ impl<'a> Field<'a> {
     /// True if `text` stands at `at`.
     #[inline(always)]
     pub(crate) fn has<const N: usize>(self, at: usize, text: &[u8; N]) -> bool {
-        self.field.get(at..).and_then(|rest| rest.first_chunk()) == Some(text)
+        self.field
+            .get(at..at.wrapping_add(N))
+            .is_some_and(|octets| octets == text)
+    }
+
+    /// Sixteen octets, perhaps beyond the end of the field.
+    #[inline(always)]
+    pub(crate) fn near(self, at: usize) -> Option<&'a [u8; 16]> {
+        self.octets.get(at..)?.first_chunk()
+    }
+
+    /// True if the value ends at this position.
+    #[inline(always)]
+    pub(crate) fn ends_at(self, at: usize) -> bool {
+        if FOLDS {
+            at == self.end()
+        } else {
+            self.get(at) == Some(b'\r')
+        }
+    }
+
+    /// True for LWS.
+    #[inline(always)]
+    pub(crate) fn is_lws(self, octet: u8) -> bool {
+        matches!(octet, b' ' | b'\t') || (FOLDS && matches!(octet, b'\r' | b'\n'))
     }
 
     /// The next octet that is not LWS.
     #[inline(always)]
     pub(crate) fn skip_lws(self, mut at: usize) -> usize {
-        while self.get(at).is_some_and(|octet| charset::is(octet, LWS)) {
+        while self.get(at).is_some_and(|octet| self.is_lws(octet)) {
             at += 1;
         }
         at
@@ -84,19 +115,26 @@ impl<'a> Field<'a> {
         at
     }
 
+    /// A number of up to nineteen digits, and where it ends.
+    #[inline(always)]
+    pub(crate) fn number(self, start: usize) -> Option<(u64, usize)> {
+        let mut number = 0_u64;
+        let mut at = start;
+        while let Some(octet @ b'0'..=b'9') = self.get(at) {
+            // Nineteen digits stay below 2^64; what more of them give is not used.
+            number = number
+                .wrapping_mul(10)
+                .wrapping_add(u64::from(octet - b'0'));
+            at += 1;
+        }
+        (at > start && at - start <= 19).then_some((number, at))
+    }
+
     /// A port number and where it ends.
     #[inline(always)]
     pub(crate) fn port(self, start: usize) -> Option<(u16, usize)> {
-        let mut port = 0_u32;
-        let mut at = start;
-        while let Some(octet @ b'0'..=b'9') = self.get(at) {
-            port = port * 10 + u32::from(octet - b'0');
-            if port > 65_535 {
-                return None;
-            }
-            at += 1;
-        }
-        (at > start).then_some((port as u16, at))
+        let (port, end) = self.number(start)?;
+        u16::try_from(port).ok().map(|port| (port, end))
     }
 
     /// End of an unquoted parameter value.
@@ -140,10 +178,14 @@ impl<'a> Field<'a> {
     pub(crate) fn quoted_end(self, open: usize) -> Option<usize> {
         let mut at = open + 1;
         loop {
-            at = scan::find_quote_or_backslash(self.octets, at, self.end());
+            at = scan::find_in_quotes(self.octets, at, self.end());
             match self.get(at)? {
                 b'"' => return Some(at + 1),
-                _ => at += 2,
+                // No quoted pair hides the end of the line.
+                b'\\' if FOLDS || self.get(at + 1).is_some_and(|octet| octet > b'\r') => at += 2,
+                // An octet that may end the line.
+                _ if FOLDS => at += 1,
+                _ => return None,
             }
         }
     }

@@ -4,7 +4,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::io::Write as _;
 
 use crate::charset::{self, HOST};
-use crate::field::Field;
+use crate::field::{Field, Scope};
+use crate::scan;
 
 /// The host of a URI or of sent-by.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +22,7 @@ impl<'a> Host<'a> {
     /// Reads a host that is the whole of `octets`; IPv6 with or without brackets.
     pub fn parse(octets: &'a [u8]) -> Option<Host<'a>> {
         if octets.first() != Some(&b'[')
+            && octets.contains(&b':')
             && let Some(address) = parse_v6(octets)
         {
             return Some(Host::V6(address));
@@ -32,40 +34,41 @@ impl<'a> Host<'a> {
     }
 
     /// Reads a host that starts at `at`; the second value is where it ends.
-    #[inline]
-    pub(crate) fn parse_at(field: Field<'a>, at: usize) -> Option<(Host<'a>, usize)> {
+    #[inline(always)]
+    pub(crate) fn parse_at<const FOLDS: bool>(
+        field: Scope<'a, FOLDS>,
+        at: usize,
+    ) -> Option<(Host<'a>, usize)> {
         let first = field.get(at)?;
-        if first == b'[' {
-            let close = field.find(at, b']');
-            if close == field.end() {
-                return None;
-            }
-            let address = parse_v6(field.slice(at + 1, close))?;
-            return Some((Host::V6(address), close + 1));
-        }
-        if first.is_ascii_digit()
-            && let Some((address, end)) = parse_v4_at(field, at)
-            && !field.get(end).is_some_and(|octet| charset::is(octet, HOST))
-        {
-            return Some((Host::V4(address), end));
+        if first.is_ascii_digit() || first == b'[' {
+            return parse_numeric(field, at, first);
         }
         let end = field.host_end(at);
-        let name = field.slice(at, end);
-        // A last label of digits alone can only be meant as an address (§25.1 `toplabel`).
-        if first.is_ascii_digit() && name.contains(&b'.') {
-            let last = name
-                .rsplit(|&octet| octet == b'.')
-                .next()
-                .unwrap_or_default();
-            if last.iter().all(u8::is_ascii_digit) {
-                return None;
+        (end > at).then(|| (Host::Name(field.slice(at, end)), end))
+    }
+
+    /// Where the host ends that starts at `at`. Of an IPv4 address the form is looked at alone: three dots between digits.
+    #[inline(always)]
+    pub(crate) fn end<const FOLDS: bool>(field: Scope<'_, FOLDS>, at: usize) -> Option<usize> {
+        let first = field.get(at)?;
+        if first == b'[' {
+            return Some(parse_numeric(field, at, first)?.1);
+        }
+        if first.is_ascii_digit()
+            && let Some(near) = field.near(at)
+        {
+            let (len, dots) = scan::dotted(near);
+            let end = at + len;
+            // One dot after each of one to three digits, and more digits behind the last.
+            let without_first = |dots: u32| dots & dots.wrapping_sub(1);
+            let last = without_first(without_first(dots));
+            let three = last != 0 && without_first(last) == 0;
+            let form = len < 16 && three && dots & (dots << 1 | 1 << (len - 1)) == 0;
+            if form && !field.get(end).is_some_and(|octet| charset::is(octet, HOST)) {
+                return (end <= field.end()).then_some(end);
             }
         }
-        if name.is_empty() {
-            None
-        } else {
-            Some((Host::Name(name), end))
-        }
+        Some(Host::parse_at(field, at)?.1)
     }
 
     /// The address, if it is one.
@@ -136,17 +139,24 @@ static DOTTED: [([u8; 4], u8); 256] = {
     table
 };
 
-fn write_v4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    let mut text = [b'.'; 16];
+/// Puts an address into `text`: how many octets it takes. What is behind them is of no meaning.
+#[inline(always)]
+pub(crate) fn dotted_quad(text: &mut [u8; 16], address: Ipv4Addr) -> usize {
     let mut len = 0;
     for octet in address.octets() {
         let (dotted, count) = &DOTTED[usize::from(octet)];
-        if let Some(place) = text.get_mut(len..len + 4) {
-            place.copy_from_slice(dotted);
+        if let Some(place) = text.get_mut(len..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = *dotted;
         }
         len += usize::from(*count);
     }
-    out.extend_from_slice(text.get(..len - 1).unwrap_or_default());
+    len - 1
+}
+
+fn write_v4(out: &mut Vec<u8>, address: Ipv4Addr) {
+    let mut text = [0; 16];
+    let len = dotted_quad(&mut text, address);
+    out.extend_from_slice(text.get(..len).unwrap_or_default());
 }
 
 fn write_v6(out: &mut Vec<u8>, address: Ipv6Addr) {
@@ -154,37 +164,88 @@ fn write_v6(out: &mut Vec<u8>, address: Ipv6Addr) {
     let _ = write!(out, "[{address}]");
 }
 
-/// Reads an IPv4 address and where it ends.
-#[inline(always)]
-fn parse_v4_at(field: Field<'_>, start: usize) -> Option<(Ipv4Addr, usize)> {
-    let mut address = 0_u32;
-    let mut at = start;
-    for part in 0..4 {
-        if part > 0 {
-            if field.get(at) != Some(b'.') {
-                return None;
-            }
-            at += 1;
-        }
-        let first = at;
-        let mut value = 0_u32;
-        while let Some(octet @ b'0'..=b'9') = field.get(at) {
-            // A leading zero would be octal to some and decimal to others.
-            if at > first && value == 0 {
-                return None;
-            }
-            value = value * 10 + u32::from(octet - b'0');
-            if value > 255 {
-                return None;
-            }
-            at += 1;
-        }
-        if at == first {
+/// Longest IPv6 reference: eight groups, the last two as an IPv4 address, a colon too many, brackets.
+const REFERENCE_OCTETS_MAX: usize = 48;
+
+/// Reads an address, or a name that begins with a digit.
+#[inline]
+fn parse_numeric<const FOLDS: bool>(
+    field: Scope<'_, FOLDS>,
+    at: usize,
+    first: u8,
+) -> Option<(Host<'_>, usize)> {
+    if first == b'[' {
+        let field = field.until(at + REFERENCE_OCTETS_MAX);
+        let close = field.find(at, b']');
+        if close == field.end() {
             return None;
         }
-        address = address << 8 | value;
+        return Some((Host::V6(parse_v6(field.slice(at + 1, close))?), close + 1));
     }
-    Some((Ipv4Addr::from(address), at))
+    if let Some((address, end)) = parse_v4_at(field, at)
+        && !field.get(end).is_some_and(|octet| charset::is(octet, HOST))
+    {
+        return Some((Host::V4(address), end));
+    }
+    let end = field.host_end(at);
+    let name = field.slice(at, end);
+    // A last label of digits alone can only be meant as an address (§25.1 `toplabel`).
+    let last = name
+        .rsplit(|&octet| octet == b'.')
+        .next()
+        .unwrap_or_default();
+    if name.contains(&b'.') && last.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some((Host::Name(name), end))
+}
+
+/// Reads an IPv4 address and where it ends.
+#[inline(always)]
+fn parse_v4_at<const FOLDS: bool>(
+    field: Scope<'_, FOLDS>,
+    start: usize,
+) -> Option<(Ipv4Addr, usize)> {
+    let mut padded = [0; 16];
+    let near = match field.near(start) {
+        Some(near) => near,
+        None => {
+            let rest = field.slice(start, field.end());
+            padded
+                .iter_mut()
+                .zip(rest)
+                .for_each(|(to, from)| *to = *from);
+            &padded
+        }
+    };
+    let (len, mut dots) = scan::dotted(near);
+    let mut address = 0;
+    let mut from = 0;
+    for _ in 0..3 {
+        let dot = dots.trailing_zeros() as usize;
+        address = address << 8 | decimal_octet(near.get(from..dot)?)?;
+        from = dot + 1;
+        dots &= dots.wrapping_sub(1);
+    }
+    if dots != 0 || start + len > field.end() {
+        return None;
+    }
+    address = address << 8 | decimal_octet(near.get(from..len)?)?;
+    Some((Ipv4Addr::from(address), start + len))
+}
+
+/// One to three digits, as a number up to 255. A leading zero would be octal to some and decimal to others.
+#[inline(always)]
+fn decimal_octet(digits: &[u8]) -> Option<u32> {
+    let value = |digit: u8| u32::from(digit - b'0');
+    match *digits {
+        [a] => Some(value(a)),
+        [a @ b'1'..=b'9', b] => Some(value(a) * 10 + value(b)),
+        [a @ b'1'..=b'2', b, c] => {
+            Some(value(a) * 100 + value(b) * 10 + value(c)).filter(|&octet| octet <= 255)
+        }
+        _ => None,
+    }
 }
 
 /// Reads an IPv6 address. The three colons that the grammar of RFC 2373 allowed before an

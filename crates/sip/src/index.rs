@@ -1,18 +1,40 @@
-//! The header index: where each header field lies, ten octets each, the first ones without an allocation.
+//! The header index: where each header field lies, four octets each, the first ones without an allocation.
 
 use crate::header_name::HeaderName;
-use crate::span::Span;
 
 /// Header fields that are indexed without an allocation of their own.
 pub const HEADERS_INLINE: usize = 32;
 
-/// One header field. Its line ends where the next one starts.
+/// One header field. Its line ends where the next one starts; its value lies between the colon and that.
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) line_start: u16,
-    pub(crate) name_end: u16,
-    pub(crate) value: Span,
+    /// Length of the name; [`NAME_LEN_UNKNOWN`] if it does not fit, 0 for a line that is not looked into.
+    pub(crate) name_len: u8,
     pub(crate) name: HeaderName,
+}
+
+/// Stands for names of 255 octets and more.
+pub(crate) const NAME_LEN_UNKNOWN: u8 = u8::MAX;
+
+impl Entry {
+    #[inline(always)]
+    const fn packed(self) -> u32 {
+        self.line_start as u32 | (self.name_len as u32) << 16 | (self.name as u32) << 24
+    }
+
+    #[inline(always)]
+    fn unpacked(packed: u32) -> Entry {
+        let name = HeaderName::ALL
+            .get((packed >> 24) as usize)
+            .copied()
+            .unwrap_or(HeaderName::Unknown);
+        Entry {
+            line_start: packed as u16,
+            name_len: (packed >> 16) as u8,
+            name,
+        }
+    }
 }
 
 /// Entries in the order of the message.
@@ -21,8 +43,9 @@ pub(crate) struct Index {
     len: usize,
     /// Position of the first entry of each name, plus one; 0 if there is none. 255 says no more than "here or later".
     first: [u8; NAMES],
-    inline: [Entry; HEADERS_INLINE],
-    more: Vec<Entry>,
+    /// Packed entries.
+    inline: [u32; HEADERS_INLINE],
+    more: Vec<u32>,
 }
 
 const NAMES: usize = HeaderName::ALL.len() + 1;
@@ -31,16 +54,10 @@ impl Index {
     /// No entries. What fills the unused places is all zero.
     #[inline(always)]
     pub(crate) const fn new() -> Index {
-        const UNUSED: Entry = Entry {
-            line_start: 0,
-            name_end: 0,
-            value: Span::ABSENT,
-            name: HeaderName::Accept,
-        };
         Index {
             len: 0,
             first: [0; NAMES],
-            inline: [UNUSED; HEADERS_INLINE],
+            inline: [0; HEADERS_INLINE],
             more: Vec::new(),
         }
     }
@@ -51,7 +68,7 @@ impl Index {
         let Some(place) = self.inline.get_mut(self.len) else {
             return self.push_more(entry);
         };
-        *place = entry;
+        *place = entry.packed();
         self.len += 1;
         let first = &mut self.first[entry.name as usize];
         if *first == 0 {
@@ -61,9 +78,22 @@ impl Index {
         false
     }
 
+    /// Takes the last entry back; `first` is what [`Index::push`] said of it.
+    #[cold]
+    pub(crate) fn pop(&mut self, first: bool) {
+        let Some(last) = self.len.checked_sub(1) else {
+            return;
+        };
+        if let (true, Some(entry)) = (first, self.get(last)) {
+            self.first[entry.name as usize] = 0;
+        }
+        self.more.truncate(last.saturating_sub(HEADERS_INLINE));
+        self.len = last;
+    }
+
     #[cold]
     fn push_more(&mut self, entry: Entry) -> bool {
-        self.more.push(entry);
+        self.more.push(entry.packed());
         self.len += 1;
         let first = &mut self.first[entry.name as usize];
         let is_first = *first == 0;
@@ -95,23 +125,37 @@ impl Index {
         self.len
     }
 
+    #[inline(always)]
+    fn packed(&self, at: usize) -> Option<u32> {
+        match self.inline.get(at) {
+            Some(entry) if at < self.len => Some(*entry),
+            Some(_) => None,
+            None => self.more.get(at - HEADERS_INLINE).copied(),
+        }
+    }
+
+    /// Where the line of an entry starts.
+    #[inline(always)]
+    pub(crate) fn line_start(&self, at: usize) -> Option<usize> {
+        self.packed(at).map(|packed| usize::from(packed as u16))
+    }
+
     /// The entry at a position.
     #[inline(always)]
-    pub(crate) fn get(&self, at: usize) -> Option<&Entry> {
-        if at >= self.len {
-            return None;
-        }
-        match self.inline.get(at) {
-            Some(entry) => Some(entry),
-            None => self.more.get(at - HEADERS_INLINE),
-        }
+    pub(crate) fn get(&self, at: usize) -> Option<Entry> {
+        self.packed(at).map(Entry::unpacked)
+    }
+
+    /// Positions and names of all entries.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (usize, HeaderName)> {
+        (0..self.len).filter_map(|at| self.get(at).map(|entry| (at, entry.name)))
     }
 
     /// The first position from `at` on with that name.
     #[inline]
     pub(crate) fn find(&self, mut at: usize, name: HeaderName) -> Option<usize> {
-        while let Some(entry) = self.get(at) {
-            if entry.name == name {
+        while let Some(entry) = self.packed(at) {
+            if entry >> 24 == name as u32 {
                 return Some(at);
             }
             at += 1;

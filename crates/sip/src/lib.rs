@@ -30,6 +30,8 @@ mod name_addr;
 mod numbers;
 mod params;
 mod parse;
+mod parse_fields;
+mod parse_lines;
 mod quoted;
 mod response;
 mod scan;

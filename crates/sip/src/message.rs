@@ -6,11 +6,13 @@
 
 use core::ops::Range;
 
+use crate::charset;
 use crate::contact::Contact;
 use crate::cseq::CSeq;
 use crate::error::FieldError;
+use crate::field::Field;
 use crate::header_name::HeaderName;
-use crate::index::Index;
+use crate::index::{Entry, Index, NAME_LEN_UNKNOWN};
 use crate::method::Method;
 use crate::name_addr::{NameAddr, NameAddrSpans};
 use crate::span::Span;
@@ -33,6 +35,7 @@ pub struct Message {
     pub(crate) cseq_number: u32,
     pub(crate) cseq_method: Span,
     pub(crate) max_forwards: NumberField,
+    pub(crate) max_forwards_value: Span,
     pub(crate) content_length: Option<u32>,
 }
 
@@ -146,9 +149,7 @@ impl Message {
 
     /// Length of the start line with its CR LF: where the header fields begin.
     pub fn header_start(&self) -> usize {
-        self.index
-            .get(0)
-            .map_or(self.header_end, |entry| usize::from(entry.line_start))
+        self.line_start(0)
     }
 
     /// Offset of the empty line.
@@ -179,15 +180,47 @@ impl Message {
     /// The header field at a position.
     pub fn header_at(&self, index: usize) -> Option<Header<'_>> {
         let entry = self.index.get(index)?;
-        let name_range = usize::from(entry.line_start)..usize::from(entry.name_end);
+        let line = self.line_range(index);
+        let name_end = self.name_end(entry, &line);
+        let value_range = self.value_range(index);
         Some(Header {
             index,
             name: entry.name,
-            name_raw: self.octets.get(name_range)?,
-            value: entry.value.of(&self.octets),
-            line: self.line_range(index),
-            value_range: entry.value.range(),
+            name_raw: self.octets.get(line.start..name_end)?,
+            value: self.octets.get(value_range.clone())?,
+            line,
+            value_range,
         })
+    }
+
+    /// Where the name at `entry` ends.
+    fn name_end(&self, entry: Entry, line: &Range<usize>) -> usize {
+        match entry.name_len {
+            NAME_LEN_UNKNOWN => Field::new(&self.octets, line.end).token_end(line.start),
+            len => line.start + usize::from(len),
+        }
+    }
+
+    /// Where the value of the header field at a position lies, without surrounding LWS.
+    pub(crate) fn value_range(&self, index: usize) -> Range<usize> {
+        let Some(entry) = self.index.get(index) else {
+            return 0..0;
+        };
+        let mut line = self.line_range(index);
+        if self
+            .octets
+            .get(..line.end)
+            .is_some_and(|octets| octets.ends_with(b"\r\n"))
+        {
+            line.end -= 2;
+        }
+        let field = Field::new(&self.octets, line.end);
+        let mut start = line.start;
+        if entry.name_len > 0 {
+            let name_end = self.name_end(entry, &line);
+            start = field.skip_lws(field.skip_lws(name_end) + 1);
+        }
+        start..start + charset::trim_end(field.slice(start, line.end)).len()
     }
 
     /// True if there is a header field of that name (not for [`HeaderName::Unknown`]).
@@ -320,9 +353,12 @@ impl Message {
     /// Where the line of a header field starts; where the fields end, if there is none at that position.
     #[inline]
     pub(crate) fn line_start(&self, index: usize) -> usize {
-        self.index
-            .get(index)
-            .map_or(self.header_end, |entry| usize::from(entry.line_start))
+        self.index.line_start(index).unwrap_or(self.header_end)
+    }
+
+    /// The header field whose line holds an offset.
+    pub(crate) fn line_of(&self, offset: usize) -> Option<usize> {
+        (0..self.index.len()).find(|&at| self.line_range(at).contains(&offset))
     }
 
     pub(crate) fn line_range(&self, index: usize) -> Range<usize> {

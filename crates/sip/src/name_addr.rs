@@ -3,9 +3,9 @@
 use core::ops::Range;
 use std::borrow::Cow;
 
-use crate::charset::{self, LWS, TOKEN};
+use crate::charset::{self, TOKEN};
 use crate::error::{FieldError, UriError};
-use crate::field::Field;
+use crate::field::{Field, Scope};
 use crate::params::{self, Params, is_named};
 use crate::quoted;
 use crate::span::Span;
@@ -102,9 +102,9 @@ impl NameAddrSpans {
 }
 
 /// Reads the address at `at` into `spans`, of which nothing must have been read.
-#[inline]
-pub(crate) fn scan(
-    field: Field<'_>,
+#[inline(never)]
+pub(crate) fn scan<const FOLDS: bool>(
+    field: Scope<'_, FOLDS>,
     at: usize,
     parameters_max: usize,
     spans: &mut NameAddrSpans,
@@ -112,6 +112,7 @@ pub(crate) fn scan(
     let start = field.skip_lws(at);
     let first = field.get(start).ok_or(FieldError::Empty)?;
     let mut open = start;
+    let mut bracketed = true;
     if first == b'"' {
         let quote_end = field.quoted_end(start).ok_or(FieldError::Quotes)?;
         spans.display_name = Span::new(start, quote_end);
@@ -121,42 +122,42 @@ pub(crate) fn scan(
         }
     } else if first != b'<' {
         let token_end = field.token_end(start);
-        if field.get(token_end) != Some(b':') {
-            // One token and one space mostly.
-            let next = token_end + 1;
-            if field.get(token_end) == Some(b' ') && field.get(next) == Some(b'<') {
-                open = next;
-                spans.display_name = Span::new(start, token_end);
-            } else {
-                open = display_name_end(field, token_end)?;
-                let name = charset::trim_end(field.slice(start, open)).len();
-                spans.display_name = Span::new(start, start + name);
-            }
+        if field.has(token_end, b" <") {
+            open = token_end + 1;
+            spans.display_name = Span::new(start, token_end);
+        } else if field.get(token_end) == Some(b':') {
+            bracketed = false;
+        } else {
+            open = display_name_end(field, token_end)?;
+            let name = charset::trim_end(field.slice(start, open)).len();
+            spans.display_name = Span::new(start, start + name);
         }
     }
-    spans.bracketed = field.get(open) == Some(b'<');
-    let mut end;
-    if spans.bracketed {
+    spans.bracketed = bracketed;
+    let mut end = if bracketed {
         let uri_end = field.uri_end(open + 1);
         if field.get(uri_end) != Some(b'>') {
             return Err(bracket_error(field, uri_end));
         }
         spans.uri = Span::new(open + 1, uri_end);
-        uri::split_scheme(field.slice(open + 1, uri_end))?;
-        end = uri_end + 1;
+        if !field.has(open + 1, b"sip:") {
+            uri::split_scheme(field.slice(open + 1, uri_end))?;
+        }
+        uri_end + 1
     } else {
-        end = field.value_end(open);
-        spans.uri = Span::new(open, end);
-        let uri = field.slice(open, end);
+        let uri_end = field.value_end(open);
+        spans.uri = Span::new(open, uri_end);
+        let uri = field.slice(open, uri_end);
         uri::split_scheme(uri)?;
         if uri.contains(&b'?') {
             // A URI with a question mark has to stand in brackets (§20.10).
             return Err(FieldError::Uri(UriError::Headers));
         }
-    }
+        uri_end
+    };
     let params_start = end;
     let mut count = 0;
-    while end < field.end() {
+    while !field.ends_at(end) {
         let (value_start, value_end) = match params::simple(field, end, b";tag=") {
             Some(value) => value,
             None => {
@@ -184,7 +185,7 @@ pub(crate) fn scan(
     if count > parameters_max {
         return Err(FieldError::TooManyParameters);
     }
-    if end != field.end() {
+    if !field.ends_at(end) {
         let rest = field.skip_lws(end);
         if field.get(rest).is_some_and(|octet| octet != b',') {
             return Err(FieldError::Trailing);
@@ -197,19 +198,24 @@ pub(crate) fn scan(
 
 /// Position of `<` after a display name of tokens. Octets from 0x80 are let pass: names in UTF-8 without
 /// quotes are met.
-fn display_name_end(field: Field<'_>, at: usize) -> Result<usize, FieldError> {
+fn display_name_end<const FOLDS: bool>(
+    field: Scope<'_, FOLDS>,
+    at: usize,
+) -> Result<usize, FieldError> {
     let mut at = at;
     loop {
         match field.get(at) {
             Some(b'<') => return Ok(at),
-            Some(octet) if octet >= 0x80 || charset::is(octet, TOKEN | LWS) => at += 1,
+            Some(octet) if octet >= 0x80 || charset::is(octet, TOKEN) || field.is_lws(octet) => {
+                at += 1;
+            }
             _ => return Err(FieldError::DisplayName),
         }
     }
 }
 
 #[cold]
-fn bracket_error(field: Field<'_>, at: usize) -> FieldError {
+fn bracket_error<const FOLDS: bool>(field: Scope<'_, FOLDS>, at: usize) -> FieldError {
     if field.find(at, b'>') < field.end() {
         FieldError::Uri(UriError::Octet)
     } else {

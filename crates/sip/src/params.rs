@@ -1,7 +1,7 @@
 //! Parameters: `;name` and `;name=value`, of URIs and of header fields (RFC 3261 §19.1.1, §25.1 `generic-param`).
 
 use crate::error::FieldError;
-use crate::field::Field;
+use crate::field::{Field, Scope};
 use crate::quoted;
 
 /// One parameter.
@@ -111,7 +111,10 @@ pub(crate) struct RawParam {
 
 /// Reads one parameter from `at`, where LWS may stand before `;`. `None` if there is no `;`.
 #[inline(always)]
-pub(crate) fn scan(field: Field<'_>, at: usize) -> Result<Option<RawParam>, FieldError> {
+pub(crate) fn scan<const FOLDS: bool>(
+    field: Scope<'_, FOLDS>,
+    at: usize,
+) -> Result<Option<RawParam>, FieldError> {
     let mut semicolon = at;
     match field.get(at) {
         Some(b';') => {}
@@ -164,8 +167,8 @@ pub(crate) fn scan(field: Field<'_>, at: usize) -> Result<Option<RawParam>, Fiel
 /// Reads a parameter that begins with these octets, `;name=`, and whose value is not quoted and not empty:
 /// where the value starts and ends.
 #[inline(always)]
-pub(crate) fn simple<const N: usize>(
-    field: Field<'_>,
+pub(crate) fn simple<const N: usize, const FOLDS: bool>(
+    field: Scope<'_, FOLDS>,
     at: usize,
     begin: &[u8; N],
 ) -> Option<(usize, usize)> {

@@ -9,34 +9,36 @@
 //! that read the line differently could be made to see header fields that were never checked here.
 
 use crate::charset::{self, TOKEN};
-use crate::cseq;
-use crate::error::{FieldError, ParseError, ParseFailure, UriError};
+use crate::error::{ParseError, ParseFailure, UriError};
 use crate::field::Field;
 use crate::header_name::HeaderName;
-use crate::header_word;
-use crate::index::{Entry, HEADERS_INLINE, Index};
+use crate::index::Index;
 use crate::limits::{Limit, Limits};
 use crate::message::{Message, NumberField, StartLine};
 use crate::method::Method;
-use crate::name_addr::{self, NameAddrSpans};
+use crate::name_addr::NameAddrSpans;
+use crate::parse_lines::{WholeLine, line_break, whole_line};
 use crate::scan;
 use crate::span::Span;
 use crate::status::StatusCode;
 use crate::uri::Uri;
-use crate::via::{self, ViaSpans};
+use crate::via::ViaSpans;
 
 impl Message {
     /// Reads a datagram, or a message that a [`crate::StreamFramer`] cut out. CR LF before the start line is
     /// passed over (§7.5), octets after the body are dropped (§18.3).
     pub fn parse(octets: Vec<u8>, limits: &Limits) -> Result<Message, ParseFailure> {
-        let octets = match without_leading_line_breaks(octets) {
-            Ok(octets) => octets,
-            Err(error) => {
-                return Err(ParseFailure {
-                    error,
-                    message: None,
-                });
-            }
+        let octets = match octets.first() {
+            Some(octet) if *octet > b'\r' => octets,
+            _ => match without_leading_line_breaks(octets) {
+                Ok(octets) => octets,
+                Err(error) => {
+                    return Err(ParseFailure {
+                        error,
+                        message: None,
+                    });
+                }
+            },
         };
         // Made where it is returned from.
         let mut result = Ok(Message {
@@ -52,6 +54,7 @@ impl Message {
             cseq_number: 0,
             cseq_method: Span::ABSENT,
             max_forwards: NumberField::Absent,
+            max_forwards_value: Span::ABSENT,
             content_length: None,
         });
         if let Ok(message) = &mut result
@@ -63,20 +66,13 @@ impl Message {
     }
 }
 
+#[cold]
 fn without_leading_line_breaks(mut octets: Vec<u8>) -> Result<Vec<u8>, ParseError> {
-    match octets.first() {
-        Some(octet) if !matches!(octet, b'\r' | b'\n') => Ok(octets),
-        _ => match octets
-            .iter()
-            .position(|octet| !matches!(octet, b'\r' | b'\n'))
-        {
-            Some(start) => {
-                octets.drain(..start);
-                Ok(octets)
-            }
-            None => Err(ParseError::KeepAlive),
-        },
-    }
+    let start = octets
+        .iter()
+        .position(|octet| !matches!(octet, b'\r' | b'\n'));
+    octets.drain(..start.ok_or(ParseError::KeepAlive)?);
+    Ok(octets)
 }
 
 #[cold]
@@ -90,10 +86,11 @@ fn failure(message: Message, error: ParseError) -> ParseFailure {
     }
 }
 
-struct Parser<'a> {
+/// Fills in a message.
+pub(crate) struct Parser<'a> {
     /// All but its octets is filled in here.
-    message: &'a mut Message,
-    limits: &'a Limits,
+    pub(crate) message: &'a mut Message,
+    pub(crate) limits: &'a Limits,
     /// The first error.
     error: Option<ParseError>,
 }
@@ -136,18 +133,27 @@ impl Parser<'_> {
     }
 
     #[cold]
-    fn fail(&mut self, error: ParseError) {
+    pub(crate) fn fail(&mut self, error: ParseError) {
         self.error.get_or_insert(error);
     }
 
     /// Reads start line and header fields; the result is where the empty line begins.
     #[inline]
     fn header_section(&mut self, octets: &[u8]) -> Option<usize> {
-        let Line {
+        let end = scan::control(octets, 0);
+        let line = match line_break(octets, end) {
+            Some(last) => WholeLine {
+                end,
+                stray: None,
+                last,
+            },
+            None => whole_line(octets, 0, false)?,
+        };
+        let WholeLine {
             end,
             stray,
             mut last,
-        } = whole_line(octets, 0, false)?;
+        } = line;
         if let Some(at) = stray {
             self.fail(ParseError::StrayOctet(at));
         }
@@ -161,11 +167,10 @@ impl Parser<'_> {
         }
         let mut at = end + 2;
         while !last {
-            let end = match plain_line(octets, at) {
-                Some(line) => {
-                    last = line.last;
-                    self.header_field(octets, at, line.name, line.name_len, line.value, line.end);
-                    line.end
+            let end = match self.plain_line(octets, at) {
+                Some((end, is_last)) => {
+                    last = is_last;
+                    end
                 }
                 None => {
                     let line = whole_line(octets, at, true)?;
@@ -175,11 +180,6 @@ impl Parser<'_> {
                 }
             };
             at = end + 2;
-            let count = self.message.index.len();
-            if count > HEADERS_INLINE && count > self.limits.headers_max {
-                self.fail(ParseError::TooMuch(Limit::Headers));
-                return end_of_section(octets, end);
-            }
         }
         if at > self.limits.header_octets_max || self.message.index.len() > self.limits.headers_max
         {
@@ -226,7 +226,7 @@ impl Parser<'_> {
         self.message.start_line.status = code.get();
     }
 
-    #[inline]
+    #[inline(always)]
     fn request_line(&mut self, line: Field<'_>) {
         let method_end = line.find(0, b' ');
         let method = line.slice(0, method_end);
@@ -244,7 +244,7 @@ impl Parser<'_> {
         self.request_uri(line, uri_start, uri_end);
     }
 
-    #[inline]
+    #[inline(always)]
     fn request_uri(&mut self, line: Field<'_>, start: usize, end: usize) {
         self.message.start_line.rest = Span::new(start, end);
         if end - start > self.limits.uri_octets_max {
@@ -275,167 +275,6 @@ impl Parser<'_> {
             _ => return self.fail(ParseError::StartLine),
         }
         self.request_uri(line, uri_start, uri_end);
-    }
-
-    /// Reads a header field that is folded, or has an unknown or long name, or octets that it must not have.
-    #[inline(never)]
-    fn unusual_header_field(&mut self, octets: &[u8], at: usize, line: &Line) {
-        if let Some(position) = line.stray {
-            self.fail(ParseError::StrayOctet(position));
-            return self.hide(at, line.end);
-        }
-        match unusual_name(octets, line.end, at) {
-            Some((name, name_len, value)) => {
-                self.header_field(octets, at, name, name_len, value, line.end);
-            }
-            None => {
-                self.fail(ParseError::HeaderLine(at));
-                self.hide(at, line.end);
-            }
-        }
-    }
-
-    /// Indexes the header field at `at`, and reads it if it is mandatory.
-    #[inline(always)]
-    fn header_field(
-        &mut self,
-        octets: &[u8],
-        at: usize,
-        name: HeaderName,
-        name_len: usize,
-        start: usize,
-        line_end: usize,
-    ) {
-        let (mut start, mut end) = (start, line_end);
-        let blank = |at: usize| octets.get(at).is_none_or(|&octet| octet <= b' ');
-        if start >= end || blank(start) || blank(end - 1) {
-            let line = Field::new(octets, line_end);
-            start = line.skip_lws(start.min(line_end));
-            end = start + charset::trim_end(line.slice(start, line_end)).len();
-        }
-        let value = Span::new(start, end);
-        let (line_start, name_end) = (at as u16, (at + name_len) as u16);
-        let first = self.message.index.push(Entry {
-            line_start,
-            name_end,
-            value,
-            name,
-        });
-        match name {
-            HeaderName::Via if first => self.via(Field::new(octets, end), start),
-            HeaderName::From if first => self.from(Field::new(octets, end), start),
-            HeaderName::To if first => self.to(Field::new(octets, end), start),
-            HeaderName::CallId if first => self.call_id(Field::new(octets, end), start),
-            HeaderName::CSeq if first => self.cseq(Field::new(octets, end), start),
-            HeaderName::ContentLength if first => {
-                self.content_length(Field::new(octets, end), start);
-            }
-            HeaderName::MaxForwards if first => self.max_forwards(Field::new(octets, end), start),
-            HeaderName::From
-            | HeaderName::To
-            | HeaderName::CallId
-            | HeaderName::CSeq
-            | HeaderName::ContentLength
-            | HeaderName::MaxForwards => self.fail(ParseError::Repeated(name)),
-            _ => {}
-        }
-    }
-
-    /// Indexes a line that is not looked into: what copies this message must not copy it as a known field.
-    #[cold]
-    fn hide(&mut self, at: usize, end: usize) {
-        let (line_start, value) = (at as u16, Span::new(at, end));
-        let name = HeaderName::Unknown;
-        self.message.index.push(Entry {
-            line_start,
-            name_end: line_start,
-            value,
-            name,
-        });
-    }
-
-    #[inline(always)]
-    fn via(&mut self, field: Field<'_>, at: usize) {
-        if let Err(error) = via::scan(field, at, self.limits.parameters_max, &mut self.message.via)
-        {
-            self.fail(field_error(HeaderName::Via, error));
-        }
-    }
-
-    #[inline]
-    fn from(&mut self, field: Field<'_>, at: usize) {
-        let scanned = name_addr::scan(
-            field,
-            at,
-            self.limits.parameters_max,
-            &mut self.message.from,
-        );
-        if let Some(error) = single(scanned, &mut self.message.from, field) {
-            self.fail(field_error(HeaderName::From, error));
-        }
-    }
-
-    #[inline]
-    fn to(&mut self, field: Field<'_>, at: usize) {
-        let scanned = name_addr::scan(field, at, self.limits.parameters_max, &mut self.message.to);
-        if let Some(error) = single(scanned, &mut self.message.to, field) {
-            self.fail(field_error(HeaderName::To, error));
-        }
-    }
-
-    #[inline]
-    fn call_id(&mut self, field: Field<'_>, at: usize) {
-        if at == field.end() {
-            self.fail(ParseError::Field(HeaderName::CallId, FieldError::Empty));
-        } else if field.visible_end(at) != field.end() {
-            self.fail(ParseError::Field(HeaderName::CallId, FieldError::Syntax));
-        } else {
-            self.message.call_id = Span::new(at, field.end());
-        }
-    }
-
-    #[inline]
-    fn cseq(&mut self, field: Field<'_>, at: usize) {
-        let (number, span) = match cseq::scan(field, at) {
-            Ok(parts) => parts,
-            Err(error) => return self.fail(ParseError::Field(HeaderName::CSeq, error)),
-        };
-        self.message.cseq_number = number;
-        self.message.cseq_method = span;
-        let method = field.slice(usize::from(span.start), usize::from(span.end));
-        let known = Method::from_bytes(method)
-            .known_index()
-            .map_or(0, |index| index + 1);
-        let start_line = &mut self.message.start_line;
-        if start_line.status != 0 {
-            start_line.known_method = known;
-        } else if known != start_line.known_method
-            || (known == 0 && field.slice(0, usize::from(start_line.method.end)) != method)
-        {
-            // The method of the request line stands at the start of the same octets.
-            if !start_line.method.is_absent() {
-                self.fail(ParseError::CSeqMethod);
-            }
-        }
-    }
-
-    #[inline]
-    fn content_length(&mut self, field: Field<'_>, at: usize) {
-        match charset::decimal(field.slice(at, field.end()), u64::from(u32::MAX)) {
-            Some(length) => self.message.content_length = Some(length as u32),
-            None => self.fail(ParseError::Field(
-                HeaderName::ContentLength,
-                FieldError::Number,
-            )),
-        }
-    }
-
-    #[inline]
-    fn max_forwards(&mut self, field: Field<'_>, at: usize) {
-        let hops = charset::decimal(field.slice(at, field.end()), u64::from(u32::MAX));
-        self.message.max_forwards = hops.map_or(NumberField::Malformed, |hops| {
-            NumberField::Value(hops as u32)
-        });
     }
 
     #[inline]
@@ -473,29 +312,6 @@ impl Parser<'_> {
     }
 }
 
-/// The error of a field that holds one address alone; after an error nothing of it is kept.
-#[inline(always)]
-fn single(
-    scanned: Result<(), FieldError>,
-    spans: &mut NameAddrSpans,
-    field: Field<'_>,
-) -> Option<FieldError> {
-    let error = match scanned {
-        Ok(()) if usize::from(spans.whole.end) == field.end() => return None,
-        Ok(()) => FieldError::Trailing,
-        Err(error) => error,
-    };
-    *spans = NameAddrSpans::NONE;
-    Some(error)
-}
-
-fn field_error(name: HeaderName, error: FieldError) -> ParseError {
-    match error {
-        FieldError::TooManyParameters => ParseError::TooMuch(Limit::Parameters),
-        error => ParseError::Field(name, error),
-    }
-}
-
 /// `SIP/` digits `.` digits.
 fn is_other_version(version: &[u8]) -> bool {
     let Some((name, numbers)) = version.split_at_checked(4) else {
@@ -509,104 +325,4 @@ fn is_other_version(version: &[u8]) -> bool {
         && number(parts.next())
         && number(parts.next())
         && parts.next().is_none()
-}
-
-/// A line with a known name of up to fifteen octets, not folded, free of control octets.
-struct PlainLine {
-    name: HeaderName,
-    name_len: usize,
-    /// Where the value starts, if one space or none stands before it.
-    value: usize,
-    end: usize,
-    last: bool,
-}
-
-#[inline(always)]
-fn plain_line(octets: &[u8], at: usize) -> Option<PlainLine> {
-    let near: &[u8; 64] = octets.get(at..)?.first_chunk()?;
-    let (name, name_len) = header_word::read(near.first_chunk()?)?;
-    let end = match scan::control_near(near) {
-        64 => scan::control(octets, at + 64),
-        distance => at + distance,
-    };
-    let next = u32::from_le_bytes(*octets.get(end..)?.first_chunk()?);
-    if next & 0xffff != LINE_BREAK {
-        return None;
-    }
-    // What begins a name is beyond SP, HTAB and CR.
-    let last = next >> 16 == LINE_BREAK;
-    if !last && (next >> 16) as u8 <= b' ' {
-        return None;
-    }
-    let spaced = near.get(name_len + 1) == Some(&b' ');
-    Some(PlainLine {
-        name,
-        name_len,
-        value: at + name_len + 1 + usize::from(spaced),
-        end,
-        last,
-    })
-}
-
-/// CR LF as a number.
-const LINE_BREAK: u32 = u16::from_le_bytes(*b"\r\n") as u32;
-
-/// Name, its length and where the value starts, where LWS stands before the colon, or the name is long or unknown.
-/// A fold is no part of either: `HCOLON` has only SP and HTAB before the colon (§25.1).
-#[inline(never)]
-fn unusual_name(octets: &[u8], end: usize, at: usize) -> Option<(HeaderName, usize, usize)> {
-    let line = Field::new(octets, end);
-    let colon = line.find(at, b':');
-    let mut name = line.slice(at, colon);
-    while let [head @ .., b' ' | b'\t'] = name {
-        name = head;
-    }
-    let sound = colon < end && !name.is_empty() && charset::all(name, TOKEN);
-    sound.then(|| (HeaderName::from_bytes(name), name.len(), colon + 1))
-}
-
-/// Where a line ends (at its CR), the first octet in it that must not be there, and whether the empty line follows.
-struct Line {
-    end: usize,
-    stray: Option<usize>,
-    last: bool,
-}
-
-/// Finds the CR LF that ends the line at `start`; with `folds`, one that no SP or HTAB follows (§7.3.1).
-fn whole_line(octets: &[u8], start: usize, folds: bool) -> Option<Line> {
-    let mut line = Line {
-        end: start,
-        stray: None,
-        last: false,
-    };
-    let mut at = scan::control(octets, start);
-    loop {
-        match octets.get(at..)? {
-            [] => return None,
-            [b'\r', b'\n', b' ' | b'\t', ..] if folds => at += 1,
-            [b'\r', b'\n', rest @ ..] => {
-                line.end = at;
-                line.last = rest.starts_with(b"\r\n");
-                return Some(line);
-            }
-            _ if is_stray(octets, start, at) && line.stray.is_none() => line.stray = Some(at),
-            _ => {}
-        }
-        at = scan::control(octets, at + 1);
-    }
-}
-
-/// CR, LF and NUL; but NUL may be quoted in a quoted string (§25.1 `quoted-pair`). Other controls are let pass.
-fn is_stray(octets: &[u8], start: usize, at: usize) -> bool {
-    match octets.get(at) {
-        Some(b'\r' | b'\n') => true,
-        Some(0) => at == start || octets.get(at - 1) != Some(&b'\\'),
-        _ => false,
-    }
-}
-
-/// Start of the empty line at or after the line that begins at `at`.
-#[cold]
-fn end_of_section(octets: &[u8], at: usize) -> Option<usize> {
-    memchr::memmem::find(octets.get(at..)?, b"\r\n\r\n").map(|offset| at + offset + 2)
 }

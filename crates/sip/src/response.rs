@@ -50,43 +50,38 @@ pub(crate) fn write_head(
         && request.method() != Method::Register
         && request.to_tag().is_none();
     let mut top = source;
-    for header in request.headers() {
+    for (at, name) in request.index.names() {
         // Of a request that is refused for its repeated header fields the first ones are copied.
-        let first = request.index.first(header.name) == Some(header.index);
-        let wanted = match header.name {
+        let first = || request.index.first(name) == Some(at);
+        let wanted = match name {
             HeaderName::Via => {
                 if let Some(source) = top.take() {
-                    write_via_line(out, request, source, header.line);
+                    write_via_line(out, request, source, request.line_range(at));
                     continue;
                 }
                 true
             }
-            HeaderName::From | HeaderName::CallId | HeaderName::CSeq => first,
-            HeaderName::To => {
-                if first && request.to_tag().is_none() && status != StatusCode::TRYING {
-                    write_to(out, request, header.line, header.value_range.end, to_tag);
+            HeaderName::From | HeaderName::CallId | HeaderName::CSeq => first(),
+            HeaderName::To if first() => {
+                if request.to_tag().is_none() && status != StatusCode::TRYING {
+                    write_to(out, request, at, to_tag);
                     continue;
                 }
-                first
+                true
             }
             HeaderName::RecordRoute => may_make_dialog,
             HeaderName::Timestamp => status == StatusCode::TRYING,
             _ => false,
         };
         if wanted {
-            out.extend_from_slice(octets.get(header.line).unwrap_or_default());
+            out.extend_from_slice(octets.get(request.line_range(at)).unwrap_or_default());
         }
     }
 }
 
-fn write_to(
-    out: &mut Vec<u8>,
-    request: &Message,
-    line: core::ops::Range<usize>,
-    value_end: usize,
-    tag: Option<&[u8]>,
-) {
+fn write_to(out: &mut Vec<u8>, request: &Message, at: usize, tag: Option<&[u8]>) {
     let octets = request.as_bytes();
+    let (line, value_end) = (request.line_range(at), request.value_range(at).end);
     out.extend_from_slice(octets.get(line.start..value_end).unwrap_or_default());
     if let Some(tag) = tag {
         out.extend_from_slice(b";tag=");

@@ -92,26 +92,48 @@ pub(crate) fn find(octets: &[u8], mut at: usize, end: usize, wanted: u8) -> usiz
     at
 }
 
-/// Position of the first `"` or `\` from `at` on, or a position from `end` on.
+/// Position of the first `"`, `\` or control octet up to CR from `at` on, or a position from `end` on.
 #[inline(always)]
-pub(crate) fn find_quote_or_backslash(octets: &[u8], mut at: usize, end: usize) -> usize {
+pub(crate) fn find_in_quotes(octets: &[u8], mut at: usize, end: usize) -> usize {
     while at < end {
         let Some(block) = Block::load(octets, at) else {
             while octets
                 .get(at)
-                .is_some_and(|octet| !matches!(octet, b'"' | b'\\'))
+                .is_some_and(|&octet| octet > b'\r' && !matches!(octet, b'"' | b'\\'))
             {
                 at += 1;
             }
             return at;
         };
-        let found = (block.equal(b'"') | block.equal(b'\\')).to_bitmask();
+        let found = (block.equal(b'"') | block.equal(b'\\') | block.at_most(b'\r')).to_bitmask();
         if found != 0 {
             return at + found.trailing_zeros() as usize;
         }
         at += LANES;
     }
     at
+}
+
+/// The octets with the bit set that tells small letters from capitals, as far as `mask` keeps them.
+#[inline(always)]
+pub(crate) fn small(octets: &[u8; LANES], mask: &[u8; LANES]) -> [u8; LANES] {
+    (Block::new(octets).small().0 & u8x16::new(*mask)).to_array()
+}
+
+/// True if all octets are the same.
+#[inline(always)]
+pub(crate) fn same(a: &[u8; LANES], b: &[u8; LANES]) -> bool {
+    u8x16::new(*a).simd_eq(u8x16::new(*b)).to_bitmask() == 0xffff
+}
+
+/// Length of the run of digits and dots that these octets begin with, and where in it the dots are.
+#[inline(always)]
+pub(crate) fn dotted(octets: &[u8; LANES]) -> (usize, u32) {
+    let block = Block::new(octets);
+    let dots = block.equal(b'.').to_bitmask();
+    let run = dots | block.within(b'0', b'9').to_bitmask();
+    let len = (!run).trailing_zeros();
+    (len as usize, dots & !(u32::MAX << len))
 }
 
 /// Where `wanted` first stands within the sixteen octets at `at`: `None` if there are not so many,
@@ -124,21 +146,46 @@ pub(crate) fn find_near(octets: &[u8; LANES], wanted: u8) -> usize {
         .trailing_zeros() as usize
 }
 
-/// Like [`control`] within these octets; 64 if there is none.
-#[inline(always)]
-pub(crate) fn control_near(octets: &[u8; 64]) -> usize {
-    let (blocks, _) = octets.as_chunks::<LANES>();
-    let mut found = 0;
-    for (index, block) in blocks.iter().enumerate() {
-        found |= u64::from(Block::new(block).at_most(b'\r').to_bitmask()) << (index * LANES);
-    }
-    found.trailing_zeros() as usize
-}
-
 /// Position of the first octet from NUL to CR from `at` on, or the end: line ends, and what must not be there.
 #[inline(always)]
-pub(crate) fn control(octets: &[u8], at: usize) -> usize {
-    run::<NoControl>(octets, at)
+pub(crate) fn control(octets: &[u8], mut at: usize) -> usize {
+    while let Some(pair) = octets
+        .get(at..at.wrapping_add(2 * LANES))
+        .and_then(|pair| pair.first_chunk())
+    {
+        let found = controls(pair);
+        if found != 0 {
+            return at + found.trailing_zeros() as usize;
+        }
+        at += 2 * LANES;
+    }
+    last_control(octets, at)
+}
+
+/// The same over the last octets, fewer than two blocks.
+#[inline(never)]
+fn last_control(octets: &[u8], at: usize) -> usize {
+    let Some(pair) = octets.last_chunk() else {
+        return run::<NoControl>(octets, at);
+    };
+    let start = octets.len() - 2 * LANES;
+    let found = controls(pair)
+        & (u32::MAX
+            .checked_shl(at.saturating_sub(start) as u32)
+            .unwrap_or(0));
+    if found == 0 {
+        octets.len().max(at)
+    } else {
+        start + found.trailing_zeros() as usize
+    }
+}
+
+#[inline(always)]
+fn controls(pair: &[u8; 2 * LANES]) -> u32 {
+    let ([first, second], _) = pair.as_chunks::<LANES>() else {
+        return 0;
+    };
+    NoControl::outside(Block::new(first)) | NoControl::outside(Block::new(second)) << LANES
 }
 
 struct Value;
@@ -160,7 +207,10 @@ impl Block {
 
     #[inline(always)]
     fn load(octets: &[u8], at: usize) -> Option<Block> {
-        Some(Block::new(octets.get(at..)?.first_chunk()?))
+        octets
+            .get(at..at.wrapping_add(LANES))?
+            .first_chunk()
+            .map(Block::new)
     }
 
     #[inline(always)]

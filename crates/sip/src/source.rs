@@ -2,12 +2,11 @@
 
 use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
+use std::io::Write as _;
 
-use crate::charset;
 use crate::edit::Edits;
-use crate::host::write_ip;
+use crate::host::{Host, dotted_quad};
 use crate::message::Message;
-use crate::via::HostSpan;
 
 /// What the receiver changes in the topmost Via.
 struct SourceParams {
@@ -25,14 +24,6 @@ impl SourceParams {
     #[inline]
     fn of(message: &Message, source: SocketAddr) -> SourceParams {
         let via = &message.via;
-        let same = match (via.host, source.ip()) {
-            (HostSpan::V4(address), IpAddr::V4(source)) => address == source,
-            (HostSpan::Name(_), _) => false,
-            (HostSpan::V4(address), source) => source.to_canonical() == address,
-            (HostSpan::V6(address), source) => {
-                IpAddr::V6(address).to_canonical() == source.to_canonical()
-            }
-        };
         let (received, rport) = (via.received.range(), via.rport.range());
         let sent_by_end = usize::from(via.sent_by_end);
         let asked = !via.rport.is_absent();
@@ -43,33 +34,83 @@ impl SourceParams {
             (false, true) if received.end == rport.start => (received.start..rport.end, 0..0),
             (false, true) => (rport, received),
         };
+        let received = asked || !is_sent_by(message, source.ip());
         SourceParams {
             place,
             excess,
-            received: !same || asked,
+            received,
             rport: asked,
         }
     }
 
+    #[inline]
     fn write(&self, out: &mut Vec<u8>, source: SocketAddr) {
+        let IpAddr::V4(address) = source.ip().to_canonical() else {
+            return self.write_v6(out, source);
+        };
+        let mut text = [0; TEXT_OCTETS];
+        let mut len = 0;
         if self.received {
-            out.extend_from_slice(b";received=");
-            write_received(out, source);
+            let mut quad = [0; 16];
+            let quad_len = dotted_quad(&mut quad, address);
+            put(&mut text, &mut len, b";received=");
+            put(&mut text, &mut len, &quad);
+            len -= quad.len() - quad_len;
         }
         if self.rport {
-            out.extend_from_slice(b";rport=");
-            charset::write_decimal(out, u64::from(source.port()));
+            let port = u32::from(source.port());
+            let digit = |unit: u32| b'0' + (port / unit % 10) as u8;
+            let digits = [
+                digit(10_000),
+                digit(1_000),
+                digit(100),
+                digit(10),
+                digit(1),
+                0,
+                0,
+                0,
+            ];
+            let zeros = [10, 100, 1_000, 10_000].map(|power| usize::from(port < power));
+            let zeros = zeros.iter().sum::<usize>();
+            put(&mut text, &mut len, b";rport=");
+            // Leading zeros fall off at the front.
+            put(
+                &mut text,
+                &mut len,
+                &(u64::from_le_bytes(digits) >> (8 * zeros)).to_le_bytes(),
+            );
+            len -= 3 + zeros;
+        }
+        out.extend_from_slice(text.get(..len).unwrap_or_default());
+    }
+
+    /// An IPv6 address stands without brackets here (§25.1 `via-received`).
+    #[cold]
+    fn write_v6(&self, out: &mut Vec<u8>, source: SocketAddr) {
+        if self.received {
+            // Writing to a Vec cannot fail.
+            let _ = write!(out, ";received={}", source.ip().to_canonical());
+        }
+        if self.rport {
+            let _ = write!(out, ";rport={}", source.port());
         }
     }
 }
 
-/// An IPv6 address stands without brackets here (§25.1 `via-received`).
-fn write_received(out: &mut Vec<u8>, source: SocketAddr) {
-    let start = out.len();
-    write_ip(out, source.ip().to_canonical());
-    if out.get(start) == Some(&b'[') {
-        out.pop();
-        out.remove(start);
+/// True if the host of the topmost sent-by is this address.
+fn is_sent_by(message: &Message, address: IpAddr) -> bool {
+    let host = Host::parse(message.via.host.of(message.as_bytes())).and_then(|host| host.ip());
+    host.is_some_and(|host| host.to_canonical() == address.to_canonical())
+}
+
+/// Room for both parameters, and a little beyond the port.
+const TEXT_OCTETS: usize = b";received=255.255.255.255.;rport=12345678".len();
+
+#[inline(always)]
+fn put<const N: usize>(text: &mut [u8; TEXT_OCTETS], len: &mut usize, octets: &[u8; N]) {
+    if let Some(place) = text.get_mut(*len..).and_then(|rest| rest.first_chunk_mut()) {
+        *place = *octets;
+        *len += N;
     }
 }
 
@@ -82,7 +123,7 @@ impl Edits {
             self.replace_range(params.excess.clone(), b"");
         }
         if params.received || !params.place.is_empty() {
-            self.replace_range_with(params.place.clone(), |out| params.write(out, source));
+            self.replace_range_plain(params.place.clone(), |out| params.write(out, source));
         }
     }
 }

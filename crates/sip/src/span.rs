@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use crate::field::Scope;
+
 /// A range of octets below 65,536; the default is the empty range at 0, which stands for "absent".
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -38,6 +40,12 @@ impl Span {
     #[inline(always)]
     pub(crate) fn of(self, octets: &[u8]) -> &[u8] {
         octets.get(self.range()).unwrap_or_default()
+    }
+
+    /// The octets within a field.
+    #[inline(always)]
+    pub(crate) fn of_field<'a, const FOLDS: bool>(self, field: Scope<'a, FOLDS>) -> &'a [u8] {
+        field.slice(self.start as usize, self.end as usize)
     }
 
     /// The octets, unless absent.

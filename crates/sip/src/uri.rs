@@ -1,7 +1,7 @@
 //! URIs: sip and sips in full, tel by its parts, all others as scheme and opaque part (RFC 3261 §19.1).
 
 use crate::Transport;
-use crate::charset::{self, URI, URI_PARAM, USER};
+use crate::charset::{self, URI, URI_PARAM, URI_PARAM_PLAIN, USER};
 use crate::error::UriError;
 use crate::field::Field;
 use crate::host::Host;
@@ -51,7 +51,7 @@ impl<'a> Uri<'a> {
     }
 
     /// Reads a URI from `start` to the end of the field.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn parse_at(field: Field<'a>, start: usize) -> Result<Uri<'a>, UriError> {
         let raw = field.slice(start, field.end());
         let (scheme, opaque) = split_scheme(raw)?;
@@ -255,14 +255,21 @@ fn other_scheme(octets: &[u8]) -> Result<(Scheme<'_>, &[u8]), UriError> {
     })
 }
 
-#[inline]
+/// Reads what follows the scheme of a sip or sips URI, from `start` to the end of the field.
+#[inline(always)]
 fn parse_sip<'a>(mut uri: Uri<'a>, field: Field<'a>, start: usize) -> Result<Uri<'a>, UriError> {
     let mut at = start;
     let mut escapes = false;
     let sign = field.find(start, b'@');
     if sign < field.end() {
-        escapes = field.until(sign).find(start, b'%') < sign;
-        let user_end = charset::skip(field.slice(0, sign), start, USER);
+        let mut user_end = start;
+        while let Some(octet) = field
+            .get(user_end)
+            .filter(|&octet| charset::is(octet, USER))
+        {
+            escapes |= octet == b'%';
+            user_end += 1;
+        }
         if user_end == start {
             return Err(UriError::UserInfo);
         }
@@ -272,6 +279,7 @@ fn parse_sip<'a>(mut uri: Uri<'a>, field: Field<'a>, start: usize) -> Result<Uri
             if field.get(user_end) != Some(b':') || !charset::all(password, USER) {
                 return Err(UriError::UserInfo);
             }
+            escapes |= password.contains(&b'%');
             uri.password = Some(password);
         }
         at = sign + 1;
@@ -282,22 +290,21 @@ fn parse_sip<'a>(mut uri: Uri<'a>, field: Field<'a>, start: usize) -> Result<Uri
         uri.port = Some(port);
         at = end;
     }
-    match field.get(at) {
+    let end = parameters_end(field, at, &mut escapes)?;
+    uri.parameters = Params::new(field.slice(at, end));
+    match field.get(end) {
         None => {}
-        Some(b';' | b'?') => {
-            let tail = field.slice(at, field.end());
-            escapes |= field.find(at, b'%') < field.end();
-            let end = parameters_end(tail)?;
-            uri.parameters = Params::new(tail.get(..end).unwrap_or_default());
-            if let Some([b'?', headers @ ..]) = tail.get(end..) {
-                if headers.is_empty() || !headers.iter().all(|&octet| is_header_octet(octet)) {
-                    return Err(UriError::Headers);
-                }
-                uri.headers = headers;
+        Some(b'?') => {
+            let headers = field.slice(end + 1, field.end());
+            if headers.is_empty() || !headers.iter().all(|&octet| is_header_octet(octet)) {
+                return Err(UriError::Headers);
             }
+            escapes |= headers.contains(&b'%');
+            uri.headers = headers;
         }
-        Some(b':') => return Err(UriError::Port),
-        Some(_) => return Err(UriError::Host),
+        Some(b':') if end == at => return Err(UriError::Port),
+        Some(_) if end == at => return Err(UriError::Host),
+        Some(_) => return Err(UriError::Parameter),
     }
     if escapes && !charset::escapes_are_sound(uri.raw) {
         return Err(UriError::Escape);
@@ -310,30 +317,33 @@ fn is_header_octet(octet: u8) -> bool {
     matches!(octet, b'?' | b'=') || charset::is(octet, URI_PARAM)
 }
 
-/// Where the parameters that begin `tail` end: at `?` or at the end.
-fn parameters_end(tail: &[u8]) -> Result<usize, UriError> {
-    let mut at = 0;
-    while tail.get(at) == Some(&b';') {
-        let name_end = charset::skip(tail, at + 1, URI_PARAM);
-        if name_end == at + 1 {
-            return Err(UriError::Parameter);
-        }
-        at = name_end;
-        if tail.get(at) == Some(&b'=') {
-            // `=` within a value is not in the grammar, but harmless and met.
-            at += 1;
-            while tail
+/// Where the parameters that begin at `at` end.
+#[inline(always)]
+fn parameters_end(field: Field<'_>, at: usize, escapes: &mut bool) -> Result<usize, UriError> {
+    let mut at = at;
+    while field.get(at) == Some(b';') {
+        let name = at + 1;
+        at = name;
+        loop {
+            while field
                 .get(at)
-                .is_some_and(|&octet| octet == b'=' || charset::is(octet, URI_PARAM))
+                .is_some_and(|octet| charset::is(octet, URI_PARAM_PLAIN))
             {
                 at += 1;
             }
+            match field.get(at) {
+                Some(b'%') => *escapes = true,
+                // Within a value it is not in the grammar, but harmless and met.
+                Some(b'=') if at > name => {}
+                _ => break,
+            }
+            at += 1;
+        }
+        if at == name {
+            return Err(UriError::Parameter);
         }
     }
-    match tail.get(at) {
-        None | Some(b'?') => Ok(at),
-        Some(_) => Err(UriError::Parameter),
-    }
+    Ok(at)
 }
 
 fn parse_tel(mut uri: Uri<'_>) -> Result<Uri<'_>, UriError> {
@@ -345,7 +355,8 @@ fn parse_tel(mut uri: Uri<'_>) -> Result<Uri<'_>, UriError> {
     if number.is_empty() || !number.iter().all(dialable) {
         return Err(UriError::UserInfo);
     }
-    if parameters_end(parameters)? != parameters.len() {
+    let mut escapes = false;
+    if parameters_end(Field::whole(parameters), 0, &mut escapes)? != parameters.len() {
         return Err(UriError::Parameter);
     }
     uri.user = Some(number);

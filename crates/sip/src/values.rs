@@ -91,9 +91,9 @@ impl<'a, T: ListValue<'a>> Iterator for Values<'a, T> {
             }
             let at = self.next?;
             self.next = self.message.index.find(at + 1, self.name);
-            let value = self.message.index.get(at)?.value;
-            (self.at, self.end) = (usize::from(value.start), usize::from(value.end));
-            if value.start == value.end {
+            let value = self.message.value_range(at);
+            (self.at, self.end) = (value.start, value.end);
+            if value.is_empty() {
                 return Some(Err(FieldError::Empty));
             }
         }
@@ -130,8 +130,8 @@ impl<'a> Iterator for OptionTags<'a> {
             }
             let at = self.next?;
             self.next = self.message.index.find(at + 1, self.name);
-            let value = self.message.index.get(at)?.value;
-            self.items = ListItems::new(value.of(&self.message.octets));
+            let value = self.message.value_range(at);
+            self.items = ListItems::new(self.message.octets.get(value).unwrap_or_default());
         }
     }
 }

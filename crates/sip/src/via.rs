@@ -1,12 +1,12 @@
 //! Via: protocol, sent-by and parameters of one hop (RFC 3261 §20.42, §18.2.1; RFC 3581).
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 use core::ops::Range;
 
 use crate::Transport;
 use crate::charset;
 use crate::error::FieldError;
-use crate::field::Field;
+use crate::field::{Field, Scope};
 use crate::host::Host;
 use crate::params::{self, Params, is_named};
 use crate::span::Span;
@@ -42,15 +42,23 @@ impl<'a> Via<'a> {
     pub(crate) fn parse_at(octets: &'a [u8], end: usize, at: usize) -> Result<Via<'a>, FieldError> {
         let mut spans = ViaSpans::NONE;
         scan(Field::new(octets, end), at, usize::MAX, &mut spans)?;
-        Ok(Via::from_spans(octets, &spans))
+        let host = Host::parse(spans.host.of(octets)).ok_or(FieldError::Host)?;
+        Ok(Via::new(octets, &spans, host))
     }
 
     #[inline]
     pub(crate) fn from_spans(octets: &'a [u8], spans: &ViaSpans) -> Via<'a> {
+        // What looks like an IPv4 address but is none counts as a name.
+        let host = spans.host.of(octets);
+        Via::new(octets, spans, Host::parse(host).unwrap_or(Host::Name(host)))
+    }
+
+    #[inline]
+    fn new(octets: &'a [u8], spans: &ViaSpans, host: Host<'a>) -> Via<'a> {
         Via {
             transport_token: spans.transport.of(octets),
             transport: spans.known_transport,
-            host: spans.host.of(octets),
+            host,
             port: spans.port,
             params: Params::new(spans.params.of(octets)),
             range: spans.whole.range(),
@@ -112,32 +120,14 @@ impl<'a> Via<'a> {
     }
 }
 
-/// A host as a range or an address.
-#[derive(Copy, Clone, Debug)]
-pub(crate) enum HostSpan {
-    Name(Span),
-    V4(Ipv4Addr),
-    V6(Ipv6Addr),
-}
-
-impl HostSpan {
-    #[inline]
-    fn of<'a>(&self, octets: &'a [u8]) -> Host<'a> {
-        match *self {
-            HostSpan::Name(span) => Host::Name(span.of(octets)),
-            HostSpan::V4(address) => Host::V4(address),
-            HostSpan::V6(address) => Host::V6(address),
-        }
-    }
-}
-
 /// Where the parts of a Via lie.
 #[derive(Clone, Debug)]
 pub(crate) struct ViaSpans {
     pub(crate) whole: Span,
     pub(crate) transport: Span,
     pub(crate) known_transport: Option<Transport>,
-    pub(crate) host: HostSpan,
+    /// The host as it stands: a name, the form of an IPv4 address, or an IPv6 reference.
+    pub(crate) host: Span,
     pub(crate) port: Option<u16>,
     /// Not 0 as soon as sent-by has been read.
     pub(crate) sent_by_end: u16,
@@ -156,7 +146,7 @@ impl ViaSpans {
         whole: Span::ABSENT,
         transport: Span::ABSENT,
         known_transport: None,
-        host: HostSpan::Name(Span::ABSENT),
+        host: Span::ABSENT,
         port: None,
         sent_by_end: 0,
         params: Span::ABSENT,
@@ -167,9 +157,9 @@ impl ViaSpans {
 }
 
 /// Reads the Via value at `at`. What could be read before an error is in `spans`.
-#[inline]
-pub(crate) fn scan(
-    field: Field<'_>,
+#[inline(never)]
+pub(crate) fn scan<const FOLDS: bool>(
+    field: Scope<'_, FOLDS>,
     at: usize,
     parameters_max: usize,
     spans: &mut ViaSpans,
@@ -191,12 +181,8 @@ pub(crate) fn scan(
         spans.known_transport = Transport::from_token(field.slice(transport_start, transport_end));
         host_start
     };
-    let (host, mut end) = Host::parse_at(field, host_start).ok_or(FieldError::Host)?;
-    spans.host = match host {
-        Host::Name(_) => HostSpan::Name(Span::new(host_start, end)),
-        Host::V4(address) => HostSpan::V4(address),
-        Host::V6(address) => HostSpan::V6(address),
-    };
+    let mut end = Host::end(field, host_start).ok_or(FieldError::Host)?;
+    spans.host = Span::new(host_start, end);
     let colon = match field.get(end) {
         Some(octet) if octet <= b' ' => field.skip_lws(end),
         _ => end,
@@ -212,7 +198,7 @@ pub(crate) fn scan(
     spans.params = Span::new(end, field.end());
     let params_start = end;
     let mut count = 0;
-    while end < field.end() {
+    while !field.ends_at(end) {
         count += 1;
         // The common parameters, without LWS and quotes.
         if spans.branch.is_absent()
@@ -232,7 +218,7 @@ pub(crate) fn scan(
         if spans.rport.is_absent()
             && field.has(end, b";rport=")
             && let Some((_, value_end)) = field.port(end + 7)
-            && field.get(value_end).is_none_or(|octet| octet == b';')
+            && (field.ends_at(value_end) || field.get(value_end) == Some(b';'))
         {
             spans.rport = Span::new(end, value_end);
             end = value_end;
@@ -264,7 +250,7 @@ pub(crate) fn scan(
     if count > parameters_max {
         return Err(FieldError::TooManyParameters);
     }
-    if end != field.end() {
+    if !field.ends_at(end) {
         let after = field.skip_lws(end);
         if field.get(after).is_some_and(|octet| octet != b',') {
             return Err(FieldError::Trailing);
@@ -277,7 +263,7 @@ pub(crate) fn scan(
 
 /// Position of the transport token. The version is not compared: a message of another version is answered (505).
 #[inline]
-fn protocol(field: Field<'_>, start: usize) -> Result<usize, FieldError> {
+fn protocol<const FOLDS: bool>(field: Scope<'_, FOLDS>, start: usize) -> Result<usize, FieldError> {
     if field.has(start, b"SIP/2.0/") {
         return Ok(start + 8);
     }
@@ -302,7 +288,7 @@ mod tests {
         let via = Via::parse(b"SIP  /   2.0\r\n /UDP\r\n    192.0.2.2 : 5070 ; branch=\r\n 390skdjuw , SIP/2.0/TCP x");
         let via = via.expect("valid");
         assert_eq!(via.transport, Some(Transport::Udp));
-        assert_eq!(via.host, Host::V4(Ipv4Addr::new(192, 0, 2, 2)));
+        assert_eq!(via.host, Host::parse(b"192.0.2.2").expect("an address"));
         assert_eq!(via.port, Some(5070));
         assert_eq!(via.branch(), Some(&b"390skdjuw"[..]));
         assert!(!via.has_unique_branch());

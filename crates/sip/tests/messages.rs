@@ -120,6 +120,95 @@ fn stray_line_breaks_and_nul_are_refused_and_do_not_reach_the_answer() {
 }
 
 #[test]
+fn no_quoted_pair_hides_a_line_break() {
+    for stray in [
+        "\\\r",
+        "\\\n",
+        "\\\r\n",
+        "\r",
+        "\0",
+        "\\\r\nVia: SIP/2.0/UDP evil\r\n",
+    ] {
+        let text =
+            format!("{HEAD}{FIELDS}\r\n").replace("From: ", &format!("From: \"a{stray}b\" "));
+        assert!(parse(text).is_err(), "{stray:?}");
+        let text =
+            format!("{HEAD}{FIELDS}\r\n").replace("tag=1", &format!("tag=1;x=\"a{stray}b\""));
+        assert!(parse(text).is_err(), "{stray:?}");
+    }
+}
+
+#[test]
+fn folded_and_spaced_lines_read_like_plain_ones() {
+    let plain = parse(format!("{HEAD}{FIELDS}Max-Forwards: 7\r\nl: 0\r\n\r\n")).expect("valid");
+    for (colon, end) in [
+        (" : ", ""),
+        (":", " "),
+        (":\r\n ", ""),
+        (": ", "\r\n\t"),
+        (":\t ", " \r\n  "),
+    ] {
+        let fields = format!("{FIELDS}Max-Forwards: 7\r\nl: 0\r\n");
+        let changed: String = fields
+            .split_terminator("\r\n")
+            .map(|line| line.replacen(": ", colon, 1) + end + "\r\n")
+            .collect();
+        let message = parse(format!("{HEAD}{changed}\r\n"))
+            .unwrap_or_else(|failure| panic!("{changed}: {failure}"));
+        assert_eq!(message.via().branch(), plain.via().branch());
+        assert_eq!(
+            (message.via().host, message.via().port),
+            (plain.via().host, plain.via().port)
+        );
+        assert_eq!(
+            (message.from().uri, message.from_tag()),
+            (plain.from().uri, plain.from_tag())
+        );
+        assert_eq!(
+            (message.to().uri, message.to_tag()),
+            (plain.to().uri, plain.to_tag())
+        );
+        assert_eq!(
+            (message.call_id(), message.cseq()),
+            (plain.call_id(), plain.cseq())
+        );
+        assert_eq!(
+            (message.max_forwards(), message.content_length()),
+            (Ok(Some(7)), Some(0))
+        );
+        let values = |message: &Message| {
+            message
+                .headers()
+                .map(|header| header.value.to_vec())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(values(&message), values(&plain));
+    }
+}
+
+#[test]
+fn a_name_holds_no_line_break() {
+    for (name, changed) in [
+        ("Call-ID", "Call\rID"),
+        ("Call-ID", "Call\nID"),
+        ("Call-ID", "Call\0ID"),
+        ("Max-Forwards", "Max\rForwards"),
+        ("Content-Length", "Content\rLength"),
+        ("Record-Route", "Record\rRoute"),
+        ("To", "To\0"),
+        ("Via", "\0Via"),
+    ] {
+        let fields =
+            format!("{FIELDS}Max-Forwards: 7\r\nContent-Length: 0\r\nRecord-Route: <sip:p;lr>\r\n");
+        assert!(parse(format!("{HEAD}{fields}\r\n")).is_ok());
+        assert!(
+            parse(format!("{HEAD}{}\r\n", fields.replacen(name, changed, 1))).is_err(),
+            "{changed:?}"
+        );
+    }
+}
+
+#[test]
 fn nul_may_be_quoted() {
     assert!(with("Subject: \"a\\\0b\"\r\n").is_ok());
 }

@@ -98,10 +98,58 @@ fn views(octets: &[u8]) {
     );
 }
 
+/// What parsing decoded is what the typed views make of the values.
+fn agrees_with_views(message: &Message) {
+    let value = |name| message.header(name).expect("mandatory").value;
+    let via = Via::parse(value(HeaderName::Via));
+    if let Ok(via) = via {
+        assert_eq!(
+            (message.via().branch(), message.via().port),
+            (via.branch(), via.port)
+        );
+        assert_eq!(message.via().params.as_bytes(), via.params.as_bytes());
+        assert_eq!(message.via().host, via.host);
+    }
+    for (parsed, name) in [
+        (message.from(), HeaderName::From),
+        (message.to(), HeaderName::To),
+    ] {
+        let view = NameAddr::parse(value(name)).expect("valid");
+        assert_eq!(
+            (parsed.uri, parsed.tag(), parsed.display_name),
+            (view.uri, view.tag(), view.display_name)
+        );
+        assert_eq!(parsed.params.as_bytes(), view.params.as_bytes());
+    }
+    assert_eq!(
+        strowger_sip::CSeq::parse(value(HeaderName::CSeq)),
+        Ok(message.cseq())
+    );
+    assert_eq!(message.call_id(), value(HeaderName::CallId));
+    for octets in message
+        .headers()
+        .map(|header| &message.as_bytes()[header.line.start..header.line.end - 2])
+    {
+        // Every CR and LF belongs to a fold.
+        for (at, octet) in octets.iter().enumerate() {
+            match octet {
+                b'\r' => assert_eq!(octets.get(at + 1), Some(&b'\n')),
+                b'\n' => assert!(
+                    at > 0
+                        && octets[at - 1] == b'\r'
+                        && matches!(octets.get(at + 1), Some(b' ' | b'\t'))
+                ),
+                _ => {}
+            }
+        }
+    }
+}
+
 fn parse_and_visit(octets: Vec<u8>) {
     match Message::parse(octets, &Limits::default()) {
         Ok(message) => {
             visit(&message);
+            agrees_with_views(&message);
             let again = Message::parse(message.as_bytes().to_vec(), &Limits::default())
                 .expect("its own octets");
             assert_eq!(again.as_bytes(), message.as_bytes());
