@@ -8,6 +8,7 @@
 //! * [`KamailioProfile`] names what is done on purpose otherwise than the RFC.
 
 pub mod cfg;
+pub mod kemi;
 mod pattern;
 mod profile;
 pub mod pv;

@@ -16,6 +16,21 @@ pub struct WaitToken {
     pub(crate) generation: u32,
 }
 
+impl WaitToken {
+    /// The name as a number.
+    pub fn bits(self) -> u64 {
+        u64::from(self.slot) << 32 | u64::from(self.generation)
+    }
+
+    /// The name that a number stands for.
+    pub fn from_bits(bits: u64) -> WaitToken {
+        WaitToken {
+            slot: (bits >> 32) as u32,
+            generation: bits as u32,
+        }
+    }
+}
+
 /// A call of an entry.
 #[derive(Copy, Clone, Debug)]
 pub struct Call<'a> {

@@ -1,7 +1,20 @@
 //! The verbs (`RoutingContext`) and who calls them (`RoutingPolicy`). Verbs act at once; those that wait (a journal, the
 //! DNS, a connection) go on by themselves after the policy has returned.
 
-use strowger_sip::{Host, Message, StatusCode, Uri};
+use core::any::Any;
+use core::net::{IpAddr, SocketAddr};
+
+use strowger_sip::{Host, Message, Now, StatusCode, Transport, Uri};
+
+use crate::answer::{
+    Answer, ChallengeOptions, DigestOutcome, ForwardError, LookupOutcome, Password, ReplyOutcome,
+    SaveOptions, SaveOutcome, TransactionMatch, TransactionView,
+};
+use crate::draft::{Draft, Hooks};
+use crate::errand::Errand;
+use crate::policy::HookName;
+use crate::stateless::SlStatistics;
+use crate::tables::ScriptTables;
 
 /// What became of the Route header fields (RFC 3261 §16.4).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -43,16 +56,88 @@ pub enum Lookup {
     UnknownUser,
 }
 
-/// The verbs of one request. Each answers or forwards at most once; a second final answer is refused and counted.
-pub trait RoutingContext {
-    /// The request as received.
+/// Where a message came from and on which socket.
+#[derive(Copy, Clone, Debug)]
+pub struct SourceView<'a> {
+    /// Who sent it.
+    pub remote: SocketAddr,
+    /// The transport it came over.
+    pub transport: Transport,
+    /// Address and port of the listener that received it.
+    pub received_on: SocketAddr,
+    /// Number of that listener.
+    pub listener: u16,
+    /// What it advertises.
+    pub advertised: Option<(&'a str, u16)>,
+    /// The number of the connection.
+    pub connection: Option<u64>,
+}
+
+/// A message that the transaction keeps.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum StoredMessage {
+    /// The request that began it.
+    Request,
+    /// The response chosen so far, or being processed.
+    Reply,
+    /// The INVITE that a CANCEL is for.
+    Invite,
+}
+
+/// The verbs of one message. A request is answered or forwarded at most once; a second final answer is refused and counted.
+pub trait RoutingContext: Send + 'static {
+    // -- the message ------------------------------------------------------------------------------------------------
+
+    /// The request as received; for a response without a transaction the response itself.
     fn request(&self) -> &Message;
-    /// The Request-URI as routing has it now (after strict-router recovery).
+    /// The message of this stage: the response at the stages of responses, else the request.
+    fn message(&self) -> &Message;
+    /// A message that the transaction keeps.
+    fn stored(&self, which: StoredMessage) -> Option<&Message>;
+    /// Where the message came from.
+    fn source(&self) -> SourceView<'_>;
+    /// The running number of the message.
+    fn message_id(&self) -> u64;
+    /// Both clocks.
+    fn now(&self) -> Now;
+    /// A number for choices of equal weight, never for secrets.
+    fn random(&mut self) -> u64;
+    /// The Request-URI as routing has it now (after strict-router recovery, or as the draft has it).
     fn request_uri(&self) -> &[u8];
+    /// What the program changed.
+    fn draft(&self) -> &Draft;
+    /// The same, to change.
+    fn draft_mut(&mut self) -> &mut Draft;
+    /// Changes the draft with a look at the message.
+    fn edit(&mut self, f: &mut dyn FnMut(&Message, &mut Draft));
+    /// What the policy keeps with the request as long as its transaction lives.
+    fn attachment(&mut self) -> &mut Option<Box<dyn Any + Send>>;
+    /// The same, to read.
+    fn attachment_ref(&self) -> Option<&(dyn Any + Send)>;
+    /// The changes so far become the message: what is read after this sees them. False if that gives no message.
+    fn apply_changes(&mut self) -> bool;
+
+    // -- who we are -------------------------------------------------------------------------------------------------
+
     /// True if the URI names this element: a listening address, or a local domain.
     fn is_ours(&self, uri: &Uri<'_>) -> bool;
     /// True if the host is one of the local domains or a listening address.
     fn is_local_host(&self, host: &Host<'_>) -> bool;
+    /// True if one of the listeners has this address, and this port if one is given.
+    fn is_own_address(&self, ip: IpAddr, port: Option<u16>) -> bool;
+    /// Number of the listener with this address (`127.0.0.1`, any port if 0) and transport.
+    fn find_listener(&self, transport: Option<Transport>, ip: IpAddr, port: u16) -> Option<u16>;
+    /// Transport and address of a listener by its number.
+    fn listener(&self, number: u16) -> Option<(Transport, SocketAddr)>;
+    /// The tables that the shards share.
+    fn tables(&self) -> &ScriptTables;
+    /// The statistics of stateless replies, all shards together.
+    fn sl_statistics(&self) -> SlStatistics;
+    /// A statistic of the process by the name that the counters have.
+    fn statistic(&self, name: &str) -> Option<u64>;
+
+    // -- verbs of the native policy -----------------------------------------------------------------------------------
+
     /// The checks of RFC 3261 §8.2 and §16.3: scheme, Max-Forwards, loops, Proxy-Require. True if the request may go on; else it was answered.
     fn check(&mut self) -> bool;
     /// Removes our Route header fields (RFC 3261 §16.4).
@@ -75,10 +160,58 @@ pub trait RoutingContext {
     fn relay(&mut self);
     /// Ends without an answer.
     fn discard(&mut self, why: &'static str);
-}
 
-/// Decides what happens to a request.
-pub trait RoutingPolicy: Send {
-    /// A request that no transaction absorbed. Never called for CANCEL.
-    fn request(&self, context: &mut dyn RoutingContext);
+    // -- verbs of programs --------------------------------------------------------------------------------------------
+
+    /// Answers the request.
+    fn answer(&mut self, answer: &Answer<'_>) -> ReplyOutcome;
+    /// Forwards a response now, without its transaction, with another status of its class or another reason.
+    fn forward_response(&mut self, status: Option<StatusCode>, reason: Option<&[u8]>) -> bool;
+    /// Forwards the request to the targets of the draft: through a transaction, an ACK without. A CANCEL is carried out.
+    fn forward(&mut self) -> Result<(), ForwardError>;
+    /// Forwards the request without a transaction.
+    fn forward_stateless(&mut self) -> Result<(), ForwardError>;
+    /// Begins the transaction of the request. False if there is one, or none can be made.
+    fn new_transaction(&mut self) -> bool;
+    /// What of our transactions the message belongs to.
+    fn match_transaction(&mut self) -> TransactionMatch;
+    /// The transaction of the message.
+    fn transaction(&self) -> TransactionView;
+    /// Cancels the branches that have no final response (all but the one of this run, if `others`).
+    fn cancel_branches(&mut self, others: bool) -> bool;
+    /// Keeps the request, with its transaction, until it is continued: its name.
+    fn suspend(&mut self) -> Option<(u32, u32)>;
+    /// Lets a suspended request go on in a function of the program. False if there is none of that name.
+    fn continue_suspended(&mut self, index: u32, label: u32, hook: HookName) -> bool;
+    /// Functions that the transaction of this message has armed.
+    fn armed(&self) -> Hooks;
+    /// Obeys the Route values (RFC 3261 §16.4, §16.12): ours go, the next one becomes the destination. `None` if there is
+    /// no Route; false if the topmost is not ours.
+    fn obey_route(&mut self) -> Option<bool>;
+    /// The URI of the topmost Route value of ours that was obeyed.
+    fn own_route(&self) -> Option<&[u8]>;
+    /// Changes bindings as the REGISTER asks.
+    fn save_bindings(&mut self, options: SaveOptions) -> SaveOutcome;
+    /// Takes the contacts of the user in `uri` (the Request-URI if none) as targets.
+    fn lookup_bindings(&mut self, uri: Option<&[u8]>) -> LookupOutcome;
+    /// True if the user in the URI has a live binding.
+    fn is_registered(&self, uri: &[u8]) -> bool;
+    /// Checks digest credentials. `check_identity`: their user must be that of From, and of To for a REGISTER.
+    fn verify_digest(
+        &mut self,
+        realm: &[u8],
+        password: Password<'_>,
+        check_identity: bool,
+    ) -> DigestOutcome;
+    /// Answers with a challenge.
+    fn challenge(&mut self, realm: &[u8], options: ChallengeOptions) -> ReplyOutcome;
+    /// Position of the header field with the credentials that were verified.
+    fn verified_credentials(&self) -> Option<usize>;
+    /// The errand that the program is about to wait for; begun when it is parked.
+    fn begin_errand(&mut self, errand: Errand);
+    /// The To tag that a reply made here would carry: that of a stateless one, or of the transaction.
+    fn local_tag(&self, stateless: bool) -> Option<Box<[u8]>>;
+
+    /// For the element, which gets its own back.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }

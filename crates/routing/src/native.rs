@@ -13,11 +13,10 @@
 //! Request-URI ──► us: user agent server; local user: lookup; foreign: relay
 //! ```
 
-use strowger_sip::{Method, StatusCode, Uri};
+use strowger_sip::{Method, Now, StatusCode, Uri};
 
-use crate::context::{
-    Authentication, ChallengeKind, Lookup, LooseRoute, RoutingContext, RoutingPolicy,
-};
+use crate::context::{Authentication, ChallengeKind, Lookup, LooseRoute, RoutingContext};
+use crate::policy::{Routed, RoutingPolicy, Stage};
 
 /// What is done with a request for a registered user.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -144,7 +143,21 @@ impl NativePolicy {
 const ALLOW: &[u8] = b"Allow: OPTIONS, REGISTER, CANCEL, ACK\r\n";
 
 impl RoutingPolicy for NativePolicy {
-    fn request(&self, context: &mut dyn RoutingContext) {
+    fn route(&mut self, stage: &Stage, mut context: Box<dyn RoutingContext>, _now: Now) -> Routed {
+        if *stage == Stage::Request {
+            self.request(&mut *context);
+        }
+        Routed::done(context)
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn core::any::Any> {
+        self
+    }
+}
+
+impl NativePolicy {
+    /// Decides what happens to a request that no transaction absorbed; never a CANCEL.
+    pub fn request(&self, context: &mut dyn RoutingContext) {
         let method_is_ack = context.request().method() == Method::Ack;
         if method_is_ack {
             return match context.loose_route() {

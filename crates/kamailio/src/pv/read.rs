@@ -70,7 +70,7 @@ impl PvSpec {
             Pv::Named(what, name) => source.named(*what, &name.text(source)).into_owned(),
             Pv::ReturnCode => PvValue::Int(source.return_code()),
             Pv::Clock(part) => clock::read(part, source),
-            Pv::LocalTag(which) => PvValue::maybe(source.local_tag(*which)),
+            Pv::LocalTag(which) => source.local_tag(*which).map_or(PvValue::Null, PvValue::Str),
             Pv::Server(full) => PvValue::from(source.version(*full)),
             Pv::ProcessId => PvValue::Int(source.process_id()),
             Pv::ServerId => PvValue::Int(source.server_id()),

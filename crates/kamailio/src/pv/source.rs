@@ -245,7 +245,7 @@ pub trait PvSource {
         Time::ZERO
     }
     /// The To tag that a reply made here would carry.
-    fn local_tag(&self, _which: LocalTag) -> Option<&[u8]> {
+    fn local_tag(&self, _which: LocalTag) -> Option<std::borrow::Cow<'_, [u8]>> {
         None
     }
     /// The version of Kamailio that is claimed: number alone, or the full name.

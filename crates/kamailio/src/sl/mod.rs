@@ -2,8 +2,7 @@
 
 mod error;
 mod reply;
-mod statistics;
 
 pub use error::{AnsweredBy, ErrorReply, InternalError};
-pub use reply::{Caller, PreparedReply, ReplyDefaults, ReplyOutcome, changed_code, prepare};
-pub use statistics::{SlEvent, SlStatistics};
+pub use reply::{Caller, PreparedReply, ReplyDefaults, changed_code, prepare, return_code};
+pub use strowger_routing::{SlEvent, SlStatistics};

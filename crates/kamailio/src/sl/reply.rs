@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use strowger_routing::ReplyOutcome;
 use strowger_sip::StatusCode;
 
 use crate::pv::PvValue;
@@ -42,25 +43,12 @@ pub struct PreparedReply {
     pub reason: Vec<u8>,
 }
 
-/// How a reply function ended; [`ReplyOutcome::code`] is what the script sees.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum ReplyOutcome {
-    /// The reply left.
-    Sent,
-    /// The request is an ACK, the arguments are no reply, or building or sending failed.
-    Failed,
-    /// The request was finally answered before, or must not be answered.
-    Refused,
-}
-
-impl ReplyOutcome {
-    /// The return code: 1, -1, -2.
-    pub const fn code(self) -> i64 {
-        match self {
-            ReplyOutcome::Sent => 1,
-            ReplyOutcome::Failed => -1,
-            ReplyOutcome::Refused => -2,
-        }
+/// What the script sees of how a reply function ended: 1, -1, -2.
+pub const fn return_code(outcome: ReplyOutcome) -> i64 {
+    match outcome {
+        ReplyOutcome::Sent => 1,
+        ReplyOutcome::Failed => -1,
+        ReplyOutcome::Refused => -2,
     }
 }
 

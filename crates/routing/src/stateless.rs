@@ -4,6 +4,8 @@
 //! Two defects of Kamailio 5.6.3 are not copied: there 1xx replies count as `xxx_replies`, and `sent_err_replies`
 //! is always 0. Here the latter counts what `sl_reply_error` sent.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 /// What happened.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum SlEvent {
@@ -58,62 +60,66 @@ pub struct SlStatistics {
     counts: [u64; NAMES.len()],
 }
 
-/// The name of the statistic that counts a code.
-fn name_of(code: u16) -> &'static str {
+/// Places in [`NAMES`] of what has no code.
+const SENT: usize = 20;
+const SENT_ERRORS: usize = 21;
+const FAILURES: usize = 22;
+const ACKS: usize = 23;
+
+/// The place in [`NAMES`] of the statistic that counts a code.
+const fn place_of(code: u16) -> usize {
     match code {
-        200 => "200_replies",
-        202 => "202_replies",
-        300 => "300_replies",
-        301 => "301_replies",
-        302 => "302_replies",
-        400 => "400_replies",
-        401 => "401_replies",
-        403 => "403_replies",
-        404 => "404_replies",
-        407 => "407_replies",
-        408 => "408_replies",
-        483 => "483_replies",
-        500 => "500_replies",
-        _ => class_of(code),
+        100..=199 => 0,
+        200 => 1,
+        202 => 2,
+        201..=299 => 3,
+        300 => 4,
+        301 => 5,
+        302 => 6,
+        303..=399 => 7,
+        400 => 8,
+        401 => 9,
+        403 => 10,
+        404 => 11,
+        407 => 12,
+        408 => 13,
+        483 => 14,
+        402..=499 => 15,
+        500 => 16,
+        501..=599 => 17,
+        600..=699 => 18,
+        _ => 19,
     }
 }
 
-fn class_of(code: u16) -> &'static str {
-    match code / 100 {
-        1 => "1xx_replies",
-        2 => "2xx_replies",
-        3 => "3xx_replies",
-        4 => "4xx_replies",
-        5 => "5xx_replies",
-        6 => "6xx_replies",
-        _ => "xxx_replies",
+impl SlEvent {
+    /// Calls `f` with the places of the statistics that count it.
+    fn places(self, f: &mut dyn FnMut(usize)) {
+        match self {
+            SlEvent::Sent {
+                code,
+                is_error_reply,
+            } => {
+                f(place_of(code));
+                f(SENT);
+                if is_error_reply {
+                    f(SENT_ERRORS);
+                }
+            }
+            SlEvent::Failed => f(FAILURES),
+            SlEvent::AckAbsorbed => f(ACKS),
+        }
     }
 }
 
 impl SlStatistics {
     /// Counts an event.
     pub fn count(&mut self, event: SlEvent) {
-        match event {
-            SlEvent::Sent {
-                code,
-                is_error_reply,
-            } => {
-                self.increment(name_of(code));
-                self.increment("sent_replies");
-                if is_error_reply {
-                    self.increment("sent_err_replies");
-                }
+        event.places(&mut |place| {
+            if let Some(count) = self.counts.get_mut(place) {
+                *count += 1;
             }
-            SlEvent::Failed => self.increment("failures"),
-            SlEvent::AckAbsorbed => self.increment("received_ACKs"),
-        }
-    }
-
-    fn increment(&mut self, name: &str) {
-        let places = NAMES.iter().zip(&mut self.counts);
-        for (_, count) in places.filter(|((other, _), _)| *other == name) {
-            *count += 1;
-        }
+        });
     }
 
     /// The value of a statistic; `None` if there is none of that name.
@@ -158,6 +164,52 @@ impl SlStatistics {
         for ((name, help), count) in NAMES.iter().zip(&self.counts) {
             f(name, help, *count);
         }
+    }
+}
+
+/// The statistics of all shards, each written by its own shard alone and read by any.
+#[derive(Debug)]
+pub struct SharedSlStatistics {
+    shards: Box<[Stripe]>,
+}
+
+/// One shard's; a cache line apart from its neighbours.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe {
+    counts: [AtomicU64; NAMES.len()],
+}
+
+impl SharedSlStatistics {
+    /// Zero for so many shards.
+    pub fn new(shards: u16) -> SharedSlStatistics {
+        SharedSlStatistics {
+            shards: (0..shards.max(1)).map(|_| Stripe::default()).collect(),
+        }
+    }
+
+    /// Counts an event of a shard. Only that shard may call it for itself.
+    pub fn count(&self, shard: u16, event: SlEvent) {
+        let Some(stripe) = self.shards.get(usize::from(shard)) else {
+            return;
+        };
+        // One writer: no locked addition is needed.
+        event.places(&mut |place| {
+            if let Some(count) = stripe.counts.get(place) {
+                count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// The sum of all shards.
+    pub fn total(&self) -> SlStatistics {
+        let mut total = SlStatistics::default();
+        for stripe in &self.shards {
+            for (sum, count) in total.counts.iter_mut().zip(&stripe.counts) {
+                *sum += count.load(Ordering::Relaxed);
+            }
+        }
+        total
     }
 }
 

@@ -1,0 +1,5 @@
+//! Tables that the programs of all shards share.
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct ScriptTables {}
