@@ -94,7 +94,8 @@ pub(crate) fn table(door: &KemiDoor) -> FunctionTable<KemiRun> {
     table
 }
 
-fn log_sink(door: Arc<KemiDoor>) -> LogSink {
+/// Where lines of the script host go.
+pub(crate) fn log_sink(door: Arc<KemiDoor>) -> LogSink {
     Box::new(move |line| {
         let level = if line.fault {
             LogLevel::Error
