@@ -1,13 +1,14 @@
 //! The rows of the table, a file a module of Kamailio or a few that belong together.
 
 mod core;
+mod hdr;
 mod sl;
 pub(crate) mod stores;
 
 use strowger_lua::Row;
 
 use super::run::KemiRun;
-pub(crate) use super::run::{ret_of, yes_no};
+pub(crate) use super::run::{IfNull, got, yes_no};
 
 /// All rows, in the order of the files.
-pub static ALL: &[&[Row<KemiRun>]] = &[core::ROWS, core::EXITS, sl::ROWS];
+pub static ALL: &[&[Row<KemiRun>]] = &[core::ROWS, core::EXITS, sl::ROWS, hdr::ROWS];
