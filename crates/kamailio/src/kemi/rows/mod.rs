@@ -2,6 +2,10 @@
 
 mod core;
 mod hdr;
+mod kx;
+mod pv;
+mod pvx;
+mod pvx_lists;
 mod sl;
 pub(crate) mod stores;
 
@@ -11,4 +15,22 @@ use super::run::KemiRun;
 pub(crate) use super::run::{IfNull, got, yes_no};
 
 /// All rows, in the order of the files.
-pub static ALL: &[&[Row<KemiRun>]] = &[core::ROWS, core::EXITS, sl::ROWS, hdr::ROWS];
+pub static ALL: &[&[Row<KemiRun>]] = &[
+    core::ROWS,
+    core::EXITS,
+    sl::ROWS,
+    hdr::ROWS,
+    pv::ROWS,
+    pvx::ROWS,
+    pvx::AVP,
+    pvx::XAVP,
+    pvx::XAVP_FIELDS,
+    pvx::XAVU,
+    pvx::XAVU_FIELDS,
+    pvx::XAVI,
+    pvx::XAVI_FIELDS,
+    pvx_lists::ROWS,
+    kx::VALUES,
+    kx::NUMBERS,
+    kx::ROWS,
+];
