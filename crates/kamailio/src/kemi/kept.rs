@@ -1,6 +1,7 @@
 //! What scripts keep with a request as long as its transaction lives.
 
 use strowger_routing::RoutingContext;
+use strowger_sip::StatusCode;
 
 use crate::pv::{Avps, Xavps};
 
@@ -13,6 +14,10 @@ pub struct Kept {
     pub xavps: Xavps,
     /// The destinations that the dispatcher chose and that were not tried yet, the next last.
     pub destinations: Vec<(Vec<u8>, u64)>,
+    /// Further flags (`corex.setxflag`).
+    pub xflags: u64,
+    /// The refusal that `sanity_reply` is to send: status, reason, header lines.
+    pub refusal: Option<(StatusCode, &'static str, Vec<u8>)>,
 }
 
 impl Kept {

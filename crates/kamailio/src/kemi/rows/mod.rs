@@ -1,11 +1,16 @@
 //! The rows of the table, a file a module of Kamailio or a few that belong together.
 
 mod core;
+mod corex;
 mod hdr;
 mod kx;
+mod nathelper;
 mod pv;
 mod pvx;
 mod pvx_lists;
+mod rr;
+mod sanity;
+mod siputils;
 mod sl;
 pub(crate) mod stores;
 
@@ -33,4 +38,9 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     kx::VALUES,
     kx::NUMBERS,
     kx::ROWS,
+    siputils::ROWS,
+    corex::ROWS,
+    sanity::ROWS,
+    rr::ROWS,
+    nathelper::ROWS,
 ];
