@@ -56,6 +56,8 @@ pub struct ShardState {
     pub compiled_forgotten: u64,
     /// Functions that failed because the engine they need is not there.
     pub engine_failures: u64,
+    /// The chance of `rand_event` as a script set it.
+    pub chance_percent: Option<u8>,
 }
 
 impl ShardState {
@@ -71,6 +73,7 @@ impl ShardState {
             patterns: HashMap::with_hasher(hasher()),
             compiled_forgotten: 0,
             engine_failures: 0,
+            chance_percent: None,
         }
     }
 

@@ -1,8 +1,10 @@
 //! The rows of the table, a file a module of Kamailio or a few that belong together.
 
+mod cfgutils;
 mod core;
 mod corex;
 mod hdr;
+mod ipops;
 mod kx;
 mod nathelper;
 mod pv;
@@ -10,9 +12,13 @@ mod pvx;
 mod pvx_lists;
 mod rr;
 mod sanity;
+mod sdpops;
 mod siputils;
 mod sl;
 pub(crate) mod stores;
+mod textops;
+mod textops_replace;
+mod textopsx;
 
 use strowger_lua::Row;
 
@@ -43,4 +49,12 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     sanity::ROWS,
     rr::ROWS,
     nathelper::ROWS,
+    textops::ROWS,
+    textops_replace::ROWS,
+    textopsx::ROWS,
+    sdpops::ROWS,
+    ipops::ROWS,
+    cfgutils::CFGUTILS,
+    cfgutils::XLOG,
+    cfgutils::SIPTRACE,
 ];
