@@ -2,6 +2,7 @@
 
 pub mod hash_table;
 mod locks;
+pub mod pike;
 pub mod shared_values;
 mod value;
 
