@@ -1,6 +1,7 @@
-//! Tables that the scripts of all shards share: hash tables, shared values, floods, address groups, destinations.
+//! Tables that the scripts of all shards share.
 
 pub mod address_groups;
+pub mod dispatcher;
 pub mod hash_table;
 mod locks;
 pub mod pike;

@@ -156,10 +156,8 @@ impl TableDefinition {
             "autoexpire" => self.autoexpire_seconds = number(&self.name, attribute, value)?,
             "initval" => self.initval = Some(number(&self.name, attribute, value)?),
             "updateexpire" => self.updateexpire = number::<i64>(&self.name, attribute, value)? != 0,
-            "dbtable" => {
-                self.dbtable = Some(value.into()).filter(|name: &Box<str>| !name.is_empty())
-            }
-            "cols" => self.cols = Some(value.into()).filter(|cols: &Box<str>| !cols.is_empty()),
+            "dbtable" => self.dbtable = (!value.is_empty()).then(|| value.into()),
+            "cols" => self.cols = (!value.is_empty()).then(|| value.into()),
             "dbmode" => self.dbmode = number::<i64>(&self.name, attribute, value)? != 0,
             "dmqreplicate" => self.dmqreplicate = number::<i64>(&self.name, attribute, value)? != 0,
             _ => self.unknown.push(attribute.into()),
