@@ -285,7 +285,10 @@ fn relay_to_proxy(run: &mut KemiRun, proxy: &[u8]) -> Ret {
     let (host, port) = match colon {
         Some(at) => (
             place.get(..at).unwrap_or_default(),
-            place.get(at + 1..).and_then(crate::pv::number).unwrap_or(-1),
+            place
+                .get(at + 1..)
+                .and_then(crate::pv::number)
+                .unwrap_or(-1),
         ),
         None => (place, 0),
     };
@@ -321,11 +324,7 @@ fn reply(run: &mut KemiRun, args: Args<'_>) -> Ret {
     super::yes_no(run.context.answer(&answer) == ReplyOutcome::Sent)
 }
 
-fn arm(
-    run: &mut KemiRun,
-    args: Args<'_>,
-    which: fn(&mut Hooks) -> &mut Option<HookName>,
-) -> Ret {
+fn arm(run: &mut KemiRun, args: Args<'_>, which: fn(&mut Hooks) -> &mut Option<HookName>) -> Ret {
     let name = args.text(0);
     *which(&mut run.context.draft_mut().hooks) = (!name.is_empty()).then(|| HookName::from(name));
     Ret::Int(1)

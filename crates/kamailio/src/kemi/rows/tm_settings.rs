@@ -114,12 +114,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         "accepted without effect: the best reply is chosen of all branches",
         accept,
     ),
-    f(
-        "t_drop_replies_all",
-        &[],
-        "accepted without effect",
-        accept,
-    ),
+    f("t_drop_replies_all", &[], "accepted without effect", accept),
     f(
         "t_clean",
         &[],
