@@ -199,6 +199,15 @@ pub trait RoutingContext: NativeContext + Send + 'static {
     fn lookup_bindings(&mut self, uri: Option<&[u8]>) -> LookupOutcome;
     /// True if the user in the URI has a live binding.
     fn is_registered(&self, uri: &[u8]) -> bool;
+    /// Removes all bindings of the user in the URI; they are gone when this says true, which it does too if there were
+    /// none. False if the URI names no user of ours, or bindings cannot be removed.
+    fn remove_bindings(&mut self, _uri: &[u8]) -> bool {
+        false
+    }
+    /// True if the user in the URI has an account.
+    fn has_account(&self, _uri: &[u8]) -> bool {
+        false
+    }
     /// Checks digest credentials. `check_identity`: their user must be that of From, and of To for a REGISTER.
     fn verify_digest(
         &mut self,

@@ -1,6 +1,8 @@
 //! What scripts keep with a request as long as its transaction lives.
 
-use strowger_routing::RoutingContext;
+use std::collections::BTreeMap;
+
+use strowger_routing::{DraftTarget, HookName, RoutingContext, SqlRows};
 
 use crate::pv::{Avps, Xavps};
 
@@ -11,8 +13,18 @@ pub struct Kept {
     pub avps: Avps,
     /// `$xavp`, `$xavu`, `$xavi`.
     pub xavps: Xavps,
-    /// The destinations that the dispatcher chose and that were not tried yet, the next last.
-    pub destinations: Vec<(Vec<u8>, u64)>,
+    /// Targets that serial forking put aside, in groups of equal preference, the next last.
+    pub contacts: Vec<Vec<DraftTarget>>,
+    /// The credentials that were checked had a nonce that is too old: a challenge says so.
+    pub stale_nonce: bool,
+    /// From and To were replaced.
+    pub addresses_replaced: (bool, bool),
+    /// Where the answer that the run waits for goes: a pseudo-variable, or the name of a result.
+    pub awaited: Vec<u8>,
+    /// Where a suspended request goes on once its time is over.
+    pub continuation: Option<(u32, u32, HookName)>,
+    /// Rows of databases by the name of their result.
+    pub results: BTreeMap<Vec<u8>, SqlRows>,
 }
 
 impl Kept {

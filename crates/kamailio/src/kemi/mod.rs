@@ -8,6 +8,8 @@
 //! ```
 
 mod door;
+#[cfg(test)]
+pub(crate) mod fake;
 mod kept;
 mod policy;
 pub mod rows;

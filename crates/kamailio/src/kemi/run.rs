@@ -1,6 +1,6 @@
 //! One run of a script: the context that it acts on, and what its shard keeps from run to run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -55,6 +55,8 @@ pub struct ShardState {
     pub compiled_forgotten: u64,
     /// Functions that failed because the engine they need is not there.
     pub engine_failures: u64,
+    /// The modules of those functions: each is told of once.
+    pub engineless: BTreeSet<&'static str>,
 }
 
 impl ShardState {
@@ -70,6 +72,7 @@ impl ShardState {
             patterns: HashMap::with_hasher(hasher()),
             compiled_forgotten: 0,
             engine_failures: 0,
+            engineless: BTreeSet::new(),
         }
     }
 
@@ -190,6 +193,16 @@ impl KemiRun {
     pub fn is_request(&self) -> bool {
         self.context.message().is_request()
     }
+}
+
+/// -1 of a function whose engine is not there: it is counted, and the first of a module warns.
+pub fn without_engine(run: &mut KemiRun, module: &'static str, why: &str) -> Ret {
+    run.shard.engine_failures += 1;
+    if run.shard.engineless.insert(module) {
+        let line = format!("functions of {module} fail: {why}");
+        run.log(LogLevel::Warning, line.as_bytes());
+    }
+    Ret::Int(-1)
 }
 
 /// 1 for yes, -1 for no.

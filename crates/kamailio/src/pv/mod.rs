@@ -34,5 +34,5 @@ pub use value::PvValue;
 pub use write::WriteOutcome;
 
 pub(crate) use name::{Taking, names, taking};
-pub(crate) use spec::spec_prefix;
+pub(crate) use spec::{number, spec_prefix};
 pub(crate) use transform::names as transform_names;

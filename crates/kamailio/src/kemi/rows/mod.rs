@@ -1,13 +1,41 @@
 //! The rows of the table, a file a module of Kamailio or a few that belong together.
 
+mod auth;
 mod core;
+mod http;
+mod media;
+mod registrar;
+mod rpc;
 mod sl;
+mod sql;
 pub(crate) mod stores;
+mod tm;
+mod tm_serial;
+mod tm_settings;
+mod tmx;
+mod uac;
+mod waits;
 
 use strowger_lua::Row;
 
 use super::run::KemiRun;
-pub(crate) use super::run::{ret_of, yes_no};
+pub(crate) use super::run::{ret_of, without_engine, yes_no};
 
 /// All rows, in the order of the files.
-pub static ALL: &[&[Row<KemiRun>]] = &[core::ROWS, core::EXITS, sl::ROWS];
+pub static ALL: &[&[Row<KemiRun>]] = &[
+    core::ROWS,
+    core::EXITS,
+    sl::ROWS,
+    tm::ROWS,
+    tm_settings::ROWS,
+    tm_serial::ROWS,
+    tmx::ROWS,
+    registrar::ROWS,
+    auth::ROWS,
+    uac::ROWS,
+    media::ROWS,
+    rpc::ROWS,
+    http::ROWS,
+    sql::ROWS,
+    waits::ROWS,
+];
