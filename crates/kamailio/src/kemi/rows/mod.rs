@@ -2,8 +2,13 @@
 
 mod auth;
 mod core;
+mod hdr;
 mod http;
+mod kx;
 mod media;
+mod pv;
+mod pvx;
+mod pvx_lists;
 mod registrar;
 mod rpc;
 mod sl;
@@ -19,7 +24,7 @@ mod waits;
 use strowger_lua::Row;
 
 use super::run::KemiRun;
-pub(crate) use super::run::{ret_of, without_engine, yes_no};
+pub(crate) use super::run::{IfNull, got, without_engine, yes_no};
 
 /// All rows, in the order of the files.
 pub static ALL: &[&[Row<KemiRun>]] = &[
@@ -38,4 +43,18 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     http::ROWS,
     sql::ROWS,
     waits::ROWS,
+    hdr::ROWS,
+    pv::ROWS,
+    pvx::ROWS,
+    pvx::AVP,
+    pvx::XAVP,
+    pvx::XAVP_FIELDS,
+    pvx::XAVU,
+    pvx::XAVU_FIELDS,
+    pvx::XAVI,
+    pvx::XAVI_FIELDS,
+    pvx_lists::ROWS,
+    kx::VALUES,
+    kx::NUMBERS,
+    kx::ROWS,
 ];
