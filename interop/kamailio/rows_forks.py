@@ -51,6 +51,9 @@ def best(t):
     t.mark()
     for one, other, wanted in ANSWERS:
         out, first, second = ring(t, desk, mobile, zoe)
+        if one >= 600:
+            second.reply(180, "Ringing")
+            out.expect(180)
         answer(desk, first, one)
         first.expect_ack()
         if one >= 600:
@@ -70,7 +73,7 @@ def answer(phone, side, status):
     phone.reply(side.invite, status, f"From {status}", contact=status == 200, headers=headers)
 
 
-@rows.row(45, "401 from both", kamailio=finals("zoe", "401 From 401"))
+@rows.row(45, "401 from both", kamailio=finals("zoe", "401 Unauthorized"))
 def challenges(t):
     desk, mobile = phones(t)
     t.mark()

@@ -11,11 +11,11 @@ import re
 from . import sip
 
 LISTS = {"via", "contact", "record-route", "route", "allow", "supported"}
-SCHEDULE = [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 30.0]
+SCHEDULE = [0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 30.0]
 
 
 class Entry:
-    """One message as its receiver saw it. `again`: when it came again, in seconds after the first."""
+    """One message as its receiver saw it. `again`: when the same came again, in seconds after the first."""
 
     def __init__(self, at, octets):
         self.at = at
@@ -29,22 +29,24 @@ class Entry:
     def status(self):
         return int(self.start.split()[1]) if self.start.startswith("SIP/2.0 ") else None
 
-    def lines(self, again):
+    def lines(self, again, began):
         out = [self.start]
         for name in sorted(self.headers):
             out += [f"  {name}: {value}" for value in self.headers[name]]
         out += [f"  | {line}" for line in self.body.split("\n") if line]
         if again == "count":
             out.append(f"  received {1 + len(self.again)} times")
-        elif again == "times" and self.again:
-            out.append("  again after " + ", ".join(f"{snap(t):g}" for t in self.again) + " s")
+        elif again == "times":
+            out.append("  after " + ", ".join(f"{snap(t):g}" for t in [self.at - began, *self.again]) + " s")
         return out
 
 
 class Transcript:
-    def __init__(self, received, again="no"):
+    def __init__(self, received, facts, again="no"):
         self.received = received
+        self.facts = facts
         self.again = again
+        self.began = min((entry.at for entries in received.values() for entry in entries), default=0)
 
     def at(self, label):
         return self.received.get(label, [])
@@ -60,8 +62,8 @@ class Transcript:
         for label in sorted(self.received):
             out.append(f"== {label} received")
             for entry in self.received[label]:
-                out += entry.lines(self.again)
-        return out
+                out += entry.lines(self.again, self.began)
+        return out + (["== found", *self.facts] if self.facts else [])
 
     def __str__(self):
         return "\n".join(self.lines()) + "\n"
@@ -77,7 +79,7 @@ def snap(seconds):
     return near if abs(near - seconds) < 0.4 else round(seconds, 1)
 
 
-def build(messages, peers, server, again="no", since=0):
+def build(messages, peers, server, facts, again="no", since=0):
     """The transcript of `messages`, a log of (time, label, arrow, octets); those before `since` only lend their names."""
     names = Names(messages, peers, server)
     received = {}
@@ -90,7 +92,7 @@ def build(messages, peers, server, again="no", since=0):
             earlier.again.append(at - earlier.at)
             continue
         entries.append(names.normal(label, Entry(at, octets)))
-    return Transcript(received, again)
+    return Transcript(received, facts, again)
 
 
 class Names:

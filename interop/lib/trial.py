@@ -39,13 +39,15 @@ class Trial:
         self.server = server
         self.log = []
         self.peers = []
+        self.facts = []
         self.since = 0
 
     # --- peers: alice and bob have accounts of their own in every row, zoe is from another domain ---------------
 
-    def peer(self, label, user=None, **options):
+    def peer(self, label, user=None, heard=True, **options):
+        """`heard`: whether the transcript has what this peer receives."""
         name = user or label + str(self.row.number)
-        peer = Peer(name, self.server, log=self.log, label=label, **options)
+        peer = Peer(name, self.server, log=self.log if heard else [], label=label, **options)
         self.peers.append(peer)
         return peer
 
@@ -80,13 +82,17 @@ class Trial:
 
     # --- steps ------------------------------------------------------------------------------------------------
 
+    def fact(self, text):
+        """A line of the transcript that no message carries."""
+        self.facts.append(text)
+
     def quiet(self, seconds=0.7):
         """Let pass what may still come."""
         time.sleep(seconds)
 
     def finish(self):
         self.quiet(0.25)
-        return transcript.build(list(self.log), self.peers, self.server, self.row.again, self.since)
+        return transcript.build(list(self.log), self.peers, self.server, self.facts, self.row.again, self.since)
 
     def close(self):
         for peer in self.peers:
@@ -107,11 +113,11 @@ def run(row, server):
         trial.close()
 
 
-def compare(world, rows, kamailio, ours):
-    """Run every row against both servers, several at once, and say what differs."""
+def compare(world, rows, kamailio, ours, at_once=AT_ONCE):
+    """Run every row against both servers, several rows at once, and say what differs."""
     order = sorted(rows.all, key=lambda r: -r.seconds)
     jobs = {}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         for row in order:
             for name, server in (("kamailio", kamailio), ("strowger", ours)):
                 if server is not None:
