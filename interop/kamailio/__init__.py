@@ -5,3 +5,4 @@ from lib.trial import Rows
 EXAMPLE = Rows()
 COVERAGE = Rows()
 REPLIES = Rows()
+BENCH = Rows()

@@ -19,14 +19,16 @@ SCRIPT = "kamailio-basic-kemi-lua.lua"
 DOMAIN = "kam.test"
 TRUSTED = "127.0.0.59"
 
-# The example loads db_mysql and rtpproxy whatever is defined, and names its script under /usr/local. Kamailio
-# substitutes inside quoted strings as it reads them: text tables in place of MySQL, and in place of the media
-# relay a module and a setting of which the script sees nothing.
-LOCAL = r"""listen=udp:127.0.0.1:@PORT@
+ADDRESSES = """listen=udp:127.0.0.1:@PORT@
 listen=tcp:127.0.0.1:@PORT@
 auto_aliases=no
 alias="@DOMAIN@"
-#!subst "/^db_mysql\.so$/db_text.so/"
+"""
+
+# The example loads db_mysql and rtpproxy whatever is defined, and names its script under /usr/local. Kamailio
+# substitutes inside quoted strings as it reads them: text tables in place of MySQL, and in place of the media
+# relay a module and a setting of which the script sees nothing.
+LOCAL = ADDRESSES + r"""#!subst "/^db_mysql\.so$/db_text.so/"
 #!subst "!^.*/kamailio-basic-kemi-lua\.lua$!@SCRIPT@!"
 #!subst "/^rtpproxy\.so$/cfgutils.so/"
 #!subst "/^rtpproxy$/pv/"
@@ -134,3 +136,14 @@ def servers(world, users=("alice", "bob", "carol"), **settings):
     kamailio = DebianKamailio(world, users, **settings).start()
     ours = None if world.reference_only else StrowgerKamailio(world, users, **settings).start()
     return kamailio, ours
+
+
+def bench_servers(world, folder):
+    """Both servers with the script of the speed comparison, which gets its port from a define."""
+    pair = []
+    for kind in (DebianKamailio,) if world.reference_only else (DebianKamailio, StrowgerKamailio):
+        installed()
+        server = kind(world, (), config=os.path.join(folder, "bench-kemi.cfg"), local=ADDRESSES)
+        server.defines = [f"BENCH_PORT={server.port}", "BENCH_CHILDREN=1", f'BENCH_LUA="{os.path.join(folder, "bench.lua")}"']
+        pair.append(server.start())
+    return pair[0], pair[1] if len(pair) > 1 else None

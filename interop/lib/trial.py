@@ -114,19 +114,15 @@ def run(row, server):
 
 
 def compare(world, rows, kamailio, ours, at_once=AT_ONCE):
-    """Run every row against both servers, several rows at once, and say what differs."""
+    """Run every row against both servers, several rows at once on each, and say what differs."""
     order = sorted(rows.all, key=lambda r: -r.seconds)
-    jobs = {}
-    with ThreadPoolExecutor(at_once) as pool:
-        for row in order:
-            for name, server in (("kamailio", kamailio), ("strowger", ours)):
-                if server is not None:
-                    jobs[(row.number, name)] = pool.submit(run, row, server)
+    with ThreadPoolExecutor(at_once) as first, ThreadPoolExecutor(at_once) as second:
+        seen = {row.number: first.submit(run, row, kamailio) for row in order}
+        got = {row.number: second.submit(run, row, ours) for row in order} if ours else {}
     problems = []
     same = 0
     for row in rows.all:
-        found = judge(world, row, jobs[(row.number, "kamailio")].result(),
-                      jobs[(row.number, "strowger")].result() if ours else None)
+        found = judge(world, row, seen[row.number].result(), got[row.number].result() if ours else None)
         if found:
             problems.append(f"row {row.number} ({row.title})\n{found}")
         else:
