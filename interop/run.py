@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 from lib.processes import Failure  # noqa: E402
-from lib.scenario import ALL, Skip  # noqa: E402
+from lib.scenario import ALL, OnDemand, Skip  # noqa: E402
 from lib.world import World  # noqa: E402
 
 
@@ -50,7 +50,7 @@ def run_one(scenario, options):
     try:
         scenario.run(world)
     except Skip as reason:
-        skipped = str(reason)
+        skipped, excused = str(reason), options.allow_skip or isinstance(reason, OnDemand)
     except Failure as failure:
         problem = str(failure)
         if options.verbose:
@@ -65,7 +65,7 @@ def run_one(scenario, options):
         world.close()
     if skipped is not None:
         print(f"skip {scenario.name} ({skipped})", flush=True)
-        verdict = "skipped" if options.allow_skip else "failed"
+        verdict = "skipped" if excused else "failed"
     elif problem is None:
         notes = f"  ({'; '.join(world.notes)})" if world.notes else ""
         print(f"ok   {scenario.name} {took:.1f} s{notes}", flush=True)

@@ -16,6 +16,13 @@ with open(SCRIPT, encoding="ascii") as text:
 BODY = {"has_body_type", "sdp_line"}
 ROUTE = {"preloaded_route", "is_direction", "check_route_param"}
 TAGGED = {"is_direction", "check_route_param"}
+RICH = [("Contact", '"Zoe" <sip:zoe@127.0.0.1:9;x=y>;expires=60'), ("User-Agent", "probe/1.0"),
+        ("X-Multi", "one"), ("X-Multi", "two"),
+        ("P-Asserted-Identity", "<sip:asserted@other.test>"), ("P-Preferred-Identity", "<sip:preferred@other.test>"),
+        ("Diversion", "<sip:diverted@other.test>;reason=no-answer"), ("Remote-Party-ID", "<sip:party@other.test>;screen=yes"),
+        ("Refer-To", "<sip:target@other.test>"),
+        ("Proxy-Authorization",
+         'Digest username="who@digest.test", realm="realm.test", nonce="n", uri="sip:x", response="0", algorithm=MD5')]
 TRACED = {"ds_is_from_list": "127.0.0.71"}
 
 
@@ -30,6 +37,8 @@ def one_case(name):
     def run(t):
         zoe = t.stranger(**({"address": TRACED[name]} if name in TRACED else {}))
         headers = [("Content-Type", "application/sdp")] if name in BODY else []
+        if name.startswith("list_"):
+            headers += RICH
         if name in ROUTE:
             headers.append(("Route", f"<sip:{t.server.host_port};lr=on;ftag=x;nat=yes>"))
         final = ask(zoe, name, headers=headers, body=sip.sdp() if name in BODY else b"",

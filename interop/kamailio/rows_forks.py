@@ -44,7 +44,8 @@ ANSWERS = [(486, 404, 404), (486, 480, 480), (500, 486, 486), (503, 480, 480), (
            (484, 404, 484), (415, 486, 415), (420, 400, 420), (408, 486, 408), (302, 404, 302), (600, 404, 600), (603, 200, 200)]
 
 
-@rows.row(44, "the best of two final answers", seconds=25, kamailio=finals("zoe", *[f"{best} From {best}" for _a, _b, best in ANSWERS]))
+@rows.row(44, "the best of two final answers", seconds=25, kamailio=finals(
+    "zoe", *[f"{best} From {best}" for _a, _b, best in ANSWERS]))
 def best(t):
     desk, mobile = phones(t)
     zoe = t.stranger()

@@ -2,6 +2,7 @@
 
 import socket
 
+from lib import sip
 from lib.processes import Failure
 from lib.trial import both, finals, nothing, starts
 
@@ -23,9 +24,9 @@ def serve(peer, method, answer=200):
     return request
 
 
-def relayed(sender, receiver, method, uri, **fields):
+def relayed(sender, receiver, method, uri, hops="70", **fields):
     """A request that the receiver answers with 200; the answer as the sender got it."""
-    request = sender.request(method, uri, headers=fields.pop("headers", ()), **fields)
+    request = sender.request(method, uri, **fields).set("Max-Forwards", hops)
     sender.send(request)
     serve(receiver, method)
     return sender.expect_response(request, range(200, 700))
@@ -212,3 +213,52 @@ def trusted(t):
     incoming.reply(200, "OK")
     out.answered()
     incoming.expect_ack()
+
+
+@rows.row(63, "no rport in the Via, and a sent-by port that is not the source's", kamailio=finals(
+    "zoe", "200 Keepalive", "404 Not Found"))
+def no_rport(t):
+    zoe = t.stranger()
+    for via, method, uri in ((f"{zoe.sent_by}", "OPTIONS", "sip:kam.test"), ("127.0.0.1:9", "MESSAGE", "sip:bob63@kam.test")):
+        request = zoe.request(method, uri)
+        request.set("Via", f"SIP/2.0/UDP {via};branch={sip.new_branch()}")
+        zoe.transact(request, authorize=False)
+
+
+def compact_options(zoe, between_vias):
+    branches = sip.new_branch(), sip.new_branch()
+    return (f"OPTIONS sip:kam.test SIP/2.0\r\nv: SIP/2.0/UDP {zoe.sent_by};branch={branches[0]};rport{between_vias}"
+            f"SIP/2.0/TCP 192.0.2.1;branch={branches[1]}\r\nf: \"Zoe\" <sip:zoe@other.test>;tag={sip.token()}\r\n"
+            f"t:\r\n\t<sip:kam.test>\r\ni: {sip.token()}\r\nCSEQ: 7  OPTIONS\r\nMax-Forwards: 70\r\nl: 0\r\n"
+            "Record-Route: <sip:192.0.2.1;lr>\r\n\r\n").encode()
+
+
+@rows.row(64, "compact and folded header fields, two Vias", kamailio=finals("zoe", "200 Keepalive"))
+def compact(t):
+    zoe = t.stranger()
+    zoe.send(compact_options(zoe, "\r\nv: "))
+    zoe.expect("an answer", lambda m: m.is_response)
+
+
+def received_in(index):
+    """A check: `received` stands in this Via."""
+    def check(seen):
+        vias = seen.at("zoe")[0].headers["via"]
+        if ["received=" in via for via in vias] != [n == index for n in range(2)]:
+            raise Failure(f"the Vias are {vias}")
+    return check
+
+
+@rows.row(66, "two Vias in one field", kamailio=received_in(1), ours=received_in(0))
+def comma_vias(t):
+    zoe = t.stranger()
+    zoe.send(compact_options(zoe, ",\r\n "))
+    zoe.expect("an answer", lambda m: m.is_response)
+
+
+@rows.row(65, "Max-Forwards around the limit", kamailio=finals("zoe", *["200 OK"] * 4))
+def upper_limit(t):
+    zoe, bob = t.stranger(), t.bob()
+    t.mark()
+    for value in ("70", "71", "255", "256"):
+        relayed(zoe, bob, "OPTIONS", bob.aor, hops=value)

@@ -37,7 +37,7 @@ def counted(drive):
 
 
 def moved(**wanted):
-    """A check: these counters moved by so much, and no other. A name that begins with a digit is given with a `_` before it."""
+    """A check: these counters moved by so much, and no other (`_404_replies` stands for 404_replies)."""
     def check(seen):
         got = dict(re.findall(r"(\w+) moved by (\d+)", "\n".join(seen.facts)))
         if {k: int(v) for k, v in got.items()} != {k.lstrip("_"): v for k, v in wanted.items()}:
@@ -45,20 +45,20 @@ def moved(**wanted):
     return check
 
 
-def invite(peer, name, uri=None):
-    request = peer.request("INVITE", uri or f"sip:{name}@kam.test", contact=peer.contact, body=sip.sdp(), headers=[("X-Case", name)])
-    return request, peer.transact(request, authorize=False)
+def call_request(peer, name, uri):
+    return peer.request("INVITE", uri, contact=peer.contact, body=sip.sdp(), headers=[("X-Case", name)])
 
 
 def plain(name):
     def drive(t, zoe):
-        zoe.transact(zoe.request("OPTIONS", f"sip:{name}@kam.test"), authorize=False)
+        zoe.send(zoe.request("OPTIONS", f"sip:{name}@kam.test"))
+        zoe.expect("a final answer", lambda m: m.is_response and m.status >= 200)
     return drive
 
 
 def call(name):
     def drive(t, zoe):
-        invite(zoe, name)
+        zoe.transact(call_request(zoe, name, f"sip:{name}@kam.test"), authorize=False)
         t.quiet(0.2)
     return drive
 
@@ -67,7 +67,7 @@ def failing(name):
     """The callee refuses, and the failure route answers in its place."""
     def drive(t, zoe):
         callee = t.stranger("callee")
-        request = zoe.request("INVITE", f"sip:callee@127.0.0.1:{callee.address[1]}", contact=zoe.contact, body=sip.sdp(), headers=[("X-Case", name)])
+        request = call_request(zoe, name, f"sip:callee@127.0.0.1:{callee.address[1]}")
         zoe.send(request)
         callee.reply(callee.expect_request("INVITE"), 486, "Busy Here")
         callee.expect_request("ACK")
@@ -94,6 +94,7 @@ NUMBERED = [
     ("300 without a contact", plain("code_300"), moved(_300_replies=1, sent_replies=1)),
     ("302 with the new Request-URI", plain("redirect"), moved(_302_replies=1, sent_replies=1)),
     ("603", plain("code_603"), moved(_6xx_replies=1, sent_replies=1)),
+    ("700", plain("code_700"), moved(xxx_replies=1, sent_replies=1)),
     ("an empty reason", plain("empty_reason"), moved(_404_replies=1, sent_replies=1)),
     ("the error reply with no error", plain("reply_error"), moved(_500_replies=1, sent_replies=1)),
     ("send_reply_mode", plain("mode"), moved(_404_replies=1, sent_replies=1)),

@@ -57,7 +57,8 @@ def take_finals(peer, request):
         found.append(final)
 
 
-@rows.row(38, "a contact that is the proxy itself", kamailio=finals("zoe", "483 Too Many Hops"), ours=finals("zoe", "482 Loop Detected"))
+@rows.row(38, "a contact that is the proxy itself", kamailio=finals("zoe", "483 Too Many Hops"),
+          ours=finals("zoe", "482 Loop Detected"))
 def spiral(t):
     bob, zoe = t.peer("bob"), t.stranger()
     bob.register(contact=f"<sip:{bob.name}@{t.server.host_port}>")
@@ -78,14 +79,14 @@ def silent_callee(method):
     return run
 
 
-rows.row(39, "INVITE, and the callee is silent", again="times", seconds=36,
-         kamailio=both(finals("zoe", "408 Request Timeout"), after("zoe", 30)))(silent_callee("INVITE"))
-rows.row(62, "MESSAGE, and the callee is silent", again="times", seconds=36,
-         kamailio=both(finals("zoe", "408 Request Timeout"), after("zoe", 30)))(silent_callee("MESSAGE"))
+for number, method in ((39, "INVITE"), (62, "MESSAGE")):
+    rows.row(number, f"{method}, and the callee is silent", again="times", seconds=36,
+             kamailio=both(finals("zoe", "408 Request Timeout"), after("zoe", 30)))(silent_callee(method))
 
 
 @rows.row(40, "the contact's UDP port is closed", seconds=36,
-          kamailio=both(finals("zoe", "408 Request Timeout"), after("zoe", 30)), ours=quickly("zoe", 408, 410, 430, 480, 500, 502, 503))
+          kamailio=both(finals("zoe", "408 Request Timeout"), after("zoe", 30)),
+          ours=quickly("zoe", 408, 410, 430, 480, 500, 502, 503))
 def closed_port(t):
     zoe, bob = t.stranger(), t.peer("bob")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:

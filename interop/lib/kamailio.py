@@ -59,7 +59,9 @@ def installed():
     """The folder of Kamailio's examples, as the package lists it; Skip if there is none."""
     if shutil.which("kamailio") is None:
         raise Skip("kamailio is not installed")
-    listed = subprocess.run(["dpkg", "-L", "kamailio"], capture_output=True, text=True).stdout.split("\n")
+    listed = subprocess.run(["dpkg", "-L", "kamailio", "kamailio-lua-modules"], capture_output=True, text=True).stdout.split("\n")
+    if not any(path.endswith("/app_lua.so") for path in listed):
+        raise Skip("kamailio-lua-modules is not installed")
     for path in listed:
         if os.path.basename(path) in (EXAMPLE, EXAMPLE + ".gz"):
             return os.path.dirname(path)
@@ -93,13 +95,12 @@ def write_tables(folder, domain, passwords):
 class ScriptServer(Server):
     """What both servers share: the configuration to run, its defines, `kamailio-local.cfg` and the tables."""
 
-    def __init__(self, world, name, users, config=None, defines=(), local=""):
+    def __init__(self, world, name, users, config=None, local=LOCAL):
         super().__init__(world, name, users)
         self.domain = DOMAIN
         self.tables = world.directory(f"{name}/tables")
         write_tables(self.tables, DOMAIN, self.passwords)
-        self.defines = [f'DBURL="text://{self.tables}"', *defines]
-        local = local or LOCAL
+        self.defines = [f'DBURL="text://{self.tables}"']
         if config is None:
             config = example(self.directory, EXAMPLE)
             local = local.replace("@SCRIPT@", example(self.directory, SCRIPT))
@@ -113,37 +114,30 @@ class ScriptServer(Server):
 
 
 class DebianKamailio(ScriptServer):
-    def __init__(self, world, users, **settings):
-        super().__init__(world, "kamailio", users, **settings)
+    def __init__(self, world, users, name="kamailio", **settings):
+        super().__init__(world, name, users, **settings)
 
     def command(self):
-        run = self.world.directory("kamailio/run")
+        run = self.world.directory(f"{self.name}/run")
         return ["kamailio", "-f", self.config, "-DD", "-E", "-Y", run, "-w", run, "-P", os.path.join(run, "pid"),
                 "-m", "64", "-M", "8", *self.arguments()]
 
 
 class StrowgerKamailio(ScriptServer):
-    def __init__(self, world, users, **settings):
-        super().__init__(world, "strowger", users, **settings)
+    def __init__(self, world, users, name="strowger", **settings):
+        super().__init__(world, name, users, **settings)
 
     def command(self):
         return [self.world.binary, "run", "--kamailio", self.config, *self.arguments()]
 
 
-def servers(world, users=("alice", "bob", "carol"), **settings):
-    """Kamailio and ours, started; ours is None with `--reference-only`."""
+def servers(world, users=("alice", "bob", "carol"), defines=lambda server: (), **settings):
+    """Kamailio and ours, started. Ours is None with `--reference-only`, and a second Kamailio with `--stand-in`."""
     installed()
-    kamailio = DebianKamailio(world, users, **settings).start()
-    ours = None if world.reference_only else StrowgerKamailio(world, users, **settings).start()
-    return kamailio, ours
-
-
-def bench_servers(world, folder):
-    """Both servers with the script of the speed comparison, which gets its port from a define."""
+    kinds = [DebianKamailio] + ([] if world.reference_only else [DebianKamailio if world.stand_in else StrowgerKamailio])
     pair = []
-    for kind in (DebianKamailio,) if world.reference_only else (DebianKamailio, StrowgerKamailio):
-        installed()
-        server = kind(world, (), config=os.path.join(folder, "bench-kemi.cfg"), local=ADDRESSES)
-        server.defines = [f"BENCH_PORT={server.port}", "BENCH_CHILDREN=1", f'BENCH_LUA="{os.path.join(folder, "bench.lua")}"']
+    for kind, name in zip(kinds, ("kamailio", "strowger")):
+        server = kind(world, users, name=name, **settings)
+        server.defines += defines(server)
         pair.append(server.start())
     return pair[0], pair[1] if len(pair) > 1 else None

@@ -141,6 +141,9 @@ class Names:
         value = self.text(value, swaps)
         if name in ("server", "user-agent"):
             value = re.sub(r"(?i)(kamailio|strowger)\b.*", "{software}", value)
+        if name == "via" and "branch=branch:server" in value:
+            # What a proxy notes for itself in its own Via (Kamailio: the TCP connection) is its own business.
+            value = re.sub(r";i=\w+", "", value)
         if name in ("via", "contact", "record-route"):
             value = sorted_parameters(value)
         if name in ("record-route", "route"):
