@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use strowger_routing::{DraftTarget, HookName, RoutingContext, SqlRows};
+use strowger_sip::StatusCode;
 
 use crate::pv::{Avps, Xavps};
 
@@ -25,6 +26,12 @@ pub struct Kept {
     pub continuation: Option<(u32, u32, HookName)>,
     /// Rows of databases by the name of their result.
     pub results: BTreeMap<Vec<u8>, SqlRows>,
+    /// The destinations that the dispatcher chose and that were not tried yet, the next last.
+    pub destinations: Vec<(Vec<u8>, u64)>,
+    /// Further flags (`corex.setxflag`).
+    pub xflags: u64,
+    /// The refusal that `sanity_reply` is to send: status, reason, header lines.
+    pub refusal: Option<(StatusCode, &'static str, Vec<u8>)>,
 }
 
 impl Kept {

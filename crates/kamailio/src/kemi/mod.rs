@@ -15,6 +15,7 @@ mod kept;
 mod policy;
 pub mod rows;
 mod run;
+mod sdp;
 mod source;
 
 pub use change::{CHANGED_OCTETS_MAX, CHANGES_MAX};

@@ -2,6 +2,7 @@
 
 mod auth;
 mod core;
+mod corex;
 mod hdr;
 mod http;
 mod kx;
@@ -11,6 +12,10 @@ mod pvx;
 mod pvx_lists;
 mod registrar;
 mod rpc;
+mod nathelper;
+mod rr;
+mod sanity;
+mod siputils;
 mod sl;
 mod sql;
 pub(crate) mod stores;
@@ -57,4 +62,9 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     kx::VALUES,
     kx::NUMBERS,
     kx::ROWS,
+    siputils::ROWS,
+    corex::ROWS,
+    sanity::ROWS,
+    rr::ROWS,
+    nathelper::ROWS,
 ];
