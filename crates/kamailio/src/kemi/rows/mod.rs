@@ -2,8 +2,15 @@
 
 mod auth;
 mod core;
+mod dialog;
+mod dialog_state;
+mod dispatcher;
+mod dispatcher_choice;
+mod dispatcher_lists;
+mod htable;
 mod http;
 mod media;
+mod permissions;
 mod registrar;
 mod rpc;
 mod sl;
@@ -18,8 +25,11 @@ mod waits;
 
 use strowger_lua::Row;
 
+use crate::pv::PvValue;
+
 use super::run::KemiRun;
 pub(crate) use super::run::{ret_of, without_engine, yes_no};
+pub use dialog_state::PendingDialog;
 
 /// All rows, in the order of the files.
 pub static ALL: &[&[Row<KemiRun>]] = &[
@@ -38,4 +48,19 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     http::ROWS,
     sql::ROWS,
     waits::ROWS,
+    htable::ROWS,
+    permissions::ROWS,
+    dispatcher::ROWS,
+    dialog::ROWS,
 ];
+
+/// Writes a value to the pseudo-variable that a module parameter names, if it does.
+pub(crate) fn write_named(run: &mut KemiRun, module: &str, parameter: &str, value: PvValue<'_>) {
+    let Some(name) = run.shard.door.text(module, parameter) else {
+        return;
+    };
+    let name = name.to_owned();
+    if let Some(spec) = run.shard.spec(name.as_bytes()) {
+        spec.write(run, value);
+    }
+}
