@@ -88,7 +88,10 @@ fn a_script_that_does_nothing_is_told_of_with_the_call_id() {
     let call_id = crate::world::parse(&draft.text()).call_id().to_vec();
     assert!(world.send(&draft).is_empty());
     assert_eq!(world.element.counters().unanswered, 1);
-    let told = world.events.iter().find(|event| event.kind == EventKind::Dropped);
+    let told = world
+        .events
+        .iter()
+        .find(|event| event.kind == EventKind::Dropped);
     assert_eq!(told.map(|event| event.call_id.as_bytes()), Some(&*call_id));
 }
 

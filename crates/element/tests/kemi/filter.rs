@@ -59,7 +59,9 @@ fn an_ack_is_absorbed_at_once_later_after_a_restart_and_elsewhere() {
 fn another_branch_call_id_or_tag_is_not_absorbed() {
     type Change = fn(String) -> String;
     let changes: [(&str, Change); 3] = [
-        ("branch", |text| text.replace("branch=z9hG4bKk1", "branch=z9hG4bKk2")),
+        ("branch", |text| {
+            text.replace("branch=z9hG4bKk1", "branch=z9hG4bKk2")
+        }),
         ("Call-ID", |text| text.replace("Call-ID: ", "Call-ID: x")),
         ("tag", |text| {
             let at = text.rfind(";tag=").expect("To has a tag") + 5;

@@ -22,7 +22,9 @@ fn a_branch_function_changes_its_branch_alone() {
     let mut world = world(script);
     let sent = world.send(&invite("bob", "a1"));
     let headers = |remote: &str| {
-        let sent = sent.iter().find(|sent| sent.flow.remote.to_string() == remote);
+        let sent = sent
+            .iter()
+            .find(|sent| sent.flow.remote.to_string() == remote);
         let sent = sent.expect("a branch");
         (sent.header("X-All"), sent.header("X-Branch"))
     };
@@ -46,7 +48,10 @@ fn a_branch_that_is_dropped_is_not_sent() {
     "#;
     let mut world = world(script);
     let sent = world.send(&invite("bob", "a2"));
-    let to: Vec<String> = sent.iter().map(|sent| sent.flow.remote.to_string()).collect();
+    let to: Vec<String> = sent
+        .iter()
+        .map(|sent| sent.flow.remote.to_string())
+        .collect();
     assert!(to.contains(&CAROL.to_string()) && !to.contains(&BOB.to_string()));
 }
 
@@ -72,7 +77,11 @@ fn replies_pass_both_functions_and_can_be_changed_and_dropped() {
     let mut world = World::new(settings);
     let sent = world.send(&invite("bob", "b1"));
     let to_bob = the(&sent, "INVITE").clone();
-    assert!(world.answer(&to_bob, "183 Session Progress", "b1").is_empty());
+    assert!(
+        world
+            .answer(&to_bob, "183 Session Progress", "b1")
+            .is_empty()
+    );
     let sent = world.answer(&to_bob, "180 Ringing", "b1");
     assert_eq!(sent[0].header("X-Seen").as_deref(), Some("yes"));
     let sent = world.answer(&to_bob, "200 OK", "b1");
@@ -123,7 +132,10 @@ fn flags_and_values_live_as_long_as_the_transaction() {
     let sent = world.send(&request("MESSAGE", "bob", "d1"));
     let sent = world.answer(&the(&sent, "MESSAGE").clone(), "488 No", "b1");
     assert_eq!(statuses_to(&sent, ALICE), [488]);
-    assert_eq!(log.0.lock().expect("lines").concat(), "Info: set alice 488\n");
+    assert_eq!(
+        log.0.lock().expect("lines").concat(),
+        "Info: set alice 488\n"
+    );
 }
 
 #[test]
@@ -172,7 +184,10 @@ fn an_ack_is_forwarded_without_a_transaction() {
     "#;
     let mut world = world(script);
     let sent = world.send(&request("ACK", "bob", "f1"));
-    assert_eq!(lines(&sent), [format!("ACK sip:bob@home.test SIP/2.0 -> {BOB}")]);
+    assert_eq!(
+        lines(&sent),
+        [format!("ACK sip:bob@home.test SIP/2.0 -> {BOB}")]
+    );
     assert!(world.element.is_idle());
 }
 

@@ -89,7 +89,13 @@ fn a_cancel_ends_an_invite_that_waits() {
     assert_eq!(statuses_to(&sent, ALICE), [200, 487]);
     world.send(&draft.ack(&sent[1]));
     assert!(answer(&mut world, &found()).is_empty());
-    assert!(log.0.lock().expect("lines").concat().starts_with("Info: relay -"));
+    assert!(
+        log.0
+            .lock()
+            .expect("lines")
+            .concat()
+            .starts_with("Info: relay -")
+    );
     world.pass_seconds(40);
     assert!(world.element.is_idle());
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use strowger_routing::{DraftTarget, HookName, RoutingContext, SqlRows};
 use strowger_sip::StatusCode;
 
+use super::rows::PendingDialog;
 use crate::pv::{Avps, Xavps};
 
 /// The values.
@@ -24,6 +25,10 @@ pub struct Kept {
     pub awaited: Vec<u8>,
     /// Where a suspended request goes on once its time is over.
     pub continuation: Option<(u32, u32, HookName)>,
+    /// What is set of a dialog that has not begun.
+    pub dialog: PendingDialog,
+    /// The request is the BYE that ended the dialog.
+    pub dialog_ended: bool,
     /// Rows of databases by the name of their result.
     pub results: BTreeMap<Vec<u8>, SqlRows>,
     /// The destinations that the dispatcher chose and that were not tried yet, the next last.

@@ -3,16 +3,23 @@
 mod auth;
 mod core;
 mod corex;
+mod dialog;
+mod dialog_state;
+mod dispatcher;
+mod dispatcher_choice;
+mod dispatcher_lists;
 mod hdr;
+mod htable;
 mod http;
 mod kx;
 mod media;
+mod nathelper;
+mod permissions;
 mod pv;
 mod pvx;
 mod pvx_lists;
 mod registrar;
 mod rpc;
-mod nathelper;
 mod rr;
 mod sanity;
 mod siputils;
@@ -28,8 +35,11 @@ mod waits;
 
 use strowger_lua::Row;
 
+use crate::pv::PvValue;
+
 use super::run::KemiRun;
-pub(crate) use super::run::{IfNull, got, without_engine, yes_no};
+pub(crate) use super::run::{IfNull, got, ret_of, without_engine, yes_no};
+pub use dialog_state::PendingDialog;
 
 /// All rows, in the order of the files.
 pub static ALL: &[&[Row<KemiRun>]] = &[
@@ -67,4 +77,19 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     sanity::ROWS,
     rr::ROWS,
     nathelper::ROWS,
+    htable::ROWS,
+    permissions::ROWS,
+    dispatcher::ROWS,
+    dialog::ROWS,
 ];
+
+/// Writes a value to the pseudo-variable that a module parameter names, if it does.
+pub(crate) fn write_named(run: &mut KemiRun, module: &str, parameter: &str, value: PvValue<'_>) {
+    let Some(name) = run.shard.door.text(module, parameter) else {
+        return;
+    };
+    let name = name.to_owned();
+    if let Some(spec) = run.shard.spec(name.as_bytes()) {
+        spec.write(run, value);
+    }
+}

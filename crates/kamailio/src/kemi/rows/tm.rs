@@ -247,6 +247,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
 
 /// What a script sees of forwarding.
 fn relay(run: &mut KemiRun) -> Ret {
+    super::dialog_state::is_known(run);
     Ret::Int(match run.context.forward() {
         Ok(()) => 1,
         Err(ForwardError::Refused | ForwardError::Full) => -1,
