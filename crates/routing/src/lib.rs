@@ -2,23 +2,16 @@
 //! What an operator programs: the verbs of routing, each of which exists once, and the policy that calls them.
 //!
 //! A [`RoutingPolicy`] decides; a [`RoutingContext`] acts. The native policy is [`NativePolicy`]; script hosts are
-<<<<<<< HEAD
 //! further policies over the same verbs. What they change of a message is a [`Draft`]; what they share lies in
 //! [`tables`].
-=======
-//! further policies over the same verbs. What scripts of all shards share is in [`tables`].
->>>>>>> script-tables
 
 mod answer;
 mod context;
 mod draft;
 mod errand;
 mod native;
-<<<<<<< HEAD
 mod policy;
 mod stateless;
-=======
->>>>>>> script-tables
 pub mod tables;
 
 pub use answer::{
