@@ -15,6 +15,7 @@ mod load;
 mod machine;
 mod parameters;
 mod section;
+mod stores;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use findings::Findings;
 pub use lint::ScriptFindings;
 pub use lines::ScriptLines;
 pub use load::{cfg, script_alone};
+pub use stores::{Stores, reload_addresses, reload_destinations, reload_hash_table};
 pub use section::section;
 pub use surroundings::Surroundings;
 
