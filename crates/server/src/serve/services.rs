@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use strowger_element::{Answer, Command, Event, Input, Query, QueryId};
 use strowger_net::{Driver, PanicReport, Services};
 use strowger_resolve::{Answer as DnsAnswer, Question};
+use strowger_routing::ErrandAnswer;
 use strowger_store::Journal;
 use tokio::sync::mpsc;
 
@@ -79,7 +80,14 @@ impl Services for Outside {
     }
 
     fn query(&self, shard: u16, query: QueryId, request: Query) {
-        let Query::Journal(change) = request;
+        let change = match request {
+            Query::Journal(change) => change,
+            Query::Errand(_) => {
+                let failed = ErrandAnswer::Failed("nobody runs errands here".into());
+                let answer = Answer::Errand(failed);
+                return self.deliver(shard, Input::Completed { query, answer });
+            }
+        };
         let answer = match self.journal.get() {
             None => Some(Answer::Journaled),
             Some(journal) => match journal.submit((shard, query), change) {

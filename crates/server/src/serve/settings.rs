@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use strowger_element::{Listener, Prefix, Settings, SourceLimits};
+use strowger_element::{Compatibility, Listener, Prefix, Settings, SourceLimits};
 use strowger_net::{ListenerSettings, NetSettings, StreamSettings, interface_addresses};
 use strowger_proxy::{Fork, ProxySettings};
 use strowger_registrar::{AuthSettings, RealmSettings, RegistrarSettings};
 use strowger_resolve::ResolveSettings;
-use strowger_routing::{Mode, PolicySettings};
+use strowger_routing::{Mode, PolicyChoice, PolicySettings};
 
 use strowger_sip::{Algorithm, Limits, Transport};
 use strowger_transaction::{TableLimits, TimerSettings};
@@ -159,6 +159,7 @@ pub fn element(config: &Config, listeners: &[PlacedListener]) -> Settings {
             algorithms: algorithms(&config.auth.algorithms),
             realms: config.auth.realms.iter().map(realm).collect(),
             nonce_seconds: config.auth.nonce_seconds,
+            ..AuthSettings::default()
         },
         registrar: RegistrarSettings {
             expires_seconds_min: config.registrar.expires_min,
@@ -169,7 +170,7 @@ pub fn element(config: &Config, listeners: &[PlacedListener]) -> Settings {
         },
         proxy: proxy(config),
         resolve: ResolveSettings::default(),
-        policy: PolicySettings {
+        policy: PolicyChoice::Native(PolicySettings {
             auth_required: config.auth.required,
             accept_foreign: config.proxy.accept_foreign,
             mode: if config.proxy.redirect {
@@ -177,7 +178,9 @@ pub fn element(config: &Config, listeners: &[PlacedListener]) -> Settings {
             } else {
                 Mode::Proxy
             },
-        },
+        }),
+        one_domain: false,
+        compatibility: Compatibility::default(),
         durable: config.durability != Durability::Memory
             && config.data != crate::config::Data::Memory,
         server_header: config.server_header.clone(),

@@ -10,6 +10,8 @@ use strowger_element::{Answer, Element, Ingress, Input, Shared, SourceTable};
 use strowger_net::{BindError, Driver, Running, Server, Services, Shard};
 use strowger_registrar::{LocationLimits, LocationTable, NonceTable, SubscriberTable};
 use strowger_resolve::{DnsCache, ResolveSettings};
+use strowger_routing::SharedSlStatistics;
+use strowger_routing::tables::ScriptTables;
 use strowger_sip::{Now, Time};
 use strowger_store::{
     DataFolder, Database, InstanceLock, Journal, JournalSettings, ListenerNames, SecretsFile,
@@ -84,7 +86,10 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     let doors = Doors::open(&config)?;
 
     let element_settings = Arc::new(settings::element(&config, &listeners));
-    let shared = Arc::new(shared_tables(&element_settings.resolve)?);
+    let shared = Arc::new(shared_tables(
+        &element_settings.resolve,
+        element_settings.shards,
+    )?);
     let accounts = AccountBook::open(kept.database.as_ref())?;
     let hiding = accounts.fill(&config, &shared.subscribers)?;
     for warning in &hiding {
@@ -256,6 +261,7 @@ fn restore(
             Answer::Failed
         };
         for &(shard, query) in waiters {
+            let answer = answer.clone();
             driver.deliver(shard, Input::Completed { query, answer });
         }
     };
@@ -278,13 +284,15 @@ fn secrets(folder: Option<&DataFolder>) -> Result<Secrets, Failure> {
     })
 }
 
-fn shared_tables(resolve: &ResolveSettings) -> Result<Shared, Failure> {
+fn shared_tables(resolve: &ResolveSettings, shards: u16) -> Result<Shared, Failure> {
     Ok(Shared {
         location: LocationTable::new(LocationLimits::default(), random_u64()?),
         subscribers: SubscriberTable::new(random_u64()?),
         nonces: NonceTable::new(NonceTable::SLOTS_DEFAULT, u32::from_ne_bytes(random()?)),
         sources: SourceTable::new(random()?),
         dns: DnsCache::new(resolve, random_u64()?),
+        scripts: ScriptTables::new(random_u64()?),
+        sl: SharedSlStatistics::new(shards),
         shard_seed: random_u64()?,
     })
 }
