@@ -43,7 +43,8 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    pub(crate) fn push(
+    /// Adds an error or a warning.
+    pub fn push(
         &mut self,
         severity: Severity,
         span: Option<Span>,
@@ -62,11 +63,13 @@ impl Diagnostics {
         }
     }
 
-    pub(crate) fn error(&mut self, span: Span, message: impl Into<String>, fix: impl Into<String>) {
+    /// Adds an error.
+    pub fn error(&mut self, span: Span, message: impl Into<String>, fix: impl Into<String>) {
         self.push(Severity::Error, Some(span), message.into(), fix.into());
     }
 
-    pub(crate) fn warning(
+    /// Adds a warning.
+    pub fn warning(
         &mut self,
         span: Span,
         message: impl Into<String>,

@@ -6,11 +6,11 @@ use std::sync::{Arc, OnceLock, Weak};
 use strowger_element::{Answer, Command, Event, Input, Query, QueryId};
 use strowger_net::{Driver, PanicReport, Services};
 use strowger_resolve::{Answer as DnsAnswer, Question};
-use strowger_routing::ErrandAnswer;
 use strowger_store::Journal;
 use tokio::sync::mpsc;
 
 use super::dns::{Ask, DnsCounters};
+use super::errands::ErrandDesk;
 use super::hub::Hub;
 use super::panics::PanicBox;
 
@@ -22,6 +22,7 @@ pub struct Outside {
     driver: Weak<Driver>,
     questions: mpsc::Sender<Ask>,
     dns: Arc<DnsCounters>,
+    errands: ErrandDesk<Waiter>,
     /// Set before the first REGISTER can arrive; stays empty where nothing is kept.
     journal: Arc<OnceLock<Journal<Waiter>>>,
     hub: Arc<Hub>,
@@ -35,6 +36,7 @@ impl Outside {
         driver: Weak<Driver>,
         questions: mpsc::Sender<Ask>,
         dns: Arc<DnsCounters>,
+        errands: ErrandDesk<Waiter>,
         journal: Arc<OnceLock<Journal<Waiter>>>,
         hub: Arc<Hub>,
         panics: PanicBox,
@@ -43,6 +45,7 @@ impl Outside {
             driver,
             questions,
             dns,
+            errands,
             journal,
             hub,
             panics,
@@ -82,10 +85,12 @@ impl Services for Outside {
     fn query(&self, shard: u16, query: QueryId, request: Query) {
         let change = match request {
             Query::Journal(change) => change,
-            Query::Errand(_) => {
-                let failed = ErrandAnswer::Failed("nobody runs errands here".into());
-                let answer = Answer::Errand(failed);
-                return self.deliver(shard, Input::Completed { query, answer });
+            Query::Errand(errand) => {
+                if let Some(refusal) = self.errands.submit((shard, query), errand) {
+                    let answer = Answer::Errand(refusal);
+                    self.deliver(shard, Input::Completed { query, answer });
+                }
+                return;
             }
         };
         let answer = match self.journal.get() {
