@@ -301,7 +301,8 @@ impl RoutingPolicy for KemiPolicy {
             Stage::Branch(name) => (RoutePlace::Branch, self.hook(name)),
             Stage::TransactionReply(name) => (RoutePlace::TransactionReply, self.hook(name)),
             Stage::Failure(name) => (RoutePlace::Failure, self.hook(name)),
-            Stage::Continue(name) => (RoutePlace::Request, self.hook(name)),
+            // Observed on 5.6.3: what goes on with a suspended request is a failure route to the script.
+            Stage::Continue(name) => (RoutePlace::Failure, self.hook(name)),
             Stage::Event(name, _) => (RoutePlace::Event, self.hook(name)),
         };
         let Some(entry) = entry else {

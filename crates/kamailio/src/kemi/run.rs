@@ -1,7 +1,7 @@
 //! One run of a script: the context that it acts on, and what its shard keeps from run to run.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -58,6 +58,8 @@ pub struct ShardState {
     pub engine_failures: u64,
     /// The chance of `rand_event` as a script set it.
     pub chance_percent: Option<u8>,
+    /// The modules of those functions: each is told of once.
+    pub engineless: BTreeSet<&'static str>,
 }
 
 impl ShardState {
@@ -74,6 +76,7 @@ impl ShardState {
             compiled_forgotten: 0,
             engine_failures: 0,
             chance_percent: None,
+            engineless: BTreeSet::new(),
         }
     }
 
@@ -194,6 +197,16 @@ impl KemiRun {
     pub fn is_request(&self) -> bool {
         self.context.message().is_request()
     }
+}
+
+/// -1 of a function whose engine is not there: it is counted, and the first of a module warns.
+pub fn without_engine(run: &mut KemiRun, module: &'static str, why: &str) -> Ret {
+    run.shard.engine_failures += 1;
+    if run.shard.engineless.insert(module) {
+        let line = format!("functions of {module} fail: {why}");
+        run.log(LogLevel::Warning, line.as_bytes());
+    }
+    Ret::Int(-1)
 }
 
 /// 1 for yes, -1 for no.

@@ -211,8 +211,7 @@ const fn trace(
     doc: &'static str,
 ) -> Row<KemiRun> {
     f("siptrace", name, parameters, doc, |run, _| {
-        run.shard.engine_failures += 1;
-        Ret::Int(-1)
+        super::without_engine(run, "siptrace", "there is no capture server")
     })
     .of_class(Class::WithoutEngine)
 }
