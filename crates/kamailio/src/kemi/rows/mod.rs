@@ -39,6 +39,9 @@ mod tmx;
 mod uac;
 mod waits;
 
+#[cfg(test)]
+mod tests;
+
 use strowger_lua::Row;
 
 use crate::pv::PvValue;
