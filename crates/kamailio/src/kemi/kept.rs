@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use strowger_routing::{DraftTarget, HookName, RoutingContext, SqlRows};
+use strowger_sip::StatusCode;
 
 use super::rows::PendingDialog;
 use crate::pv::{Avps, Xavps};
@@ -30,6 +31,10 @@ pub struct Kept {
     pub dialog_ended: bool,
     /// Rows of databases by the name of their result.
     pub results: BTreeMap<Vec<u8>, SqlRows>,
+    /// Further flags (`corex.setxflag`).
+    pub xflags: u64,
+    /// The refusal that `sanity_reply` is to send: status, reason, header lines.
+    pub refusal: Option<(StatusCode, &'static str, Vec<u8>)>,
 }
 
 impl Kept {

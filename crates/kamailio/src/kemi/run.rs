@@ -1,5 +1,6 @@
 //! One run of a script: the context that it acts on, and what its shard keeps from run to run.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -210,11 +211,24 @@ pub fn yes_no(yes: bool) -> Ret {
     Ret::Int(if yes { 1 } else { -1 })
 }
 
-/// A value as scripts see it: nil for null.
-pub fn ret_of(value: PvValue<'_>) -> Ret {
-    match value {
-        PvValue::Null => Ret::Value(Value::Nil),
-        PvValue::Int(number) => Ret::Int(number),
-        PvValue::Str(text) => Ret::text(text.into_owned()),
+/// What scripts get for null.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum IfNull {
+    /// nil: the functions `get`.
+    Nil,
+    /// An empty string: the functions `gete`.
+    Empty,
+    /// `<null>`: the functions `getw`.
+    Marked,
+}
+
+/// A value as scripts see it. Numbers are numbers, whatever null would be.
+pub fn got(value: PvValue<'_>, if_null: IfNull) -> Ret {
+    match (value, if_null) {
+        (PvValue::Null, IfNull::Nil) => Ret::Value(Value::Nil),
+        (PvValue::Null, IfNull::Empty) => Ret::Text(Cow::Borrowed(b"")),
+        (PvValue::Null, IfNull::Marked) => Ret::Text(Cow::Borrowed(b"<null>")),
+        (PvValue::Int(number), _) => Ret::Value(Value::Int(number)),
+        (PvValue::Str(text), _) => Ret::text(text.into_owned()),
     }
 }

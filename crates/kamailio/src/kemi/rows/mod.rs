@@ -2,17 +2,27 @@
 
 mod auth;
 mod core;
+mod corex;
 mod dialog;
 mod dialog_state;
 mod dispatcher;
 mod dispatcher_choice;
 mod dispatcher_lists;
+mod hdr;
 mod htable;
 mod http;
+mod kx;
 mod media;
+mod nathelper;
 mod permissions;
+mod pv;
+mod pvx;
+mod pvx_lists;
 mod registrar;
 mod rpc;
+mod rr;
+mod sanity;
+mod siputils;
 mod sl;
 mod sql;
 pub(crate) mod stores;
@@ -28,7 +38,7 @@ use strowger_lua::Row;
 use crate::pv::PvValue;
 
 use super::run::KemiRun;
-pub(crate) use super::run::{ret_of, without_engine, yes_no};
+pub(crate) use super::run::{IfNull, got, without_engine, yes_no};
 pub use dialog_state::PendingDialog;
 
 /// All rows, in the order of the files.
@@ -52,6 +62,25 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     permissions::ROWS,
     dispatcher::ROWS,
     dialog::ROWS,
+    hdr::ROWS,
+    pv::ROWS,
+    pvx::ROWS,
+    pvx::AVP,
+    pvx::XAVP,
+    pvx::XAVP_FIELDS,
+    pvx::XAVU,
+    pvx::XAVU_FIELDS,
+    pvx::XAVI,
+    pvx::XAVI_FIELDS,
+    pvx_lists::ROWS,
+    kx::VALUES,
+    kx::NUMBERS,
+    kx::ROWS,
+    siputils::ROWS,
+    corex::ROWS,
+    sanity::ROWS,
+    rr::ROWS,
+    nathelper::ROWS,
 ];
 
 /// Writes a value to the pseudo-variable that a module parameter names, if it does.
