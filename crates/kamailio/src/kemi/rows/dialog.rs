@@ -222,3 +222,6 @@ fn variable(run: &KemiRun, args: Args<'_>, if_null: IfNull) -> Ret {
     let value = value.map_or(PvValue::Null, |value| PvValue::owned(value.into_vec()));
     super::got(value, if_null)
 }
+
+#[cfg(test)]
+mod tests;

@@ -369,3 +369,6 @@ fn by_expression(run: &mut KemiRun, args: Args<'_>, f: fn(&HashTable, &Matching<
     f(&table, &Matching::Expression(&is_match), now);
     Ret::Int(1)
 }
+
+#[cfg(test)]
+mod tests;
