@@ -7,6 +7,7 @@
 //!                    └── next target ◄── failed (time-out, 503, ICMP, connection) ──┘
 //! ```
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -15,10 +16,10 @@ use strowger_resolve::{
     Answer as DnsAnswer, NextHop, NextHopError, Resolution, Step, Target as HopTarget,
 };
 use strowger_sip::{Now, StatusCode, Transport, Uri};
-use strowger_transaction::{ClientKey, Flow, TimerKey};
+use strowger_transaction::{ClientKey, Flow, ListenerId, TimerKey};
 
 use crate::connect::Connecting;
-use crate::element::{Element, Parked};
+use crate::core::{Core, Parked};
 use crate::relay_table::RelayKey;
 use crate::seam::{Output, QueryId};
 use crate::timer::ElementTimer;
@@ -58,6 +59,12 @@ pub(crate) struct Branch {
     /// Where RFC 3263 leads; none where a flow was given.
     pub(crate) resolution: Option<Box<Resolution>>,
     pub(crate) timer_c: Option<TimerKey>,
+    /// The program was asked about it.
+    pub(crate) asked: bool,
+    /// What the program changed for this branch alone.
+    pub(crate) draft: Option<Box<strowger_routing::Draft>>,
+    /// The flow it was sent on.
+    pub(crate) sent_on: Option<Flow>,
 }
 
 impl Branch {
@@ -68,11 +75,14 @@ impl Branch {
             max_breadth,
             resolution: None,
             timer_c: None,
+            asked: false,
+            draft: None,
+            sent_on: None,
         }
     }
 }
 
-impl Element {
+impl Core {
     /// How long a question to the DNS may take; the caller is answered well before its own timers end.
     pub const DNS_SECONDS_MAX: u64 = 5;
     /// Requests longer than this leave over TCP where the transport is free (RFC 3261 §18.1.1).
@@ -97,7 +107,7 @@ impl Element {
         };
         branch.resolution = Some(Box::new(resolution));
         if !self.step_resolution(now, at) {
-            self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
+            self.branch_failed(at, self.unresolvable());
         }
     }
 
@@ -131,9 +141,27 @@ impl Element {
             resolution.answer(answer, &shared.dns, now.monotonic);
         }
         if !self.step_resolution(now, at) {
-            self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
+            self.branch_failed(at, self.unresolvable());
         }
         self.process(now, at.relay);
+    }
+
+    /// What a next hop that cannot be found counts as.
+    fn unresolvable(&self) -> StatusCode {
+        self.other_status(478)
+    }
+
+    /// What a next hop that cannot be reached counts as.
+    pub(crate) fn unreachable_status(&self) -> StatusCode {
+        self.other_status(477)
+    }
+
+    fn other_status(&self, code: u16) -> StatusCode {
+        if self.settings.compatibility.failure_statuses {
+            StatusCode::new(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 
     /// False if there is no target left; the caller fails the branch.
@@ -190,20 +218,43 @@ impl Element {
     }
 
     fn send_to_datagram_target(&mut self, now: Now, at: BranchRef, target: &HopTarget) {
-        match self
-            .settings
-            .listener_towards(Transport::Udp, &target.address)
-        {
+        match self.listener_of(at, Transport::Udp, &target.address) {
             Some(listener) => self.send_branch(now, at, Flow::udp(listener, target.address)),
             None => self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 
+    /// The listener that a branch leaves from: the one that a program chose, if it fits, else that towards the peer. A
+    /// request that a program forwards leaves where it came in, if that leads there too.
+    fn listener_of(
+        &self,
+        at: BranchRef,
+        transport: Transport,
+        remote: &SocketAddr,
+    ) -> Option<ListenerId> {
+        let relay = self.relays.get(at.relay)?;
+        let chosen = relay
+            .branches
+            .get(usize::from(at.branch.0))
+            .and_then(|branch| branch.target.listener)
+            .map(ListenerId);
+        let received = relay.program.as_ref().map(|_| relay.source.listener);
+        let fits = |id: &ListenerId| {
+            self.settings.listener(*id).is_some_and(|listener| {
+                listener.transport == transport
+                    && listener.address.is_ipv4() == remote.ip().to_canonical().is_ipv4()
+            })
+        };
+        chosen
+            .filter(fits)
+            .or_else(|| received.filter(fits))
+            .or_else(|| self.settings.listener_towards(transport, remote))
+    }
+
     fn connect(&mut self, now: Now, at: BranchRef, target: HopTarget, for_size: bool) {
         let (remote, transport) = (target.address, target.transport);
         let opening = self
-            .settings
-            .listener_towards(transport, &remote)
+            .listener_of(at, transport, &remote)
             .is_some_and(|listener| {
                 self.open(now, Connecting::Branch(at), listener, remote, transport)
             });
@@ -252,7 +303,7 @@ impl Element {
             }
             Waiting::Connection { .. } => {
                 if !self.has_next_target(now, at) || !self.step_resolution(now, at) {
-                    self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
+                    self.branch_failed(at, self.unreachable_status());
                 }
             }
             other => {

@@ -9,7 +9,7 @@ use strowger_transaction::{
 };
 
 use crate::branch::BranchRef;
-use crate::element::Element;
+use crate::core::Core;
 use crate::seam::{ConnectId, Output};
 use crate::stateless::WaitingForward;
 use crate::timer::ElementTimer;
@@ -25,7 +25,7 @@ pub(crate) enum Connecting {
     Server(ServerKey),
 }
 
-impl Element {
+impl Core {
     /// How long a connection may take to open (DESIGN §2a rule 8). The driver keeps the same limit.
     pub const CONNECT_SECONDS_MAX: u64 = 2;
 

@@ -8,7 +8,7 @@ use strowger_registrar::{AddressOfRecord, Binding, Bindings, LocationService};
 use strowger_sip::{Now, StatusCode, Uri};
 
 use crate::branch::BranchRef;
-use crate::element::Element;
+use crate::core::Core;
 
 /// Local users looked up for one request.
 pub(crate) const FORWARDING_MAX: usize = 8;
@@ -23,7 +23,7 @@ struct Search {
     circle: bool,
 }
 
-impl Element {
+impl Core {
     /// The targets that the contacts of a user lead to. A circle without a way out is 482.
     pub(crate) fn contacts(
         &self,
@@ -133,7 +133,7 @@ impl Element {
     /// The local user that a URI names.
     pub(crate) fn local_user(&self, uri: &[u8]) -> Option<AddressOfRecord> {
         let uri = Uri::parse(uri).ok()?;
-        AddressOfRecord::from_uri_in(&uri, self.settings.domain_of(&uri.host)?)
+        AddressOfRecord::from_uri_in(&uri, self.settings.record_domain(&uri.host)?)
     }
 }
 
@@ -149,5 +149,6 @@ fn target_of(binding: &Binding, q: u16) -> Target {
         path: binding.path().into(),
         behind_nat: over_flow && binding.behind_nat(),
         expires_at: Some(binding.expires_at()),
+        ..Target::default()
     }
 }

@@ -37,6 +37,16 @@ pub struct ElementCounters {
     pub deadlines_passed: u64,
     /// Requests refused with 503 because a table was full.
     pub table_full: u64,
+    /// Runs of a program that failed.
+    pub program_failures: u64,
+    /// Requests that a program neither answered nor forwarded.
+    pub unanswered: u64,
+    /// Responses that a program dropped.
+    pub responses_dropped: u64,
+    /// Suspended requests that were cancelled.
+    pub suspended_cancelled: u64,
+    /// Suspended requests that another shard was asked to continue, which it cannot.
+    pub continued_elsewhere: u64,
     /// Responses whose connection had closed and could not be opened again.
     pub responses_undeliverable: u64,
 }
@@ -144,6 +154,31 @@ impl ElementCounters {
             "table_full",
             "Requests refused because a table was full",
             self.table_full,
+        );
+        f(
+            "program_failures",
+            "Runs of a program that failed",
+            self.program_failures,
+        );
+        f(
+            "unanswered",
+            "Requests that a program neither answered nor forwarded",
+            self.unanswered,
+        );
+        f(
+            "responses_dropped",
+            "Responses that a program dropped",
+            self.responses_dropped,
+        );
+        f(
+            "suspended_cancelled",
+            "Suspended requests that were cancelled",
+            self.suspended_cancelled,
+        );
+        f(
+            "continued_elsewhere",
+            "Suspended requests of other shards that were to be continued",
+            self.continued_elsewhere,
         );
         f(
             "responses_undeliverable",

@@ -1,92 +1,37 @@
-//! One shard: a machine without sockets, clock or threads, composed of the protocol layers (DESIGN §2, §4).
+//! One shard: a machine without sockets, clock or threads, composed of the protocol layers and a policy (DESIGN §2, §4).
 //!
 //! ```text
-//! Received ─► transactions ─► ACK filter ─► CANCEL ─► Run (policy calls verbs) ─► reply | registration | relay
-//!          └► response ─► transactions ─► relay
-//! Connected, Resolved, Completed, timers ─► whoever was parked under that name
+//! Input ─► Core ─► PolicyCall ─► policy, which owns the core in a Run ─► conclude ─► Core ─► Output
 //! ```
 
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
-use strowger_proxy::{Actions, Forwarder};
-use strowger_registrar::{
-    AddressOfRecord, AuthCounters, LocationService, PendingLimits, PendingRegistrations,
-    RegistrarCounters,
-};
-use strowger_resolve::LocalTransports;
-use strowger_routing::{NativePolicy, RoutingPolicy};
-use strowger_sip::{Message, Method, Now, StatusCode, Time};
-use strowger_transaction::token::{Home, Secrets};
-use strowger_transaction::{
-    Flow, RequestMatch, ServerKey, ShardIdentity, TimerWheel, Transactions, TransmitBatch,
-    is_ack_for_stateless_reply,
-};
+use strowger_routing::{Progress, Routed, RoutingPolicy, Stage};
+use strowger_sip::{Now, Time};
+use strowger_transaction::TransmitBatch;
+use strowger_transaction::token::Secrets;
 
-use crate::branch::BranchRef;
-use crate::connect::Connecting;
+use crate::call::{Arrival, PolicyCall};
+use crate::core::Core;
 use crate::counters::ElementCounters;
-use crate::event::Interest;
-use crate::registration::WaitingChange;
-use crate::relay::Relay;
-use crate::relay_table::RelayTable;
-use crate::run::Run;
-use crate::seam::{Answer, Command, ConnectId, Input, Output, QueryId};
-use crate::server::RecentRequests;
+use crate::run::{Run, Subject};
+use crate::seam::{Input, Output};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::stateless::WaitingForward;
-use crate::timer::ElementTimer;
-use crate::transmit::SentBy;
-
-/// What a query's answer is for.
-#[derive(Debug)]
-pub(crate) enum Parked {
-    /// A branch that waits for the DNS.
-    Branch(BranchRef),
-    /// A request without a transaction that waits for the DNS.
-    Stateless(Box<WaitingForward>),
-    /// A change of bindings that is with the journal.
-    Registration(AddressOfRecord),
-}
 
 /// One shard of a SIP element.
 pub struct Element {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) secrets: Secrets,
-    pub(crate) home: Home,
-    pub(crate) shard: u16,
-    pub(crate) local: LocalTransports,
-    pub(crate) policy: Arc<dyn RoutingPolicy + Sync>,
-    pub(crate) transactions: Transactions,
-    pub(crate) relays: RelayTable<Relay>,
-    pub(crate) parked: HashMap<QueryId, Parked, FixedState>,
-    pub(crate) connecting: HashMap<ConnectId, Connecting, FixedState>,
-    /// Server transactions for which a connection is being opened.
-    pub(crate) reattaching: HashSet<ServerKey, FixedState>,
-    pub(crate) timers: TimerWheel<ElementTimer>,
-    pub(crate) actions: Actions,
-    pub(crate) forwarder: Forwarder,
-    pub(crate) sent_by: Vec<SentBy>,
-    pub(crate) registrations: PendingRegistrations<WaitingChange>,
-    pub(crate) registrar_counters: RegistrarCounters,
-    pub(crate) auth_counters: AuthCounters,
-    pub(crate) batch: TransmitBatch,
-    pub(crate) outputs: VecDeque<Output>,
-    pub(crate) recent: RecentRequests,
-    pub(crate) interest: Interest,
-    pub(crate) counters: ElementCounters,
-    random: u64,
-    next_name: u64,
+    /// Lent to the run of the policy; otherwise always here.
+    core: Option<Box<Core>>,
+    policy: Box<dyn RoutingPolicy>,
+    /// A run that ended, to be used again.
+    spare: Option<Box<Run>>,
+    seed: u64,
 }
 
 impl Element {
-    /// Waits (DNS, journal, connections) that one shard may have at a time.
-    pub const PARKED_MAX: usize = 200_000;
-    /// Relayed requests that one shard may hold.
-    pub const RELAYS_MAX: usize = 1_000_000;
+    /// What we answer ourselves (RFC 3261 §20.5).
+    pub const ALLOW: &[u8] = Core::ALLOW;
 
     /// A shard with these settings. `seed` makes hash tables and choices of equal weight unpredictable to peers.
     pub fn new(
@@ -96,267 +41,177 @@ impl Element {
         shard: u16,
         seed: u64,
     ) -> Element {
-        let home = Home {
-            node: settings.node,
-            shards: settings.shards,
+        let start = Now {
+            monotonic: Time::ZERO,
+            wall: Time::ZERO,
         };
-        let transactions = Transactions::new(
-            settings.timers.clone(),
-            settings.transactions.clone(),
-            secrets,
-            ShardIdentity {
-                home,
-                shard: u8::try_from(shard).unwrap_or(u8::MAX),
-            },
+        let policy = settings.policy.make(shard, seed, None, start);
+        let mut core = Box::new(Core::new(settings, shared, secrets, shard, seed));
+        core.policy_interest = policy.interest();
+        Element {
+            core: Some(core),
+            policy,
+            spare: None,
             seed,
-        );
-        let mut element = Element {
-            local: LocalTransports::new(),
-            policy: Arc::new(NativePolicy::new(settings.policy.clone())),
-            settings,
-            shared,
-            secrets,
-            home,
-            shard,
-            transactions,
-            relays: RelayTable::new(Self::RELAYS_MAX),
-            parked: HashMap::with_hasher(FixedState::with_seed(seed)),
-            connecting: HashMap::with_hasher(FixedState::with_seed(seed)),
-            reattaching: HashSet::with_hasher(FixedState::with_seed(seed)),
-            actions: Actions::new(),
-            forwarder: Forwarder::new(),
-            sent_by: Vec::new(),
-            timers: TimerWheel::new(),
-            registrations: PendingRegistrations::new(PendingLimits::default(), seed),
-            registrar_counters: RegistrarCounters::default(),
-            auth_counters: AuthCounters::default(),
-            batch: TransmitBatch::new(),
-            outputs: VecDeque::new(),
-            recent: RecentRequests::new(seed),
-            interest: Interest::DEFAULT,
-            counters: ElementCounters::default(),
-            random: seed | 1,
-            // A shard that replaces one that panicked must not give out the names of answers still under way for it.
-            next_name: seed >> 1,
-        };
-        element.adopt_listeners();
-        if shard == 0 {
-            element.timers.arm(Time::from_secs(1), ElementTimer::Sweep);
         }
-        element
     }
 
     /// The counters of this shard.
     pub fn counters(&self) -> &ElementCounters {
-        &self.counters
+        &self.core().counters
     }
 
     /// Names and values of the counters of this shard and its layers.
     pub fn visit_counters(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
-        self.counters.visit(f);
-        self.transactions.counters().visit(f);
-        self.registrar_counters.visit(f);
-        self.auth_counters.visit(f);
-        self.registrations.counters().visit(f);
-        self.actions.counters.visit(f);
-        f("relays", "Relayed requests held", self.relays.len() as u64);
-        f(
-            "parked",
-            "Runs that wait for an answer",
-            self.parked.len() as u64,
-        );
+        self.core().visit_counters(f);
+        self.policy.visit_counters(f);
     }
 
     /// True if nothing is held: no transaction, relay, wait or pending registration.
     pub fn is_idle(&self) -> bool {
-        self.relays.is_empty()
-            && self.parked.is_empty()
-            && self.connecting.is_empty()
-            && self.registrations.is_empty()
-            && self.transactions.server_count() == 0
-            && self.transactions.client_count() == 0
+        self.core().is_idle()
     }
 
     /// Takes in what happened. Drain [`Element::poll_output`] afterwards.
     pub fn handle_input(&mut self, now: Now, input: Input) {
         match input {
-            Input::Received { flow, message } => {
-                if message.is_request() {
-                    self.request(now, flow, message);
-                } else {
-                    self.response(now, message);
+            Input::Received { flow, message } if message.is_request() => {
+                if let Some(arrival) = self.core_mut().request(now, flow, message) {
+                    self.arrived(now, arrival);
                 }
             }
-            Input::Connected { request, flow } => self.connected(now, request, flow),
-            Input::ConnectFailed { request } => self.connect_failed(now, request),
-            Input::TransmitFailed {
-                flow: _,
-                token,
-                branch,
-            } => match branch {
-                Some(branch) => self.transactions.transmit_failed_branch(&branch),
-                None => self.transactions.transmit_failed(token),
-            },
-            Input::FlowClosed { flow } => self.flow_closed(&flow),
-            Input::Resolved { query, answer } => match self.parked.remove(&query) {
-                Some(parked) => self.dns_answered(now, query, parked, answer),
-                None => self.counters.late_answers += 1,
-            },
-            Input::Completed { query, answer } => self.completed(now, query, answer),
-            Input::Reconfigure(settings) => self.reconfigure(settings),
-            Input::Command(Command::DropBindings { aor }) => {
-                self.drop_bindings(now, aor.as_bytes())
-            }
-            Input::Command(Command::SetInterest(bits)) => self.interest = Interest(bits),
+            Input::Reconfigure(settings) => self.reconfigure(now, settings),
+            input => self.core_mut().handle_input(now, input),
         }
-        self.transaction_events(now);
+        self.serve(now);
     }
 
     /// Runs what is due.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.transactions.handle_timeout(now, &mut self.batch);
-        while let Some((_, timer)) = self.timers.pop_due(now.monotonic) {
-            self.timer(now, timer);
-        }
-        self.transaction_events(now);
+        self.core_mut().handle_timeout(now);
+        self.serve(now);
     }
 
     /// When [`Element::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Time> {
-        match (
-            self.transactions.poll_timeout(),
-            self.timers.next_deadline(),
-        ) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        self.core().poll_timeout()
     }
 
     /// The next thing to do for the driver. Messages to send are moved into `batch`.
     pub fn poll_output(&mut self, batch: &mut TransmitBatch) -> Option<Output> {
-        if !self.batch.is_empty() {
-            if batch.is_empty() {
-                core::mem::swap(batch, &mut self.batch);
-            } else {
-                for send in core::mem::take(&mut self.batch.sends) {
-                    let message = self.batch.bytes.get(send.range.clone()).unwrap_or_default();
-                    batch.push(send.flow, send.token, message);
+        self.core_mut().poll_output(batch)
+    }
+
+    fn core(&self) -> &Core {
+        match &self.core {
+            Some(core) => core,
+            None => unreachable!("the core is lent for the time of a call only"),
+        }
+    }
+
+    fn core_mut(&mut self) -> &mut Core {
+        match &mut self.core {
+            Some(core) => core,
+            None => unreachable!("the core is lent for the time of a call only"),
+        }
+    }
+
+    fn reconfigure(&mut self, now: Now, settings: Arc<Settings>) {
+        let shard = self.core().shard;
+        let before = core::mem::replace(
+            &mut self.policy,
+            Box::new(strowger_routing::NativePolicy::default()),
+        );
+        self.policy = settings.policy.make(shard, self.seed, Some(before), now);
+        let interest = self.policy.interest();
+        let core = self.core_mut();
+        core.policy_interest = interest;
+        core.handle_input(now, Input::Reconfigure(settings));
+    }
+
+    /// Asks the policy what is to be asked, and lets transactions say what they did, until there is nothing left.
+    fn serve(&mut self, now: Now) {
+        loop {
+            self.core_mut().transaction_events(now);
+            let Some(call) = self.core_mut().calls.pop_front() else {
+                return;
+            };
+            self.carry_out(now, call);
+        }
+    }
+
+    fn arrived(&mut self, now: Now, arrival: Arrival) {
+        let mut run = self.spare.take().unwrap_or_default();
+        run.begin(now, arrival, self.core_mut());
+        self.call(now, &Stage::Request, run);
+    }
+
+    fn carry_out(&mut self, now: Now, call: PolicyCall) {
+        match call {
+            PolicyCall::Resume { mut parked, answer } => {
+                self.core_mut().unpark(&parked);
+                let Some(mut run) = parked.run.take() else {
+                    return;
+                };
+                run.now = now;
+                run.core = self.core.take();
+                let routed = self.policy.resume(parked.id, answer, run, now);
+                self.ended(now, routed);
+            }
+            PolicyCall::Abandon(id) => self.policy.abandon(id),
+            PolicyCall::Continue(mut run, hook) => {
+                run.now = now;
+                run.suspended = false;
+                self.call(now, &Stage::Continue(hook), run);
+            }
+            call => {
+                let spare = self.spare.take().unwrap_or_default();
+                match self.core_mut().begin_call(now, call, spare) {
+                    Ok((stage, run)) => self.call(now, &stage, run),
+                    Err(spare) => self.spare = Some(spare),
                 }
             }
-            self.batch.clear();
-            return Some(Output::Transmit);
         }
-        self.outputs.pop_front()
     }
 
-    fn request(&mut self, now: Now, flow: Flow, message: Message) {
-        self.counters.requests += 1;
-        let method = message.method();
-        let position = method
-            .known_index()
-            .map_or(14, |index| usize::from(index).min(14));
-        self.counters.requests_by_method[position] += 1;
-        let key = match self
-            .transactions
-            .match_request(now, &message, &flow, &mut self.batch)
-        {
-            RequestMatch::New(key) => Some(key),
-            RequestMatch::AckForSuccess { .. } => None,
-            RequestMatch::Absorbed | RequestMatch::AckedFinal { .. } => return,
+    fn call(&mut self, now: Now, stage: &Stage, mut run: Box<Run>) {
+        run.core = self.core.take();
+        let routed = self.policy.route(stage, run, now);
+        self.ended(now, routed);
+    }
+
+    fn ended(&mut self, now: Now, routed: Routed) {
+        let Routed { context, progress } = routed;
+        let Ok(mut run) = context.into_any().downcast::<Run>() else {
+            unreachable!("a policy gives back the context that it got");
         };
-        match method {
-            Method::Ack if is_ack_for_stateless_reply(&self.secrets, &message) => {
-                self.counters.acks_absorbed += 1;
-                return;
+        self.core = run.core.take();
+        let core = self.core_mut();
+        self.spare = match progress {
+            Progress::Parked { run: id, deadline } => {
+                core.park_run(now, run, id, deadline);
+                None
             }
-            Method::Cancel => return self.cancel(now, flow, &message),
-            _ => {}
-        }
-        let policy = Arc::clone(&self.policy);
-        let mut run = Run::new(self, now, flow, message, key);
-        policy.request(&mut run);
-        run.finish();
-    }
-
-    fn flow_closed(&mut self, flow: &Flow) {
-        self.transactions.flow_closed(flow);
-        self.registrations_flow_closed(flow);
-        if self.shard == 0 {
-            // The table is shared and every shard hears of the flow: one of them marks it.
-            self.shared.location.mark_flow_lost(flow);
-        }
-    }
-
-    /// The DNS has answered whoever was parked.
-    pub(crate) fn dns_answered(
-        &mut self,
-        now: Now,
-        query: QueryId,
-        parked: Parked,
-        answer: strowger_resolve::Answer,
-    ) {
-        match parked {
-            Parked::Branch(branch) => self.resolved(now, branch, answer),
-            Parked::Stateless(waiting) => self.resolved_stateless(now, waiting, answer),
-            other => {
-                self.parked.insert(query, other);
+            Progress::Done if matches!(run.subject, Subject::Request) && run.is_plain() => {
+                core.request_ended(now, &mut run, None);
+                Some(run)
             }
+            Progress::Done => core.conclude(now, run, None),
+            Progress::Failed(why) => core.conclude(now, run, Some(&why)),
+        };
+        if let Some(run) = &mut self.spare {
+            run.recycle();
         }
-    }
-
-    fn completed(&mut self, now: Now, query: QueryId, answer: Answer) {
-        match self.parked.remove(&query) {
-            Some(Parked::Registration(aor)) => self.registration_stored(now, &aor, answer),
-            Some(other) => {
-                self.parked.insert(query, other);
-            }
-            None => self.counters.late_answers += 1,
+        while let Some((id, why)) = self.policy.poll_ended() {
+            self.core_mut().run_was_ended(now, id, &why);
         }
-    }
-
-    fn reconfigure(&mut self, settings: Arc<Settings>) {
-        self.policy = Arc::new(NativePolicy::new(settings.policy.clone()));
-        self.transactions
-            .reconfigure(settings.timers.clone(), settings.transactions.clone());
-        self.settings = settings;
-        self.adopt_listeners();
-    }
-
-    fn adopt_listeners(&mut self) {
-        let mut local = LocalTransports::new();
-        for listener in &self.settings.listeners {
-            local.insert(listener.transport, listener.address.ip());
-        }
-        self.local = local;
-        self.sent_by = self.settings.listeners.iter().map(SentBy::of).collect();
-    }
-
-    /// The next pseudo-random number: for choices of equal weight, never for secrets.
-    pub(crate) fn random(&mut self) -> u64 {
-        // xorshift64*
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    /// A name for a query or a connection, unique in this shard.
-    pub(crate) fn next_name(&mut self) -> u64 {
-        self.next_name = self.next_name.wrapping_add(1);
-        self.next_name
-    }
-
-    /// Counts one of our own responses.
-    pub(crate) fn count_reply(&mut self, status: StatusCode) {
-        self.counters.replies_by_class[ElementCounters::class(status.get())] += 1;
     }
 }
 
 impl core::fmt::Debug for Element {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Element")
-            .field("shard", &self.shard)
-            .field("relays", &self.relays.len())
+            .field("core", &self.core.as_ref().map(|core| core.shard))
             .finish_non_exhaustive()
     }
 }

@@ -82,7 +82,7 @@ impl Ingress {
             let mut aor = Vec::with_capacity(64);
             if write_canonical(
                 &uri,
-                settings.domain_of(&uri.host).map(str::as_bytes),
+                settings.record_domain(&uri.host).map(str::as_bytes),
                 &mut aor,
             ) {
                 return shard_of(&aor, settings.shards, self.shared.shard_seed);

@@ -1,15 +1,20 @@
 #![forbid(unsafe_code)]
 //! One sans-IO machine composed of the protocol layers: a shard of a SIP element (DESIGN §2).
 //!
-//! A driver hands in [`Input`]s, drains [`Output`]s and calls [`Element::handle_timeout`]; see [`seam`].
+//! A driver hands in [`Input`]s, drains [`Output`]s and calls [`Core::handle_timeout`]; see [`seam`].
 
 mod branch;
+mod call;
+mod conclude;
 mod connect;
 mod contacts;
+mod core;
 mod counters;
 mod element;
 mod event;
 mod ingress;
+mod park;
+mod program;
 mod registration;
 mod relay;
 mod relay_table;
@@ -32,6 +37,6 @@ pub use element::Element;
 pub use event::{Event, EventKind, Interest, Text};
 pub use ingress::{Ingress, shard_of_call};
 pub use seam::{Answer, Command, ConnectId, Input, Output, Query, QueryId};
-pub use settings::{Listener, Settings};
+pub use settings::{Compatibility, Listener, Settings};
 pub use shared::Shared;
 pub use sources::{Prefix, SourceLimits, SourceTable};

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use strowger_registrar::{
-    AddressOfRecord, Admission, Binding, BindingChange, LocationChange, LocationService, Outcome,
-    RegisterReply, Registration, address_of_record, register,
+    AddressOfRecord, Admission, Binding, BindingChange, Cause, LocationChange, LocationService,
+    Outcome, RegisterReply, Registration, address_of_record, register,
 };
+use strowger_routing::{SaveOptions, SaveOutcome};
 use strowger_sip::{Message, Now, Time};
 use strowger_transaction::{Flow, write_stateless_reply};
 
-use crate::element::{Element, Parked};
+use crate::core::{Core, Parked};
 use crate::event::{Event, EventKind, Interest, Text};
 use crate::seam::{Answer, Output, Query, QueryId};
 
@@ -31,23 +32,44 @@ pub(crate) struct WaitingRegister {
     pub(crate) received: Time,
     /// Its connection has closed meanwhile.
     pub(crate) flow_lost: bool,
+    /// What a program asks for besides.
+    pub(crate) options: SaveOptions,
+    /// Header lines of a program for the answer.
+    pub(crate) lines: Vec<u8>,
 }
 
-impl Element {
+impl Core {
     /// Takes in an authorised REGISTER.
     pub(crate) fn register(&mut self, now: Now, flow: Flow, request: Arc<Message>) {
+        self.register_for_program(now, flow, request, SaveOptions::default(), Vec::new());
+    }
+
+    /// Takes in a REGISTER that a program wants saved.
+    pub(crate) fn register_for_program(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        request: Arc<Message>,
+        options: SaveOptions,
+        lines: Vec<u8>,
+    ) -> SaveOutcome {
         let waiting = WaitingRegister {
             request,
             flow,
             received: now.monotonic,
             flow_lost: false,
+            options,
+            lines,
         };
         let settings = &self.settings;
-        match address_of_record(&waiting.request, &|uri| settings.domain_of(&uri.host)) {
+        match address_of_record(&waiting.request, &|uri| settings.record_domain(&uri.host)) {
             // A retransmission of one that waits is answered with it.
-            Ok(aor) if self.waits(&aor, &waiting.request) => {}
+            Ok(aor) if self.waits(&aor, &waiting.request) => SaveOutcome::Pending,
             Ok(aor) => self.take_turn(now, &aor, WaitingChange::Register(waiting)),
-            Err(reply) => self.answer_register(now, &waiting, &reply),
+            Err(reply) => {
+                self.answer_register(now, &waiting, &reply);
+                SaveOutcome::Refused
+            }
         }
     }
 
@@ -73,43 +95,62 @@ impl Element {
         }
     }
 
-    fn take_turn(&mut self, now: Now, aor: &AddressOfRecord, change: WaitingChange) {
+    fn take_turn(&mut self, now: Now, aor: &AddressOfRecord, change: WaitingChange) -> SaveOutcome {
         match self.registrations.admit(aor, change) {
             Admission::Go(change) => self.judge(now, aor, change),
-            Admission::Waits => {}
+            Admission::Waits => SaveOutcome::Pending,
             Admission::Busy(WaitingChange::Register(waiting)) => {
                 self.answer_register(now, &waiting, &RegisterReply::busy());
+                SaveOutcome::Refused
             }
-            Admission::Busy(WaitingChange::Removal) => self.counters.table_full += 1,
+            Admission::Busy(WaitingChange::Removal) => {
+                self.counters.table_full += 1;
+                SaveOutcome::Failed
+            }
         }
     }
 
-    fn judge(&mut self, now: Now, aor: &AddressOfRecord, waiting: WaitingChange) {
+    fn judge(&mut self, now: Now, aor: &AddressOfRecord, waiting: WaitingChange) -> SaveOutcome {
         let bindings = self.shared.location.bindings(aor.as_bytes(), now.monotonic);
         let waiting = match waiting {
             WaitingChange::Register(waiting) => waiting,
             WaitingChange::Removal => {
                 let change = LocationChange::removal(aor.clone(), now, bindings);
-                return self.carry_out(now, change, None, WaitingChange::Removal);
+                self.carry_out(now, change, None, WaitingChange::Removal);
+                return SaveOutcome::Deleted;
             }
         };
+        let one = waiting.options.one_binding;
         let outcome = register(&Registration {
             request: &waiting.request,
             aor,
             flow: waiting.flow,
-            bindings: &bindings,
+            bindings: if one { &[] } else { &bindings },
             room: self.shared.location.room(),
             settings: &self.settings.registrar,
             now,
         });
         self.registrar_counters.count(&outcome);
         match outcome {
-            Outcome::Reply(reply) => self.answer_register(now, &waiting, &reply),
+            Outcome::Reply(reply) => {
+                self.answer_register(now, &waiting, &reply);
+                match reply.cause {
+                    Cause::Retransmission => SaveOutcome::Updated,
+                    Cause::TooManyBindings => SaveOutcome::TooMany,
+                    _ if reply.status.is_success() => SaveOutcome::Listed,
+                    _ => SaveOutcome::Refused,
+                }
+            }
             Outcome::Change { mut change, reply } => {
                 if waiting.flow_lost {
                     change.mark_flow_lost(&waiting.flow);
                 }
+                if one {
+                    remove_others(&mut change, &bindings);
+                }
+                let outcome = outcome_of(&change);
                 self.carry_out(now, change, Some(reply), WaitingChange::Register(waiting));
+                outcome
             }
         }
     }
@@ -122,7 +163,11 @@ impl Element {
         reply: Option<RegisterReply>,
         waiting: WaitingChange,
     ) {
-        if !self.settings.durable || change.is_empty() {
+        let memory_only = match &waiting {
+            WaitingChange::Register(waiting) => waiting.options.memory_only,
+            WaitingChange::Removal => false,
+        };
+        if !self.settings.durable || memory_only || change.is_empty() {
             return self.finish_change(now, &change, reply.as_ref(), &waiting);
         }
         let query = QueryId(self.next_name());
@@ -149,19 +194,19 @@ impl Element {
     }
 
     /// The journal is done with the change of `aor`.
-    pub(crate) fn registration_stored(&mut self, now: Now, aor: &AddressOfRecord, answer: Answer) {
+    pub(crate) fn registration_stored(&mut self, now: Now, aor: &AddressOfRecord, answer: &Answer) {
         let Some((change, reply, waiting)) = self.registrations.finish(aor) else {
             return;
         };
         match (answer, &waiting) {
             (Answer::Journaled, _) => self.finish_change(now, &change, reply.as_ref(), &waiting),
-            (Answer::Failed, WaitingChange::Register(register)) => {
+            (Answer::Failed | Answer::Errand(_), WaitingChange::Register(register)) => {
                 let reply = RegisterReply::store_failed();
                 self.registrar_counters
                     .count(&Outcome::Reply(reply.clone()));
                 self.refuse_register(now, register, &reply);
             }
-            (Answer::Failed, WaitingChange::Removal) => {}
+            (Answer::Failed | Answer::Errand(_), WaitingChange::Removal) => {}
         }
         while let Some(waiting) = self.registrations.next(aor) {
             self.judge(now, aor, waiting);
@@ -171,7 +216,7 @@ impl Element {
     /// True if a CANCEL means a REGISTER that waits: it is answered 200 and changes nothing (RFC 3261 §9.2).
     pub(crate) fn cancels_register(&self, cancel: &Message) -> bool {
         let settings = &self.settings;
-        let Ok(aor) = address_of_record(cancel, &|uri| settings.domain_of(&uri.host)) else {
+        let Ok(aor) = address_of_record(cancel, &|uri| settings.record_domain(&uri.host)) else {
             return false;
         };
         self.waits(&aor, cancel)
@@ -273,7 +318,22 @@ impl Element {
     }
 
     fn answer_register(&mut self, now: Now, waiting: &WaitingRegister, reply: &RegisterReply) {
+        if waiting.options.no_reply {
+            return;
+        }
         let reason = reply.reason.map(str::as_bytes);
+        if !waiting.lines.is_empty() {
+            let headers = [&reply.headers[..], &waiting.lines].concat();
+            return self.reply_stateless(
+                now,
+                waiting.received,
+                waiting.flow,
+                &waiting.request,
+                reply.status,
+                reason,
+                &headers,
+            );
+        }
         self.reply_stateless(
             now,
             waiting.received,
@@ -283,5 +343,35 @@ impl Element {
             reason,
             &reply.headers,
         );
+    }
+}
+
+/// What a change does to the bindings.
+fn outcome_of(change: &LocationChange) -> SaveOutcome {
+    let mut outcome = SaveOutcome::Listed;
+    for step in &change.steps {
+        match step {
+            BindingChange::Put { replaced: None, .. } => return SaveOutcome::Inserted,
+            BindingChange::Put { .. } => outcome = SaveOutcome::Updated,
+            BindingChange::Remove(_) if outcome == SaveOutcome::Listed => {
+                outcome = SaveOutcome::Deleted;
+            }
+            BindingChange::Remove(_) => {}
+        }
+    }
+    outcome
+}
+
+/// The bindings that the change does not name go with it.
+fn remove_others(change: &mut LocationChange, bindings: &[Binding]) {
+    for binding in bindings {
+        let named = change.steps.iter().any(|step| match step {
+            BindingChange::Put { binding: other, .. } | BindingChange::Remove(other) => {
+                other.same_key(binding)
+            }
+        });
+        if !named {
+            change.steps.push(BindingChange::Remove(binding.clone()));
+        }
     }
 }

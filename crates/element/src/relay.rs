@@ -1,6 +1,6 @@
 //! A relayed request: its server transaction, its branches and the response context between them (RFC 3261 §16; DESIGN §4).
 //!
-//! Events of transactions, timers, DNS and connections become calls of the response context; [`Element::process`] carries
+//! Events of transactions, timers, DNS and connections become calls of the response context; [`Core::process`] carries
 //! out the actions that come of it, in order. Nothing is answered or sent outside that loop.
 
 use std::sync::Arc;
@@ -15,8 +15,11 @@ use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::{Flow, RequestKey, ServerKey, TimerKey};
 
 use crate::branch::{Branch, BranchRef, Waiting};
-use crate::element::Element;
+use crate::call::PolicyCall;
+use crate::core::Core;
+use crate::program::{Program, add_targets};
 use crate::relay_table::RelayKey;
+use crate::reply::OwnReply;
 use crate::timer::ElementTimer;
 
 /// What routing found out about the way of a request.
@@ -30,6 +33,10 @@ pub(crate) struct Way {
     pub(crate) targets: Option<Bindings>,
     /// Branches the request may have at one time.
     pub(crate) max_breadth: u32,
+    /// The transaction of the request, if it has one already.
+    pub(crate) server: Option<ServerKey>,
+    /// What a program keeps with it; its targets are those of the draft.
+    pub(crate) program: Option<Box<Program>>,
 }
 
 /// One relayed request.
@@ -49,11 +56,13 @@ pub(crate) struct Relay {
     pub(crate) server: ServerKey,
     pub(crate) received: Time,
     pub(crate) context: ResponseContext,
+    /// What a program keeps with it.
+    pub(crate) program: Option<Box<Program>>,
     max_breadth: u32,
     ring: Option<TimerKey>,
 }
 
-impl Element {
+impl Core {
     /// Relays a request with a transaction (§16.2, §16.6).
     pub(crate) fn relay(
         &mut self,
@@ -62,19 +71,12 @@ impl Element {
         request: Arc<Message>,
         key: Option<RequestKey>,
         way: Way,
-    ) {
+    ) -> Option<RelayKey> {
         let targets = match self.targets(now, &request, &way) {
             Ok(targets) => targets,
             Err(status) => {
-                return self.reply_stateless(
-                    now,
-                    now.monotonic,
-                    source,
-                    &request,
-                    status,
-                    None,
-                    b"",
-                );
+                self.reply_stateless(now, now.monotonic, source, &request, status, None, b"");
+                return None;
             }
         };
         let key = key.unwrap_or_else(|| self.transactions.request_key(&request));
@@ -83,19 +85,32 @@ impl Element {
         } else {
             Kind::NonInvite
         };
-        let created =
-            self.transactions
-                .create_server(now, key, &request, &source, u64::MAX, &mut self.batch);
-        let Ok(server) = created else {
-            return self.refuse_full(now, source, &request);
+        let server = match way.server {
+            Some(server) => Some(server),
+            None => self.server_for_relay(now, key, &request, &source, way.program.as_deref()),
+        };
+        let Some(server) = server else {
+            self.refuse_full(now, source, &request);
+            return None;
         };
         let mut context = ResponseContext::new(kind, &self.settings.proxy);
         context.set_more_targets(true);
+        if let Some(program) = &way.program {
+            context.ask_program(program.draft.hooks.failure.is_some());
+            if program.draft.ring_timeout.is_some() {
+                context.set_ring_limit(program.draft.ring_timeout);
+            }
+        }
         let relay = Relay {
             loop_hash: self.loop_hash(&request),
-            remove: self.fields_to_remove(&request),
+            // What a program lets pass is its affair.
+            remove: match &way.program {
+                Some(_) => SmallVec::new(),
+                None => self.fields_to_remove(&request),
+            },
             caller_behind_nat: self.caller_is_behind_nat(&request, &source),
             looked_up: way.targets.is_some(),
+            program: way.program,
             request: Arc::clone(&request),
             source,
             route: way.route,
@@ -113,14 +128,56 @@ impl Element {
         };
         let Some(key) = self.relays.insert(relay) else {
             self.transactions.release_server(server);
-            return self.refuse_full(now, source, &request);
+            self.refuse_full(now, source, &request);
+            return None;
         };
         self.transactions.set_server_user(server, key.pack());
         self.counters.relayed += 1;
         if let Some(relay) = self.relays.get_mut(key) {
             relay.context.settle(&mut self.actions);
         }
+        if kind == Kind::Invite {
+            self.say_trying(now, key);
+        }
         self.process(now, key);
+        Some(key)
+    }
+
+    fn server_for_relay(
+        &mut self,
+        now: Now,
+        key: RequestKey,
+        request: &Message,
+        source: &Flow,
+        program: Option<&Program>,
+    ) -> Option<ServerKey> {
+        let (user, batch) = (u64::MAX, &mut self.batch);
+        let made = if program.is_some_and(|program| program.draft.force_rport) {
+            let towards = (source, *source);
+            self.transactions
+                .create_server_towards(now, key, request, towards, user, batch)
+        } else {
+            self.transactions
+                .create_server(now, key, request, source, user, batch)
+        };
+        made.ok()
+    }
+
+    /// The 100 that others send at once.
+    fn say_trying(&mut self, now: Now, key: RelayKey) {
+        let Some(reason) = self.settings.compatibility.trying_reason.clone() else {
+            return;
+        };
+        let Some(relay) = self.relays.get(key) else {
+            return;
+        };
+        let (server, source, received) = (relay.server, relay.source, relay.received);
+        let request = Arc::clone(&relay.request);
+        let reply = OwnReply {
+            reason: Some(reason.as_bytes()),
+            ..OwnReply::of(StatusCode::TRYING)
+        };
+        self.respond(now, server, received, source, &request, &reply);
     }
 
     fn refuse_full(&mut self, now: Now, source: Flow, request: &Message) {
@@ -139,6 +196,17 @@ impl Element {
 
     /// The target set (§16.5): contacts of a local user, the flow of a dialog, or the Request-URI as it is.
     fn targets(&self, now: Now, request: &Message, way: &Way) -> Result<TargetSet, StatusCode> {
+        if let Some(program) = &way.program {
+            let mut set = TargetSet::new(&self.settings.proxy);
+            set.set_parallel();
+            add_targets(
+                &program.draft,
+                way.route.request_uri(request),
+                false,
+                &mut set,
+            );
+            return Ok(set);
+        }
         if let Some(bindings) = &way.targets {
             let aor = self.local_user(way.route.request_uri(request));
             return self.contacts(now, aor, bindings);
@@ -173,7 +241,16 @@ impl Element {
                 }
                 Action::Reply(status) => self.reply_upstream(now, key, status),
                 // The transaction ends by itself and absorbs retransmissions until then (RFC 4320 §4.2).
-                Action::Silence | Action::AbandonRequest(_) => {}
+                Action::Silence => {}
+                Action::AbandonRequest(_) => {
+                    let parked = self
+                        .program_mut(key)
+                        .and_then(|program| program.parked.take());
+                    if let Some(id) = parked {
+                        self.calls.push_back(PolicyCall::Abandon(id));
+                    }
+                }
+                Action::AskProgram => self.calls.push_back(PolicyCall::Failure(key)),
                 Action::Cancel(branch) => {
                     if let Some(Waiting::Response(client)) = self.waiting(key, branch) {
                         self.transactions

@@ -1,21 +1,52 @@
-//! Replies of our own without a transaction (RFC 3261 §8.2.7): a stranger costs no memory.
+//! Replies of our own, without a transaction (RFC 3261 §8.2.7), where a stranger costs no memory, or through one.
 
 use std::borrow::Cow;
 
+use strowger_routing::SlEvent;
 use strowger_sip::{Message, Now, StatusCode, Time};
 use strowger_transaction::{
-    Flow, MaddrRule, ResponseTarget, TransmitToken, response_target, write_stateless_reply,
+    Flow, MaddrRule, ResponseTarget, ServerKey, TransmitToken, response_target,
+    write_stateless_reply,
 };
 
-use crate::element::Element;
+use crate::core::Core;
 
-impl Element {
+/// What a reply of our own says.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct OwnReply<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) reason: Option<&'a [u8]>,
+    /// Complete header lines.
+    pub(crate) headers: &'a [u8],
+    /// Content-Type and octets.
+    pub(crate) body: Option<(&'a [u8], &'a [u8])>,
+    /// It goes to the source port, whether or not the request asked for that.
+    pub(crate) force_rport: bool,
+    /// It answers an internal error.
+    pub(crate) is_error_reply: bool,
+}
+
+impl<'a> OwnReply<'a> {
+    /// A status, nothing else.
+    pub(crate) const fn of(status: StatusCode) -> OwnReply<'a> {
+        OwnReply {
+            status,
+            reason: None,
+            headers: b"",
+            body: None,
+            force_rport: false,
+            is_error_reply: false,
+        }
+    }
+}
+
+impl Core {
     /// What we answer ourselves (RFC 3261 §20.5).
     pub const ALLOW: &[u8] = b"Allow: OPTIONS, REGISTER, CANCEL, ACK\r\n";
     /// Header lines of the answer to OPTIONS (RFC 3261 §11.2).
     pub(crate) const CAPABILITIES: &[u8] = b"Allow: OPTIONS, REGISTER, CANCEL, ACK\r\nAccept: */*\r\nAccept-Encoding: identity\r\nAccept-Language: en\r\nSupported: path, outbound\r\n";
 
-    /// Sends a stateless reply to where the request came from (RFC 3261 §18.2.2, RFC 3581 §4).
+    /// Sends a stateless reply: status, reason and header lines.
     #[allow(
         clippy::too_many_arguments,
         reason = "one call sends one reply; a struct would be built and taken apart"
@@ -30,19 +61,94 @@ impl Element {
         reason: Option<&[u8]>,
         headers: &[u8],
     ) {
-        let target = match response_target(&request.via(), &flow, true, MaddrRule::Ignore) {
-            ResponseTarget::Flow(target) => target,
-            ResponseTarget::Connect { .. } => flow,
+        let reply = OwnReply {
+            reason,
+            headers,
+            ..OwnReply::of(status)
         };
-        let (secrets, lines) = (&self.secrets, self.own_lines(headers));
+        self.reply_own(now, received, flow, request, &reply);
+    }
+
+    /// Sends a stateless reply to where the request came from (RFC 3261 §18.2.2, RFC 3581 §4).
+    pub(crate) fn reply_own(
+        &mut self,
+        now: Now,
+        received: Time,
+        flow: Flow,
+        request: &Message,
+        reply: &OwnReply<'_>,
+    ) {
+        let target = match response_target(&request.via(), &flow, true, MaddrRule::Ignore) {
+            ResponseTarget::Flow(target) if !reply.force_rport => target,
+            ResponseTarget::Flow(_) | ResponseTarget::Connect { .. } => flow,
+        };
+        let (secrets, lines) = (&self.secrets, self.own_lines(reply.headers));
         self.batch.push_with(target, TransmitToken::NONE, |out| {
-            write_stateless_reply(out, secrets, request, &flow, status, reason, &lines, None);
+            write_stateless_reply(
+                out,
+                secrets,
+                request,
+                &flow,
+                reply.status,
+                reply.reason,
+                &lines,
+                reply.body,
+            );
         });
-        self.count_reply(status);
-        if status.is_final() {
-            self.event_answered(now, received, flow, request, status);
+        let code = reply.status.get();
+        let is_error_reply = reply.is_error_reply;
+        self.shared.sl.count(
+            self.shard,
+            SlEvent::Sent {
+                code,
+                is_error_reply,
+            },
+        );
+        self.count_reply(reply.status);
+        if reply.status.is_final() {
+            self.event_answered(now, received, flow, request, reply.status);
+        }
+        if let Some(hook) = self.policy_interest.local_responses.clone() {
+            self.tell_program(hook, "sl:local-response", flow, request.clone());
         }
     }
+
+    /// Sends a reply through the server transaction of the request. False if that had its final response.
+    pub(crate) fn respond(
+        &mut self,
+        now: Now,
+        server: ServerKey,
+        received: Time,
+        flow: Flow,
+        request: &Message,
+        reply: &OwnReply<'_>,
+    ) -> bool {
+        let (secrets, lines) = (&self.secrets, self.own_lines(reply.headers));
+        let write = |out: &mut Vec<u8>| {
+            write_stateless_reply(
+                out,
+                secrets,
+                request,
+                &flow,
+                reply.status,
+                reply.reason,
+                &lines,
+                reply.body,
+            );
+        };
+        let sent = self
+            .transactions
+            .respond(now, server, reply.status, write, &mut self.batch)
+            .is_ok();
+        if sent {
+            self.count_reply(reply.status);
+            if reply.status.is_final() {
+                self.event_answered(now, received, flow, request, reply.status);
+            }
+        }
+        sent
+    }
+
     /// Header lines of a response of our own: `headers`, and who we are if that is set.
     pub(crate) fn own_lines<'a>(&self, headers: &'a [u8]) -> Cow<'a, [u8]> {
         match &self.settings.server_header {

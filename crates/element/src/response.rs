@@ -5,7 +5,7 @@ use strowger_sip::{Message, Method, Now, StatusCode};
 use strowger_transaction::{ClientKey, ResponseMatch, TransactionEvent};
 
 use crate::branch::{BranchRef, Waiting};
-use crate::element::Element;
+use crate::core::Core;
 use crate::relay_table::RelayKey;
 
 /// Why a branch is to be sent somewhere else.
@@ -17,7 +17,7 @@ enum Failure {
     Transport,
 }
 
-impl Element {
+impl Core {
     /// A response from the wire.
     pub(crate) fn response(&mut self, now: Now, response: Message) {
         self.counters.responses += 1;
@@ -33,16 +33,21 @@ impl Element {
             ResponseMatch::Provisional { client, user }
             | ResponseMatch::RepeatedSuccess { client, user } => {
                 if let Some(at) = self.branch_of(client, user) {
-                    self.branch_response(now, at, response);
+                    self.hear(now, at, response);
                 }
             }
             ResponseMatch::Final { client, user } => {
                 if let Some(at) = self.branch_of(client, user) {
-                    self.branch_final(now, at, response);
+                    self.hear(now, at, response);
                 }
             }
             ResponseMatch::Absorbed => {}
-            // Only ACKs are forwarded without a transaction, and an ACK is never answered.
+            // An ACK is never answered; only programs forward anything else without a transaction.
+            ResponseMatch::Stateless(_)
+                if self.is_program() && response.method() != Method::Ack =>
+            {
+                self.forward_stateless_response(&response);
+            }
             ResponseMatch::Stateless(_) => self.counters.stray_responses += 1,
             ResponseMatch::Stray(_) => self.counters.stray_responses += 1,
         }
@@ -88,14 +93,14 @@ impl Element {
         })
     }
 
-    fn branch_response(&mut self, now: Now, at: BranchRef, response: Message) {
+    pub(crate) fn branch_response(&mut self, now: Now, at: BranchRef, response: Message) {
         self.with_context(at, |context, branch, actions| {
             context.response(branch, response, actions)
         });
         self.process(now, at.relay);
     }
 
-    fn branch_final(&mut self, now: Now, at: BranchRef, response: Message) {
+    pub(crate) fn branch_final(&mut self, now: Now, at: BranchRef, response: Message) {
         let status = response.status();
         if status == Some(StatusCode::SERVICE_UNAVAILABLE) && self.send_elsewhere(now, at) {
             return self.process(now, at.relay);

@@ -99,15 +99,19 @@ pub enum Command {
 pub enum Query {
     /// Make a change of bindings durable, as far as the durability setting asks.
     Journal(LocationChange),
+    /// Run an errand of a program.
+    Errand(strowger_routing::Errand),
 }
 
 /// The answer to a [`Query`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The change is as durable as asked.
     Journaled,
     /// The change could not be made durable; it must not become visible.
     Failed,
+    /// What came of an errand.
+    Errand(strowger_routing::ErrandAnswer),
 }
 
 /// What the element asks of its driver.

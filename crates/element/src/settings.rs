@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use strowger_proxy::ProxySettings;
 use strowger_registrar::{AuthSettings, RegistrarSettings};
 use strowger_resolve::ResolveSettings;
-use strowger_routing::PolicySettings;
+use strowger_routing::PolicyChoice;
 use strowger_sip::{Host, Limits, Transport};
 use strowger_transaction::{ListenerId, TableLimits, TimerSettings};
 
@@ -20,6 +20,21 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Host and port to write into Via and Record-Route instead of the bound address.
     pub advertised: Option<(Box<str>, u16)>,
+}
+
+/// Habits of other servers, which a door selects; natively all are off.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compatibility {
+    /// An INVITE that is relayed is answered 100 at once, with this reason.
+    pub trying_reason: Option<Box<str>>,
+    /// The reason of the 200 to a CANCEL.
+    pub cancel_reason: Option<Box<str>>,
+    /// A next hop that cannot be found is 478, one that cannot be reached 477.
+    pub failure_statuses: bool,
+    /// A request whose program failed is left without an answer instead of answered 500.
+    pub silent_on_program_failure: bool,
+    /// Bindings in a 200 to REGISTER show the address they are reached at (`received`).
+    pub shows_received: bool,
 }
 
 /// All settings of one element.
@@ -49,8 +64,12 @@ pub struct Settings {
     pub proxy: ProxySettings,
     /// Finding the next hop.
     pub resolve: ResolveSettings,
-    /// Native routing policy.
-    pub policy: PolicySettings,
+    /// Who decides: the native policy or a program.
+    pub policy: PolicyChoice,
+    /// Every domain counts as the first for bindings and accounts (`use_domain=0` of others).
+    pub one_domain: bool,
+    /// Habits of others.
+    pub compatibility: Compatibility,
     /// True if a REGISTER waits for the journal before its 200.
     pub durable: bool,
     /// Value of a Server header field in our own responses; none by default.
@@ -69,6 +88,14 @@ impl Settings {
             }
             None => None,
         }
+    }
+
+    /// The domain under which bindings and accounts of users at this host are kept; `None` for a foreign host.
+    pub fn record_domain(&self, host: &Host<'_>) -> Option<&str> {
+        if self.one_domain {
+            return self.domains.first().map(|domain| &**domain);
+        }
+        self.domain_of(host)
     }
 
     fn named_domain(&self, host: &Host<'_>) -> Option<&str> {

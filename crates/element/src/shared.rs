@@ -19,6 +19,10 @@ pub struct Shared {
     pub sources: SourceTable,
     /// DNS answers.
     pub dns: DnsCache,
+    /// Tables of programs.
+    pub scripts: strowger_routing::tables::ScriptTables,
+    /// Statistics of stateless replies.
+    pub sl: strowger_routing::SharedSlStatistics,
     /// Seed of the hash that maps addresses of record and Call-IDs to shards.
     pub shard_seed: u64,
 }

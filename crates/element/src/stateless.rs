@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use strowger_proxy::{
-    DialogHop, Forwarding, LocalSide, RecordRouteToken, RoutePlan, Target, is_secure, next_hop,
-    request_hash,
+    DialogHop, Forwarding, LocalSide, Program, RecordRouteToken, ResponseChanges, RoutePlan,
+    Target, is_secure, next_hop, request_hash,
 };
 use strowger_resolve::{Answer as DnsAnswer, NextHop, Resolution, Step};
+use strowger_routing::Draft;
 use strowger_sip::{Message, Now, Transport, Uri};
-use strowger_transaction::{Flow, TransmitToken};
+use strowger_transaction::{Flow, TransmitToken, marked_via_target};
 
 use crate::connect::Connecting;
-use crate::element::{Element, Parked};
+use crate::core::{Core, Parked};
 use crate::seam::{Output, QueryId};
 use crate::timer::ElementTimer;
 
@@ -23,13 +25,17 @@ struct StatelessForward {
     route: RoutePlan,
     /// The contact that takes the place of a Request-URI of ours.
     contact: Option<Box<[u8]>>,
+    /// What a program changed.
+    draft: Option<Box<Draft>>,
 }
 
 impl StatelessForward {
     fn uri(&self) -> &[u8] {
-        match &self.contact {
-            Some(contact) => contact,
-            None => self.route.request_uri(&self.request),
+        let changed = self.draft.as_ref().map(|draft| &draft.target.uri);
+        match (&self.contact, changed.filter(|uri| !uri.is_empty())) {
+            (Some(contact), _) => contact,
+            (None, Some(uri)) => uri,
+            (None, None) => self.route.request_uri(&self.request),
         }
     }
 }
@@ -41,7 +47,7 @@ pub(crate) struct WaitingForward {
     resolution: Resolution,
 }
 
-impl Element {
+impl Core {
     /// Forwards the ACK to a 2xx along its dialog.
     pub(crate) fn forward_ack(
         &mut self,
@@ -64,6 +70,7 @@ impl Element {
             source: *source,
             route,
             contact: None,
+            draft: None,
         };
         match hop {
             DialogHop::Flow(flow) => self.send_stateless(&forward, flow),
@@ -95,6 +102,78 @@ impl Element {
                 );
             }
         }
+    }
+
+    /// Forwards a request of a program without a transaction.
+    pub(crate) fn forward_program(
+        &mut self,
+        now: Now,
+        request: &Arc<Message>,
+        source: &Flow,
+        route: RoutePlan,
+        draft: Box<Draft>,
+    ) {
+        if !matches!(request.max_forwards(), Ok(hops) if hops != Some(0)) {
+            self.counters.discarded += 1;
+            return;
+        }
+        let (flow, destination) = (draft.target.flow, draft.target.destination.clone());
+        let forward = StatelessForward {
+            request: Arc::clone(request),
+            source: *source,
+            route,
+            contact: None,
+            draft: Some(draft),
+        };
+        if let Some(flow) = flow {
+            return self.send_stateless(&forward, flow);
+        }
+        let uri = forward.uri();
+        let next: &[u8] = if destination.is_empty() {
+            next_hop(request, &forward.route, uri, b"")
+        } else {
+            &destination
+        };
+        let hop = Uri::parse(next)
+            .ok()
+            .and_then(|next| NextHop::from_uri(&next, is_secure(uri)).ok());
+        let Some(hop) = hop else {
+            self.counters.discarded += 1;
+            return;
+        };
+        let seed = self.random();
+        let resolution = Resolution::new(hop, &self.settings.resolve, self.local, seed);
+        self.step_stateless(
+            now,
+            Box::new(WaitingForward {
+                forward,
+                resolution,
+            }),
+        );
+    }
+
+    /// A response to a request that was forwarded without a transaction goes where the next Via says, over datagrams
+    /// (§16.11).
+    pub(crate) fn forward_stateless_response(&mut self, response: &Message) {
+        let back = response
+            .vias()
+            .nth(1)
+            .and_then(Result::ok)
+            .and_then(|via| marked_via_target(&via))
+            .filter(|(transport, _)| !transport.is_reliable())
+            .and_then(|(transport, remote)| {
+                let listener = self.settings.listener_towards(transport, &remote)?;
+                Some(Flow::udp(listener, remote))
+            });
+        let Some(back) = back else {
+            self.counters.stray_responses += 1;
+            return;
+        };
+        let forwarder = &mut self.forwarder;
+        let changes = ResponseChanges::default();
+        self.batch.push_with(back, TransmitToken::NONE, |out| {
+            forwarder.write_response_as(response, b"", back.transport, &changes, out);
+        });
     }
 
     /// Where an ACK goes whose peer gave its address of record for a contact: to the first contact of that user.
@@ -179,7 +258,10 @@ impl Element {
             loop_hash,
             &mut branch,
         );
-        let remove = self.fields_to_remove(request);
+        let remove = match forward.draft {
+            Some(_) => SmallVec::new(),
+            None => self.fields_to_remove(request),
+        };
         let (Some(upstream), Some(downstream)) = (
             self.sent_by.get(usize::from(source.listener.0)),
             self.sent_by.get(usize::from(flow.listener.0)),
@@ -206,6 +288,10 @@ impl Element {
             max_breadth: None,
             remove: &remove,
             extra: b"",
+            program: forward.draft.as_ref().map(|draft| Program {
+                edits: &draft.edits,
+                max_forwards_done: draft.max_forwards_done,
+            }),
         };
         let forwarder = &mut self.forwarder;
         self.batch.push_with(flow, TransmitToken::NONE, |out| {

@@ -3,12 +3,12 @@
 use strowger_sip::{Message, Method, Now, StatusCode, Time, Uri};
 use strowger_transaction::Flow;
 
-use crate::element::Element;
+use crate::core::Core;
 use crate::event::{Event, EventKind, Interest, Text};
 use crate::run::elapsed;
 use crate::seam::Output;
 
-impl Element {
+impl Core {
     /// A request got its final answer.
     pub(crate) fn event_answered(
         &mut self,

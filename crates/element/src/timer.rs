@@ -5,7 +5,7 @@ use strowger_resolve::Answer;
 use strowger_sip::{Now, Time};
 
 use crate::branch::BranchRef;
-use crate::element::Element;
+use crate::core::Core;
 use crate::seam::{ConnectId, QueryId};
 
 /// What is due.
@@ -21,9 +21,15 @@ pub(crate) enum ElementTimer {
     Query(QueryId),
     /// A connection has been awaited long enough.
     Connect(ConnectId),
+    /// A parked INVITE is answered 100.
+    ParkedTrying(QueryId),
+    /// A suspended request has waited long enough.
+    Suspended(u64),
+    /// A branch had no response in the time that a program gave it.
+    NoResponse(BranchRef),
 }
 
-impl Element {
+impl Core {
     /// Between two sweeps.
     const SWEEP_SECONDS: u64 = 1;
     /// Bindings looked at in one sweep.
@@ -41,6 +47,9 @@ impl Element {
                 }
             }
             ElementTimer::Connect(request) => self.connect_deadline(now, request),
+            ElementTimer::ParkedTrying(query) => self.parked_trying(now, query),
+            ElementTimer::Suspended(number) => self.suspended_too_long(now, number),
+            ElementTimer::NoResponse(branch) => self.no_response(now, branch),
         }
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use strowger_proxy::{
-    Checks, Forwarding, LocalSide, LoopHash, Ownership, RecordRouteToken, RecordRouting, Refusal,
-    RoutePlan, Side, Validated, is_record_routed, is_secure, next_hop, validate,
+    Checks, Forwarding, LocalSide, LoopHash, Ownership, Program, RecordRouteToken, RecordRouting,
+    Refusal, RoutePlan, Side, Validated, has_looped, is_record_routed, is_secure, next_hop,
+    validate,
 };
 use strowger_registrar::{behind_nat, own_credentials};
 use strowger_sip::{HeaderName, Host, Message, Method, Now, StatusCode, Uri};
@@ -13,8 +14,9 @@ use strowger_transaction::token::BranchMode;
 use strowger_transaction::{ClientStart, Flow, ListenerId};
 
 use crate::branch::{BranchRef, Waiting};
-use crate::element::Element;
+use crate::core::Core;
 use crate::settings::Listener;
+use crate::timer::ElementTimer;
 
 /// A listener's address as it is written into Via and Record-Route.
 #[derive(Clone, Debug)]
@@ -41,7 +43,7 @@ impl SentBy {
     }
 }
 
-impl Element {
+impl Core {
     /// Checks of §16.3 and the plan of §16.4.
     pub(crate) fn check_request(
         &self,
@@ -63,6 +65,18 @@ impl Element {
             validated => validated?,
         };
         Ok((validated, self.plan_route(request, flow)?))
+    }
+
+    /// True if the request passed here before and was routed the same way. The native policy asks [`Core::check_request`];
+    /// programs are not asked, so that none of them can be made an amplifier.
+    pub(crate) fn has_looped(&self, request: &Message) -> bool {
+        let checks = Checks {
+            secrets: &self.secrets,
+            home: self.home,
+            loop_hash: &|| self.loop_hash(request),
+            settings: &self.settings.proxy,
+        };
+        request.method() != Method::Ack && has_looped(request, &checks)
     }
 
     /// The plan of §16.4: whose the Route values are.
@@ -139,6 +153,9 @@ impl Element {
 
     /// Starts a branch: over its flow, or wherever its URI leads.
     pub(crate) fn begin_branch(&mut self, now: Now, at: BranchRef) {
+        if self.asks_before_branch(at) {
+            return;
+        }
         let Some(relay) = self.relays.get(at.relay) else {
             return;
         };
@@ -170,7 +187,12 @@ impl Element {
         )
         .into();
         let secure = is_secure(&branch.target.uri);
-        if *uri == *branch.target.uri && self.makes_way(now, at) {
+        let program = relay.program.is_some();
+        if program && !branch.target.destination.is_empty() {
+            let uri = branch.target.destination.clone();
+            return self.find_next_hop(now, at, &uri, false);
+        }
+        if !program && *uri == *branch.target.uri && self.makes_way(now, at) {
             return;
         }
         self.find_next_hop(now, at, &uri, secure);
@@ -214,27 +236,42 @@ impl Element {
             );
             parameter.extend_from_slice(&text);
         }
-        let token =
-            (self.settings.proxy.record_route && is_record_routed(&relay.request)).then(|| {
-                let caller = Side {
-                    flow: relay.source,
-                    sticky: relay.source.stream.is_some() || relay.caller_behind_nat,
-                    behind_nat: relay.caller_behind_nat,
-                };
-                let callee = Side {
-                    flow,
-                    sticky: flow.stream.is_some() || branch.target.flow.is_some(),
-                    behind_nat: branch.target.behind_nat,
-                };
-                let from_tag = relay.request.from_tag().unwrap_or_default();
-                RecordRouteToken::new(
-                    &self.secrets,
-                    self.home.node,
-                    from_tag,
-                    Some(caller),
-                    Some(callee),
-                )
-            });
+        let native = relay.program.is_none()
+            && self.settings.proxy.record_route
+            && is_record_routed(&relay.request);
+        let token = native.then(|| {
+            let caller = Side {
+                flow: relay.source,
+                sticky: relay.source.stream.is_some() || relay.caller_behind_nat,
+                behind_nat: relay.caller_behind_nat,
+            };
+            let callee = Side {
+                flow,
+                sticky: flow.stream.is_some() || branch.target.flow.is_some(),
+                behind_nat: branch.target.behind_nat,
+            };
+            let from_tag = relay.request.from_tag().unwrap_or_default();
+            RecordRouteToken::new(
+                &self.secrets,
+                self.home.node,
+                from_tag,
+                Some(caller),
+                Some(callee),
+            )
+        });
+        // What the program changed: for this branch, or for all.
+        let draft = branch
+            .draft
+            .as_deref()
+            .or_else(|| relay.program.as_deref().map(|program| &program.draft));
+        let parameters: SmallVec<[u8; 64]> = draft
+            .and_then(|draft| Some((draft.record_route.as_ref()?, &draft.record_route_params)))
+            .map(|(plain, more)| {
+                let mut parameters = SmallVec::from_slice(&plain.parameters);
+                parameters.extend_from_slice(more);
+                parameters
+            })
+            .unwrap_or_default();
         let forwarding = Forwarding {
             request: &relay.request,
             route: &relay.route,
@@ -250,13 +287,22 @@ impl Element {
                 sent_by: &downstream.text,
             },
             branch: &parameter,
-            record_route: token.as_ref().map(|token| RecordRouting {
-                token,
-                secrets: &self.secrets,
-            }),
-            max_breadth: Some(branch.max_breadth),
+            record_route: match (&token, draft.and_then(|draft| draft.record_route.as_ref())) {
+                (Some(token), _) => Some(RecordRouting::Token(token, &self.secrets)),
+                (None, Some(plain)) => Some(RecordRouting::Plain {
+                    user: &plain.user,
+                    parameters: &parameters,
+                    double: plain.double,
+                }),
+                (None, None) => None,
+            },
+            max_breadth: relay.program.is_none().then_some(branch.max_breadth),
             remove: &relay.remove,
             extra: b"",
+            program: draft.map(|draft| Program {
+                edits: &draft.edits,
+                max_forwards_done: draft.max_forwards_done,
+            }),
         };
         let start = ClientStart {
             method: relay.request.method(),
@@ -270,6 +316,15 @@ impl Element {
         self.transactions
             .start_client(now, client, &start, write, &mut self.batch);
         branch.waiting = Waiting::Response(client);
+        branch.sent_on = Some(flow);
+        let limit = relay
+            .program
+            .as_deref()
+            .and_then(|program| program.draft.response_timeout);
+        if let Some(limit) = limit {
+            let at = ElementTimer::NoResponse(at);
+            self.timers.arm(now.monotonic + limit, at);
+        }
         let mut given_up = false;
         self.with_context(at, |context, branch, actions| {
             given_up = !context.start(branch, actions)

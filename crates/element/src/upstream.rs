@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use strowger_proxy::Forward;
+use strowger_proxy::{Forward, ResponseChanges};
 use strowger_sip::{Message, Now, StatusCode};
-use strowger_transaction::{Flow, write_stateless_reply};
+use strowger_transaction::{Flow, ServerKey, write_stateless_reply};
 
+use crate::core::{Core, Parked};
 use crate::counters::ElementCounters;
-use crate::element::Element;
 use crate::relay_table::RelayKey;
+use crate::reply::OwnReply;
 
-impl Element {
+impl Core {
     /// Forwards a response of a branch (§16.7).
     pub(crate) fn forward_upstream(&mut self, now: Now, key: RelayKey, forward: &Forward) {
         let Some(relay) = self.relays.get(key) else {
@@ -22,9 +23,14 @@ impl Element {
         };
         let (server, source, received) = (relay.server, relay.source, relay.received);
         let request = Arc::clone(&relay.request);
+        let changes = ResponseChanges {
+            keep_identities: relay.program.is_some(),
+            ..ResponseChanges::default()
+        };
         let forwarder = &mut self.forwarder;
         let write = |out: &mut Vec<u8>| {
-            forwarder.write_response(&forward.response, &forward.lines, source.transport, out);
+            let (response, lines) = (&forward.response, &forward.lines);
+            forwarder.write_response_as(response, lines, source.transport, &changes, out);
         };
         if self
             .transactions
@@ -70,18 +76,77 @@ impl Element {
                 self.counters.cancels_unmatched += 1;
                 StatusCode::CALL_TRANSACTION_DOES_NOT_EXIST
             };
-            return self.reply_stateless(now, now.monotonic, flow, request, status, None, b"");
+            return self.answer_cancel(now, flow, request, status);
         };
-        self.reply_stateless(now, now.monotonic, flow, request, StatusCode::OK, None, b"");
+        self.answer_cancel(now, flow, request, StatusCode::OK);
         if !self.transactions.server_is_pending(server) {
             return;
         }
         let Some(key) = self.transactions.server_user(server).map(RelayKey::unpack) else {
             return;
         };
+        if self.relays.get(key).is_none() {
+            return self.cancel_unrelayed(now, server);
+        }
         if let Some(relay) = self.relays.get_mut(key) {
             relay.context.cancel(&mut self.actions);
             self.process(now, key);
+        }
+    }
+
+    /// The answer to a CANCEL.
+    pub(crate) fn answer_cancel(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        cancel: &Message,
+        status: StatusCode,
+    ) {
+        let reason = self.settings.compatibility.cancel_reason.clone();
+        let reply = OwnReply {
+            reason: reason
+                .as_deref()
+                .filter(|_| status == StatusCode::OK)
+                .map(str::as_bytes),
+            ..OwnReply::of(status)
+        };
+        self.reply_own(now, now.monotonic, flow, cancel, &reply);
+    }
+
+    /// A CANCEL for an INVITE that a program keeps with a transaction and without branches: parked, or suspended.
+    fn cancel_unrelayed(&mut self, now: Now, server: ServerKey) {
+        let number = self
+            .suspended
+            .iter()
+            .find(|(_, run)| run.server == Some(server))
+            .map(|(number, _)| *number);
+        let suspended = number.and_then(|number| self.suspended.remove(&number));
+        let kept = suspended.is_some();
+        let parked = self.parked.values_mut().find_map(|parked| match parked {
+            Parked::Policy(parked) => parked
+                .run
+                .as_deref_mut()
+                .filter(|run| run.server == Some(server)),
+            _ => None,
+        });
+        let mut held = suspended;
+        let run = match (&mut held, parked) {
+            (Some(run), _) => &mut **run,
+            (None, Some(run)) => run,
+            (None, None) => return,
+        };
+        if !run.is_invite() || run.answered {
+            return;
+        }
+        run.answered = true;
+        run.cancelled = true;
+        let (request, flow, received) = (run.request.clone(), run.flow, run.received);
+        if let Some(request) = request {
+            let reply = OwnReply::of(StatusCode::REQUEST_TERMINATED);
+            self.respond(now, server, received, flow, &request, &reply);
+        }
+        if kept {
+            self.counters.suspended_cancelled += 1;
         }
     }
 }

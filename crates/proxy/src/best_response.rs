@@ -94,6 +94,12 @@ impl BestResponse {
             .map(|best| (best.status, best.response.is_some()))
     }
 
+    /// The best so far.
+    pub(crate) fn peek(&self) -> Option<(StatusCode, Option<&Message>)> {
+        let best = self.best.as_ref()?;
+        Some((best.status, best.response.as_deref()))
+    }
+
     /// Takes the choice; nothing is left.
     pub(crate) fn choose(&mut self) -> Choice {
         let challenges = core::mem::take(&mut self.challenges);

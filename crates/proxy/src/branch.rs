@@ -65,6 +65,8 @@ pub enum Action {
     AbandonRequest(Wait),
     /// Drop the client transaction of a branch.
     Terminate(BranchId),
+    /// All branches have failed: ask the program, then call `program_ended`.
+    AskProgram,
     /// Take the next group of the target set, add its branches, then call `settle`.
     StartNextGroup,
     /// Start, or start anew, the timer of a branch.

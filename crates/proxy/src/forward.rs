@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use strowger_sip::{Edits, HeaderName, Message, NameAddr, Scheme, Transport, Uri};
+use strowger_sip::{Edits, HeaderName, Message, NameAddr, Scheme, StatusCode, Transport, Uri};
 use strowger_transaction::token::Secrets;
 
 use crate::record_route::RecordRouteToken;
@@ -22,13 +22,40 @@ pub struct LocalSide<'a> {
     pub sent_by: &'a [u8],
 }
 
-/// The token to record-route with.
+/// What to record-route with.
 #[derive(Copy, Clone, Debug)]
-pub struct RecordRouting<'a> {
-    /// It names both flows.
-    pub token: &'a RecordRouteToken,
-    /// Its keys.
-    pub secrets: &'a Secrets,
+pub enum RecordRouting<'a> {
+    /// A token that names both flows, with its keys.
+    Token(&'a RecordRouteToken, &'a Secrets),
+    /// Whatever a program says.
+    Plain {
+        /// The user part; empty without.
+        user: &'a [u8],
+        /// Parameters, each with its semicolon, `;lr` among them.
+        parameters: &'a [u8],
+        /// Two values are written where the sides differ, marked with `;r2=on`.
+        double: bool,
+    },
+}
+
+/// What is changed of a response beyond its topmost Via.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct ResponseChanges<'a> {
+    /// Another status.
+    pub status: Option<StatusCode>,
+    /// Another reason.
+    pub reason: Option<&'a [u8]>,
+    /// Identities that its sender asserts stay: a program decides about them.
+    pub keep_identities: bool,
+}
+
+/// What a program has changed of a request.
+#[derive(Copy, Clone, Debug)]
+pub struct Program<'a> {
+    /// Changes of the received octets.
+    pub edits: &'a Edits,
+    /// Max-Forwards is among them.
+    pub max_forwards_done: bool,
 }
 
 /// One request on its way to one target.
@@ -58,6 +85,8 @@ pub struct Forwarding<'a> {
     pub remove: &'a [usize],
     /// Complete header lines to add.
     pub extra: &'a [u8],
+    /// What a program has changed before.
+    pub program: Option<Program<'a>>,
 }
 
 /// The URI that says where a request goes: the first Route value after ours were taken off, else the Request-URI
@@ -95,14 +124,22 @@ impl Forwarder {
     /// Appends the request as it leaves.
     pub fn write_request(&mut self, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
         let Forwarding { request, route, .. } = *forwarding;
-        self.edits.clear();
+        match &forwarding.program {
+            Some(program) => self.edits.copy_from(program.edits),
+            None => self.edits.clear(),
+        }
         self.write_routes(forwarding);
-        let hops = match request.max_forwards() {
-            Ok(Some(hops)) => hops.saturating_sub(1),
-            Ok(None) | Err(_) => MAX_FORWARDS_DEFAULT,
-        };
-        self.edits
-            .set_number(request, HeaderName::MaxForwards, hops);
+        if !forwarding
+            .program
+            .is_some_and(|program| program.max_forwards_done)
+        {
+            let hops = match request.max_forwards() {
+                Ok(Some(hops)) => hops.saturating_sub(1),
+                Ok(None) | Err(_) => MAX_FORWARDS_DEFAULT,
+            };
+            self.edits
+                .set_number(request, HeaderName::MaxForwards, hops);
+        }
         if let Some(breadth) = forwarding.max_breadth {
             self.edits
                 .set_number(request, HeaderName::MaxBreadth, breadth);
@@ -122,10 +159,11 @@ impl Forwarder {
                 || first_route(request, route, forwarding.path)
                     .is_some_and(|first| is_secure(first.uri));
             // The upper of two values is for the callee's side, which sends to the first it sees (RFC 5658 §5).
-            if forwarding.upstream != forwarding.downstream {
-                self.record_route(request, routing, &forwarding.upstream, secure);
+            let double = forwarding.upstream != forwarding.downstream;
+            if double && !matches!(routing, RecordRouting::Plain { double: false, .. }) {
+                self.record_route(request, routing, &forwarding.upstream, secure, double);
             }
-            self.record_route(request, routing, &forwarding.downstream, secure);
+            self.record_route(request, routing, &forwarding.downstream, secure, double);
         }
         self.edits.mark_source(request, forwarding.source);
         let downstream = &forwarding.downstream;
@@ -153,16 +191,41 @@ impl Forwarder {
         upstream: Transport,
         out: &mut Vec<u8>,
     ) -> bool {
+        self.write_response_as(response, lines, upstream, &ResponseChanges::default(), out)
+    }
+
+    /// The same with further changes.
+    pub fn write_response_as(
+        &mut self,
+        response: &Message,
+        lines: &[u8],
+        upstream: Transport,
+        changes: &ResponseChanges<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
         if response.vias().nth(1).is_none() {
             return false;
         }
         self.edits.clear();
         self.edits.remove_list_item(response, response.via().range);
+        if changes.status.is_some() || changes.reason.is_some() {
+            let status = changes.status.or(response.status());
+            let reason = changes.reason.unwrap_or(response.reason());
+            self.edits
+                .replace_range_with(0..response.header_start().saturating_sub(2), |line| {
+                    line.extend_from_slice(b"SIP/2.0 ");
+                    line.extend_from_slice(
+                        status.map_or(0, StatusCode::get).to_string().as_bytes(),
+                    );
+                    line.push(b' ');
+                    line.extend_from_slice(reason);
+                });
+        }
         for name in [
             HeaderName::PAssertedIdentity,
             HeaderName::PPreferredIdentity,
         ] {
-            if response.has_header(name) {
+            if !changes.keep_identities && response.has_header(name) {
                 for header in response.headers_named(name) {
                     self.edits.remove(response, &header);
                 }
@@ -234,14 +297,22 @@ impl Forwarder {
         routing: &RecordRouting<'_>,
         side: &LocalSide<'_>,
         secure: bool,
+        double: bool,
     ) {
         self.edits
             .insert_first(request, HeaderName::RecordRoute, |line| {
                 line.extend_from_slice(if secure { b"<sips:" } else { b"<sip:" });
-                routing
-                    .token
-                    .write(routing.secrets, request.call_id(), line);
-                line.push(b'@');
+                match routing {
+                    RecordRouting::Token(token, secrets) => {
+                        token.write(secrets, request.call_id(), line);
+                        line.push(b'@');
+                    }
+                    RecordRouting::Plain { user, .. } if !user.is_empty() => {
+                        line.extend_from_slice(user);
+                        line.push(b'@');
+                    }
+                    RecordRouting::Plain { .. } => {}
+                }
                 line.extend_from_slice(side.sent_by);
                 let named = match side.transport {
                     Transport::Udp => false,
@@ -252,7 +323,20 @@ impl Forwarder {
                     line.extend_from_slice(b";transport=");
                     line.extend_from_slice(side.transport.as_param().as_bytes());
                 }
-                line.extend_from_slice(b";lr>");
+                match routing {
+                    RecordRouting::Token(..) => line.extend_from_slice(b";lr"),
+                    RecordRouting::Plain {
+                        parameters,
+                        double: allowed,
+                        ..
+                    } => {
+                        if double && *allowed {
+                            line.extend_from_slice(b";r2=on");
+                        }
+                        line.extend_from_slice(parameters);
+                    }
+                }
+                line.push(b'>');
             });
     }
 }

@@ -23,7 +23,9 @@ mod validate;
 
 pub use branch::{Action, Actions, BranchId, BranchState, BranchTimer, Forward, Wait};
 pub use counters::ProxyCounters;
-pub use forward::{Forwarder, Forwarding, LocalSide, RecordRouting, is_secure, next_hop};
+pub use forward::{
+    Forwarder, Forwarding, LocalSide, Program, RecordRouting, ResponseChanges, is_secure, next_hop,
+};
 pub use loop_hash::LoopHash;
 pub use record_route::{DialogHop, Direction, RecordRouteToken, Side, is_record_routed};
 pub use recursion::{Recursion, recurse};
@@ -32,4 +34,4 @@ pub use route::{Ownership, RoutePlan};
 pub use settings::{Fork, ProxySettings};
 pub use stateless::{request_hash, stateless_branch};
 pub use target_set::{Added, Target, TargetSet};
-pub use validate::{Checks, Refusal, Validated, validate, write_refusal_lines};
+pub use validate::{Checks, Refusal, Validated, has_looped, validate, write_refusal_lines};

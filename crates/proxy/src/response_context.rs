@@ -77,6 +77,8 @@ pub struct ResponseContext {
     cancel_limit: Duration,
     ring_limit: Option<Duration>,
     branches_max: usize,
+    /// Once all branches have failed a program is asked before the best response is sent.
+    asks_program: bool,
 }
 
 impl ResponseContext {
@@ -100,7 +102,58 @@ impl ResponseContext {
                 .ring_seconds_max
                 .map(|seconds| Duration::from_secs(seconds.into())),
             branches_max: settings.branches_max.min(usize::from(u16::MAX)),
+            asks_program: false,
         }
+    }
+
+    /// Says whether a program is asked ([`Action::AskProgram`]) when all branches have failed. It is asked once.
+    pub fn ask_program(&mut self, asks: bool) {
+        self.asks_program = asks;
+    }
+
+    /// Another limit of the ringing time than the configured one.
+    pub fn set_ring_limit(&mut self, limit: Option<Duration>) {
+        self.ring_limit = limit;
+    }
+
+    /// The program has ended; `answered` if it sent a final response itself. Its further targets were announced with
+    /// [`ResponseContext::set_more_targets`].
+    pub fn program_ended(&mut self, answered: bool, actions: &mut Actions) {
+        self.waiting = None;
+        if answered {
+            self.answered = true;
+            if core::mem::take(&mut self.ring_limit_set) {
+                actions.push(Action::ClearRingLimit);
+            }
+        }
+        self.settle(actions);
+    }
+
+    /// A program has sent a final response while branches are under way: they are given up.
+    pub fn answered_by_program(&mut self, actions: &mut Actions) {
+        if self.answered {
+            return;
+        }
+        self.answered = true;
+        self.asks_program = false;
+        if core::mem::take(&mut self.ring_limit_set) {
+            actions.push(Action::ClearRingLimit);
+        }
+        if self.waiting.is_none() {
+            self.cancel_pending(actions);
+            self.settle(actions);
+        }
+    }
+
+    /// Cancels what is under way; the best response is sent once all have ended.
+    pub fn cancel_branches(&mut self, actions: &mut Actions) {
+        self.cancel_pending(actions);
+        self.settle(actions);
+    }
+
+    /// The final response that would be sent now: its status, and the response itself if somebody sent it.
+    pub fn best(&self) -> Option<(StatusCode, Option<&Message>)> {
+        self.best.peek()
     }
 
     /// The request as a whole waits: a route is parked, a journal is asked.
@@ -328,6 +381,11 @@ impl ResponseContext {
             if self.stop.is_none() && self.more_targets {
                 self.more_targets = false;
                 actions.push(Action::StartNextGroup);
+                return;
+            }
+            if core::mem::take(&mut self.asks_program) {
+                self.waiting = Some(Wait::Script);
+                actions.push(Action::AskProgram);
                 return;
             }
             self.answer_best(actions);

@@ -33,6 +33,8 @@ pub struct RoutePlan {
     removed: SmallVec<[Range<usize>; 2]>,
     /// URIs of ours that were reached, in the order of the path.
     own: SmallVec<[Range<usize>; 2]>,
+    /// Route values count for nothing and stay as they are: a program routes by other means.
+    ignored: bool,
 }
 
 /// Who we are, as far as routes go.
@@ -44,6 +46,14 @@ pub struct Ownership<'a> {
 }
 
 impl RoutePlan {
+    /// Routes that are neither obeyed nor changed.
+    pub fn ignoring() -> RoutePlan {
+        RoutePlan {
+            ignored: true,
+            ..RoutePlan::default()
+        }
+    }
+
     /// Reads Request-URI and Route of a request.
     pub fn of(request: &Message, ownership: &Ownership<'_>) -> Result<RoutePlan, Refusal> {
         let mut plan = RoutePlan::default();
@@ -115,10 +125,16 @@ impl RoutePlan {
         })
     }
 
-    /// The Route values that stay, topmost first.
+    /// The URI of ours that was reached last.
+    pub fn own_route<'a>(&self, request: &'a Message) -> Option<&'a [u8]> {
+        request.as_bytes().get(self.own.last()?.clone())
+    }
+
+    /// The Route values that stay and lead on, topmost first.
     pub fn remaining<'a>(&'a self, request: &'a Message) -> impl Iterator<Item = NameAddr<'a>> {
         request
             .routes()
+            .take_while(|_| !self.ignored)
             .filter_map(Result::ok)
             .filter(|route| !self.removed.contains(&route.range))
     }

@@ -25,6 +25,12 @@ pub struct Target {
     pub behind_nat: bool,
     /// When the binding it came from ends.
     pub expires_at: Option<Time>,
+    /// The URI that it is sent to, whatever its own says; empty without.
+    pub destination: Box<[u8]>,
+    /// The listener to leave from, if it matters.
+    pub listener: Option<u16>,
+    /// Flags that a program set.
+    pub flags: u32,
 }
 
 impl Target {
@@ -89,6 +95,21 @@ impl TargetSet {
         self.order.insert(self.tried + place, index);
         self.targets.push(target);
         Added::Yes
+    }
+
+    /// Adds a target, whether or not the set has had it: a program that asks for the same once more means it.
+    pub fn add_again(&mut self, target: Target) -> Added {
+        if self.targets.len() >= self.targets_max {
+            return Added::Full;
+        }
+        self.order.push(self.targets.len() as u16);
+        self.targets.push(target);
+        Added::Yes
+    }
+
+    /// All that are left are tried at once, whatever their q.
+    pub fn set_parallel(&mut self) {
+        self.parallel = true;
     }
 
     /// True if the set has, or had, this target.

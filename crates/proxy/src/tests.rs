@@ -101,6 +101,7 @@ impl Bench {
         let mut text = Vec::new();
         while let Some(action) = self.actions.pop() {
             text.push(match action {
+                Action::AskProgram => "AskProgram".to_owned(),
                 Action::Forward => {
                     let forward = self.actions.take_forward().expect("a response");
                     let status = forward.response.status().expect("a response").get();

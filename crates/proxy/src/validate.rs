@@ -140,7 +140,7 @@ fn check_scheme(request: &Message) -> Result<(), Refusal> {
 }
 
 /// True if one of the Vias is ours and was written for the same routing input.
-fn has_looped(request: &Message, checks: &Checks<'_>) -> bool {
+pub fn has_looped(request: &Message, checks: &Checks<'_>) -> bool {
     request
         .vias()
         .filter_map(Result::ok)

@@ -9,7 +9,7 @@ use core::ops::Range;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 
-use strowger_sip::{Params, Time, Transport};
+use strowger_sip::{Method, Params, Time, Transport};
 use strowger_transaction::{Flow, ListenerId, StreamId};
 
 /// Everything a binding holds, to build one.
@@ -107,6 +107,35 @@ impl Binding {
             flags,
         })
     }
+    /// The same binding for these methods alone: a bit each, by [`Method::known_index`].
+    pub fn allowing(mut self, methods: u16) -> Binding {
+        let end = self.end_of_pieces();
+        let mut block = self.block.get(..end).unwrap_or_default().to_vec();
+        if methods != u16::MAX {
+            block.extend_from_slice(&methods.to_le_bytes());
+        }
+        self.block = block.into();
+        self
+    }
+
+    /// True if the contact allows the method, or never said which it allows.
+    pub fn allows(&self, method: Method<'_>) -> bool {
+        let kept = self.block.get(self.end_of_pieces()..).unwrap_or_default();
+        match (kept, method.known_index()) {
+            (&[low, high], Some(index)) if index < 16 => {
+                u16::from_le_bytes([low, high]) & (1 << index) != 0
+            }
+            _ => true,
+        }
+    }
+
+    fn end_of_pieces(&self) -> usize {
+        match self.block.get(ENDS_OCTETS - 2..ENDS_OCTETS) {
+            Some(&[low, high]) => usize::from(u16::from_le_bytes([low, high])),
+            _ => 0,
+        }
+    }
+
     /// All of it, for the store.
     pub fn parts(&self) -> BindingParts<'_> {
         BindingParts {

@@ -13,6 +13,7 @@
 //!   Proxy-Authorization where we are a proxy (407). Schemes other than Digest are passed over (RFC 4475 regaut01).
 //! * `qop=auth` is required: credentials without qop, as RFC 2069 has them, cannot be kept from being replayed.
 //!   Every challenge offers it, and a client that sees it must use it (§22.4 item 8). `auth-int` is not offered.
+//!   [`AuthSettings::qop_required`] can turn that off.
 //! * The digest URI must name the same scheme, user and host as the Request-URI; ports and parameters are ignored,
 //!   because clients and proxies on the way differ in them.
 //! * Whether the nonce is stale is said only to who knows the password.
@@ -20,12 +21,13 @@
 use std::sync::Arc;
 
 use strowger_sip::{
-    Credentials, Header, HeaderName, HexDigest, Message, Now, Qop, Uri, unescape, write_challenge,
+    Credentials, Header, HeaderName, HexDigest, Message, Now, Qop, Uri, ha1, unescape,
+    write_brief_challenge, write_challenge,
 };
 use strowger_transaction::token::{Mac, Secrets};
 use subtle::ConstantTimeEq;
 
-use crate::account::{Subscriber, SubscriberTable};
+use crate::account::{Ha1, Subscriber, SubscriberTable};
 use crate::nonce::{NonceTable, NonceUse};
 use crate::settings::AuthSettings;
 
@@ -95,35 +97,95 @@ pub struct Authenticator<'a> {
     pub now: Now,
 }
 
+/// What the right password is known by.
+#[derive(Copy, Clone, Debug)]
+pub enum Secret<'a> {
+    /// By the account of the user.
+    Account,
+    /// It is this, whoever the user is.
+    Password(&'a [u8]),
+    /// Its digest with user and realm (HA1, hexadecimal).
+    Ha1(&'a [u8]),
+}
+
+/// What [`Authenticator::verify`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The judgement; the user if the credentials are good.
+    pub judgement: Judgement,
+    /// Position of the header field with the credentials that were judged.
+    pub header: Option<usize>,
+}
+
+/// A judgement on credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// They are good; the user as the credentials name it, and the account if one was asked.
+    Passed(Box<[u8]>, Option<Arc<Subscriber>>),
+    /// The password is wrong, or the account is disabled.
+    Wrong,
+    /// There is no such account.
+    UnknownUser,
+    /// A challenge is due.
+    Challenge(ChallengeCause),
+    /// They cannot be understood or are for another request; says why.
+    Malformed(&'static str),
+}
+
+impl From<Judgement> for Verdict {
+    fn from(judgement: Judgement) -> Verdict {
+        match judgement {
+            Judgement::Passed(_, Some(subscriber)) => Verdict::Passed(subscriber),
+            Judgement::Passed(_, None) | Judgement::Wrong | Judgement::UnknownUser => {
+                Verdict::Challenge(ChallengeCause::Wrong)
+            }
+            Judgement::Challenge(cause) => Verdict::Challenge(cause),
+            Judgement::Malformed(reason) => Verdict::Malformed(reason),
+        }
+    }
+}
+
 impl Authenticator<'_> {
-    /// Judges the credentials of a request.
+    /// Judges the credentials of a request by the accounts.
     pub fn authenticate(&self, request: &Message) -> Verdict {
+        self.verify(request, Secret::Account).judgement.into()
+    }
+
+    /// Judges the credentials of a request.
+    pub fn verify(&self, request: &Message, secret: Secret<'_>) -> Verified {
         let name = match self.kind {
             AuthKind::Www => HeaderName::Authorization,
             AuthKind::Proxy => HeaderName::ProxyAuthorization,
         };
-        let mut verdict = Verdict::Challenge(ChallengeCause::NoCredentials);
+        let mut best = Verified {
+            judgement: Judgement::Challenge(ChallengeCause::NoCredentials),
+            header: None,
+        };
         let mut judged = 0;
         for header in request.headers_named(name) {
             let found = match Credentials::parse(header.value) {
-                Err(_) => Verdict::Malformed("Bad Credentials"),
+                Err(_) => Judgement::Malformed("Bad Credentials"),
                 Ok(credentials) if !credentials.is_digest() => continue,
                 Ok(credentials) if *credentials.realm != *self.realm.as_bytes() => continue,
                 Ok(_) if judged == CREDENTIALS_MAX => break,
                 Ok(credentials) => {
                     judged += 1;
-                    self.judge(request, &credentials)
+                    self.judge(request, &credentials, secret)
                 }
             };
-            if matches!(found, Verdict::Passed(_)) {
-                return found;
-            }
+            let passed = matches!(found, Judgement::Passed(..));
             // What comes nearest to passing decides the answer; credentials that cannot be read only if there are no others.
-            if rank(&found) > rank(&verdict) {
-                verdict = found;
+            if passed || rank(&found) > rank(&best.judgement) {
+                best = Verified {
+                    judgement: found,
+                    header: Some(header.index),
+                };
+            }
+            if passed {
+                break;
             }
         }
-        verdict
+        best
     }
 
     /// Same scheme, user and host; hosts that stand for one local domain are the same, as clients that were given our
@@ -163,33 +225,68 @@ impl Authenticator<'_> {
         }
     }
 
-    fn judge(&self, request: &Message, credentials: &Credentials<'_>) -> Verdict {
+    /// Appends one challenge line in the brief form: MD5 without saying so, `qop=auth` only if asked for.
+    pub fn write_brief_challenge(&self, offer_qop: bool, stale: bool, out: &mut Vec<u8>) {
+        let mut nonce = Vec::with_capacity(48);
+        self.nonces
+            .issue(self.secrets, self.now.monotonic, &mut nonce);
+        out.extend_from_slice(match self.kind {
+            AuthKind::Www => b"WWW-Authenticate: ".as_slice(),
+            AuthKind::Proxy => b"Proxy-Authenticate: ",
+        });
+        write_brief_challenge(out, self.realm.as_bytes(), &nonce, offer_qop, stale);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn judge(
+        &self,
+        request: &Message,
+        credentials: &Credentials<'_>,
+        secret: Secret<'_>,
+    ) -> Judgement {
         let offered = self.settings.algorithms_of(self.realm);
         let Some(algorithm) = credentials
             .algorithm
             .filter(|algorithm| offered.contains(algorithm))
         else {
-            return Verdict::Challenge(ChallengeCause::NotOffered);
+            return Judgement::Challenge(ChallengeCause::NotOffered);
         };
-        if credentials.qop != Some(Qop::Auth) {
-            return Verdict::Challenge(ChallengeCause::NotOffered);
-        }
-        let Some(nc) = credentials.nonce_count() else {
-            return Verdict::Malformed("Bad Nonce Count");
+        let nc = match credentials.qop {
+            Some(Qop::Auth) => match credentials.nonce_count() {
+                Some(nc) => Some(nc),
+                None => return Judgement::Malformed("Bad Nonce Count"),
+            },
+            Some(Qop::None) if !self.settings.qop_required => None,
+            _ => return Judgement::Challenge(ChallengeCause::NotOffered),
         };
         if !self.same_resource(&credentials.uri, request.request_uri()) {
-            return Verdict::Malformed("Digest URI Is Of Another Request");
+            return Judgement::Malformed("Digest URI Is Of Another Request");
         }
         let (user, with_domain) = self.user_of(&credentials.user);
-        let subscriber = self.subscribers.get(user, self.realm);
-        let ha1 = subscriber.as_ref().and_then(|subscriber| {
-            let ha1 = if with_domain {
-                &subscriber.ha1_with_domain
-            } else {
-                &subscriber.ha1
-            };
-            ha1.hex(algorithm)
-        });
+        let account = matches!(secret, Secret::Account);
+        let subscriber = account
+            .then(|| self.subscribers.get(user, self.realm))
+            .flatten();
+        let ha1 = match secret {
+            Secret::Account => subscriber.as_ref().and_then(|subscriber| {
+                let ha1 = if with_domain {
+                    &subscriber.ha1_with_domain
+                } else {
+                    &subscriber.ha1
+                };
+                ha1.hex(algorithm)
+            }),
+            Secret::Password(password) => Some(ha1(
+                algorithm,
+                &credentials.user,
+                self.realm.as_bytes(),
+                password,
+            )),
+            Secret::Ha1(hex) => core::str::from_utf8(hex)
+                .ok()
+                .and_then(Ha1::parse_md5)
+                .map(|octets| HexDigest::new(&octets)),
+        };
         // The same work for a user who does not exist.
         let key = ha1.unwrap_or_else(|| algorithm.hash(&[&credentials.user]));
         let expected =
@@ -201,21 +298,28 @@ impl Authenticator<'_> {
                 .into()
         };
         let equal = expected.is_some_and(equal);
-        let Some(subscriber) =
-            subscriber.filter(|subscriber| equal && subscriber.enabled && ha1.is_some())
-        else {
-            return Verdict::Challenge(ChallengeCause::Wrong);
-        };
-        self.check_nonce(request, credentials, nc, subscriber)
+        if ha1.is_none() {
+            return Judgement::UnknownUser;
+        }
+        if !equal
+            || subscriber
+                .as_ref()
+                .is_some_and(|subscriber| !subscriber.enabled)
+        {
+            return Judgement::Wrong;
+        }
+        match self.check_nonce(request, credentials, nc) {
+            None => Judgement::Passed(user.into(), subscriber),
+            Some(cause) => Judgement::Challenge(cause),
+        }
     }
 
     fn check_nonce(
         &self,
         request: &Message,
         credentials: &Credentials<'_>,
-        nc: u32,
-        subscriber: Arc<Subscriber>,
-    ) -> Verdict {
+        nc: Option<u32>,
+    ) -> Option<ChallengeCause> {
         let lifetime = self.settings.nonce_seconds;
         let Some(serial) = self.nonces.open(
             self.secrets,
@@ -223,12 +327,12 @@ impl Authenticator<'_> {
             self.now.monotonic,
             lifetime,
         ) else {
-            return Verdict::Challenge(ChallengeCause::Stale);
+            return Some(ChallengeCause::Stale);
         };
-        match self.nonces.note_use(serial, nc, self.fingerprint(request)) {
-            NonceUse::Fresh | NonceUse::Retransmission => Verdict::Passed(subscriber),
-            NonceUse::Replayed => Verdict::Challenge(ChallengeCause::Replayed),
-            NonceUse::Overwritten => Verdict::Challenge(ChallengeCause::Stale),
+        match self.nonces.note_use(serial, nc?, self.fingerprint(request)) {
+            NonceUse::Fresh | NonceUse::Retransmission => None,
+            NonceUse::Replayed => Some(ChallengeCause::Replayed),
+            NonceUse::Overwritten => Some(ChallengeCause::Stale),
         }
     }
 
@@ -350,13 +454,15 @@ impl AuthCounters {
     }
 }
 
-fn rank(verdict: &Verdict) -> u8 {
-    match verdict {
-        Verdict::Challenge(ChallengeCause::NoCredentials) => 0,
-        Verdict::Malformed(_) => 1,
-        Verdict::Challenge(ChallengeCause::NotOffered) => 2,
-        Verdict::Challenge(ChallengeCause::Wrong) => 3,
-        Verdict::Challenge(ChallengeCause::Stale | ChallengeCause::Replayed) => 4,
-        Verdict::Passed(_) => 5,
+fn rank(judgement: &Judgement) -> u8 {
+    match judgement {
+        Judgement::Challenge(ChallengeCause::NoCredentials) => 0,
+        Judgement::Malformed(_) => 1,
+        Judgement::Challenge(ChallengeCause::NotOffered) => 2,
+        Judgement::Wrong | Judgement::UnknownUser | Judgement::Challenge(ChallengeCause::Wrong) => {
+            3
+        }
+        Judgement::Challenge(ChallengeCause::Stale | ChallengeCause::Replayed) => 4,
+        Judgement::Passed(..) => 5,
     }
 }

@@ -15,6 +15,7 @@ mod expiry;
 mod extension;
 mod identity;
 mod location;
+mod methods;
 mod nat;
 mod nonce;
 mod pending;
@@ -30,8 +31,8 @@ pub use binding::{Binding, BindingParts, branch_hash};
 pub use change::{BindingChange, BindingList, LocationChange};
 pub use counters::RegistrarCounters;
 pub use digest::{
-    AuthCounters, AuthKind, Authenticator, CREDENTIALS_MAX, ChallengeCause, Verdict,
-    own_credentials,
+    AuthCounters, AuthKind, Authenticator, CREDENTIALS_MAX, ChallengeCause, Judgement, Secret,
+    Verdict, Verified, own_credentials,
 };
 pub use extension::SUPPORTED;
 pub use identity::owns_identity;

@@ -24,8 +24,9 @@ use crate::binding::{Binding, BindingParts, branch_hash};
 use crate::change::{BindingChange, BindingList, LocationChange};
 use crate::expiry::{Expiry, delta_seconds};
 use crate::extension::{check_require, path_of, write_kept_params, write_unfolded};
+use crate::methods::allowed_methods;
 use crate::nat;
-use crate::reply::{Cause, RegisterReply, write_contacts};
+use crate::reply::{Cause, RegisterReply, write_contacts, write_contacts_as_kamailio};
 use crate::settings::RegistrarSettings;
 
 /// What a REGISTER is judged by.
@@ -269,6 +270,10 @@ impl<'a> Update<'a> {
                 return Ok(false);
             }
         }
+        if input.settings.profile.lists_as_kamailio {
+            let reply = RegisterReply::refuse_plainly(StatusCode::BAD_REQUEST, Cause::OutOfOrder);
+            return Err(reply.with_headers(b"P-Registrar-Error: Invalid CSeq number\r\n"));
+        }
         Err(RegisterReply::refuse(
             StatusCode::SERVER_INTERNAL_ERROR,
             "CSeq Out Of Order",
@@ -312,6 +317,11 @@ impl<'a> Update<'a> {
             write_unfolded(header.value, &mut user_agent);
             user_agent.truncate(settings.user_agent_octets_max);
         }
+        let methods = settings
+            .profile
+            .keeps_methods
+            .then(|| allowed_methods(input.request, contact))
+            .flatten();
         let binding = Binding::new(&BindingParts {
             contact: contact.uri,
             params: &params,
@@ -333,6 +343,10 @@ impl<'a> Update<'a> {
             branch_hash: self.branch_hash,
         });
         binding
+            .map(|binding| match methods {
+                Some(methods) => binding.allowing(methods),
+                None => binding,
+            })
             .filter(|_| kept <= settings.binding_octets_max)
             .ok_or_else(|| {
                 RegisterReply::refuse(StatusCode::BAD_REQUEST, "Contact Too Long", Cause::TooLong)
@@ -404,7 +418,11 @@ impl<'a> Update<'a> {
     /// §10.3 step 8.
     fn outcome(self, input: &Registration<'_>) -> Outcome {
         let mut headers = Vec::with_capacity(64 + 96 * self.list.len());
-        write_contacts(&self.list, input.now.monotonic, &mut headers);
+        if input.settings.profile.lists_as_kamailio {
+            write_contacts_as_kamailio(&self.list, input.now.monotonic, &mut headers);
+        } else {
+            write_contacts(&self.list, input.now.monotonic, &mut headers);
+        }
         if self.supports_path && !self.path.is_empty() {
             headers.extend_from_slice(b"Path: ");
             headers.extend_from_slice(&self.path);

@@ -1,6 +1,6 @@
 //! Replies of the registrar: status and complete header lines, without the parts that every response has.
 
-use strowger_sip::{StatusCode, Time};
+use strowger_sip::{StatusCode, Time, Transport};
 
 use crate::binding::Binding;
 
@@ -92,6 +92,37 @@ pub fn write_contacts(bindings: &[Binding], now: Time, out: &mut Vec<u8>) {
         write_contact(binding.contact(), binding.params(), binding.q_given(), out);
         out.extend_from_slice(b";expires=");
         out.extend_from_slice(binding.remaining_seconds(now).to_string().as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Appends one Contact line with all live bindings, the latest first, and where those behind a NAT are reached.
+pub(crate) fn write_contacts_as_kamailio(bindings: &[Binding], now: Time, out: &mut Vec<u8>) {
+    let mut first = true;
+    for binding in bindings.iter().rev().filter(|binding| binding.is_live(now)) {
+        out.extend_from_slice(if first { b"Contact: <" } else { b", <" });
+        first = false;
+        out.extend_from_slice(binding.contact());
+        out.push(b'>');
+        if let Some(q) = binding.q_given() {
+            out.extend_from_slice(b";q=");
+            write_q(q, out);
+        }
+        out.extend_from_slice(b";expires=");
+        out.extend_from_slice(binding.remaining_seconds(now).to_string().as_bytes());
+        if binding.behind_nat() {
+            let flow = binding.flow();
+            let transport = match flow.transport {
+                Transport::Udp => String::new(),
+                other => format!(";transport={}", other.as_str()),
+            };
+            out.extend_from_slice(
+                format!(";received=\"sip:{}{transport}\"", flow.remote).as_bytes(),
+            );
+        }
+        out.extend_from_slice(binding.params());
+    }
+    if !first {
         out.extend_from_slice(b"\r\n");
     }
 }

@@ -21,6 +21,11 @@ pub struct RegistrarProfile {
     pub raises_brief_expiry: bool,
     /// An equal CSeq under the same Call-ID updates the binding instead of failing.
     pub accepts_equal_cseq: bool,
+    /// The bindings in a 200 stand in one Contact, the latest first, with the address behind which each is reached
+    /// (`received`); a lower CSeq is 400.
+    pub lists_as_kamailio: bool,
+    /// The methods that a contact allows (Contact parameter `methods`, else Allow) are kept for look-ups.
+    pub keeps_methods: bool,
 }
 
 /// Settings of the registrar.
@@ -86,6 +91,9 @@ pub struct AuthSettings {
     pub realms: Vec<RealmSettings>,
     /// Lifetime of a nonce (300).
     pub nonce_seconds: u32,
+    /// Credentials must use `qop=auth`, and challenges offer it (true). Without it credentials can be replayed until
+    /// their nonce ends; a door of programs that are used to that may turn it off.
+    pub qop_required: bool,
 }
 
 impl Default for AuthSettings {
@@ -94,6 +102,7 @@ impl Default for AuthSettings {
             algorithms: vec![Algorithm::Md5],
             realms: Vec::new(),
             nonce_seconds: 300,
+            qop_required: true,
         }
     }
 }

@@ -151,6 +151,17 @@ impl Default for PolicyChoice {
 }
 
 impl PolicyChoice {
+    /// The settings of the native policy, which is chosen by this if it was not.
+    pub fn native(&mut self) -> &mut PolicySettings {
+        if let PolicyChoice::Program(_) = self {
+            *self = PolicyChoice::default();
+        }
+        match self {
+            PolicyChoice::Native(settings) => settings,
+            PolicyChoice::Program(_) => unreachable!("it was replaced above"),
+        }
+    }
+
     /// The policy for a shard.
     pub fn make(
         &self,

@@ -17,9 +17,13 @@ use clap_complete::Shell;
 )]
 #[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 not running")]
 pub struct Cli {
-    /// Configuration file [default: ./strowger.toml, /etc/strowger/strowger.toml, or the trial in ./strowger-data]
+    /// Configuration file (`.toml`, or a `kamailio.cfg`), or the data folder of a running server [default:
+    /// ./strowger.toml, /etc/strowger/strowger.toml, or the trial in ./strowger-data]
     #[arg(short, long = "config", value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
+    /// Define a word for the preprocessor of a `kamailio.cfg`, or for `KSR.kx.ifdef`; repeat for more
+    #[arg(short = 'A', long, value_name = "NAME[=VALUE]", global = true)]
+    pub define: Vec<String>,
     /// Write results as JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -34,9 +38,9 @@ pub enum Command {
     /// Write a commented configuration file for real use
     Init(InitArgs),
     /// Run the server
-    Run,
-    /// Check the configuration and show all errors and warnings
-    Check,
+    Run(SourceArgs),
+    /// Check the configuration and its script, show all errors and warnings
+    Check(SourceArgs),
     /// Show how the server stands
     Status,
     /// Manage accounts, with or without a running server
@@ -47,6 +51,8 @@ pub enum Command {
     Reg(RegCommand),
     /// Show counters
     Stats(StatsArgs),
+    /// Call one of Kamailio's RPC methods on the running server
+    Rpc(RpcArgs),
     /// Take over the changed configuration, all of it or nothing
     Reload,
     /// Show requests live, in plain words
@@ -162,12 +168,37 @@ pub enum RegCommand {
 /// `stats`
 #[derive(Debug, Args)]
 pub struct StatsArgs {
-    /// Only names that contain this
+    /// Only names that contain this; `sl`, `tm` and `usrloc` show these groups under Kamailio's names
     #[arg(value_name = "TEXT")]
     pub contains: Option<String>,
     /// Also counters that are zero
     #[arg(long)]
     pub all: bool,
+}
+
+/// What `run` and `check` take in the place of a `strowger.toml`
+#[derive(Debug, Args)]
+pub struct SourceArgs {
+    /// A `kamailio.cfg` with `cfgengine "lua"`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "kemi"])]
+    pub kamailio: Option<PathBuf>,
+    /// A KEMI script in Lua; without -c it listens on loopback addresses, as the trial does
+    #[arg(long, value_name = "FILE")]
+    pub kemi: Option<PathBuf>,
+    /// Accepted as Kamailio's own command line has it: this server never leaves the foreground
+    #[arg(short = 'D', action = clap::ArgAction::Count, hide = true)]
+    pub foreground: u8,
+}
+
+/// `rpc`
+#[derive(Debug, Args)]
+pub struct RpcArgs {
+    /// The method, `system.listMethods` shows all
+    #[arg(value_name = "METHOD")]
+    pub method: String,
+    /// Its parameters: numbers and `true` are taken as such, `s:TEXT` is always a string
+    #[arg(value_name = "PARAMETER", allow_hyphen_values = true)]
+    pub parameters: Vec<String>,
 }
 
 /// `watch`

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use strowger_admin::Status;
 use strowger_store::{DataFolder, StoreError};
 
-use crate::config::{Config, Data, Report};
+use crate::config::{Config, Data};
 use crate::exit::{Exit, Failure};
+use crate::kamailio::Findings;
+use crate::origin::Origin;
 use crate::socket_client::Server;
 use crate::trial;
 
@@ -18,59 +20,35 @@ const FILES: [&str; 2] = ["strowger.toml", "/etc/strowger/strowger.toml"];
 pub struct Located {
     /// The configuration.
     pub config: Config,
-    /// Its file; `None` for the trial.
-    pub file: Option<PathBuf>,
-    /// Warnings of the file.
-    pub report: Report,
+    /// Where it is read again.
+    pub origin: Origin,
+    /// Warnings of its files.
+    pub report: Findings,
+}
+
+/// What the command line says about the configuration.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Given<'a> {
+    /// `-c`: a file, or the data folder of a running server.
+    pub file: Option<&'a Path>,
+    /// `-A`: `NAME` or `NAME=VALUE`.
+    pub defines: &'a [String],
 }
 
 /// The configuration of `-c`, or of this place, for `run` and `check`.
 ///
 /// # Errors
 /// There is none, or it has errors.
-pub fn configuration(given: Option<&Path>) -> Result<Located, Failure> {
-    match given.map(Path::to_owned).or_else(|| FILES.iter().map(PathBuf::from).find(|file| file.exists())) {
-        Some(file) => load(&file),
+pub fn configuration(given: Given<'_>) -> Result<Located, Failure> {
+    match given.file.map(Path::to_owned).or_else(|| FILES.iter().map(PathBuf::from).find(|file| file.exists())) {
+        Some(file) => Origin::of_path(&file, given.defines).load(),
         None => Err(Failure::new(Exit::Configuration, format!("there is no configuration: neither {} exists", FILES.join(" nor ")))
             .fix("`strowger init` writes one; `strowger` alone starts a trial; -c FILE names one elsewhere")),
     }
 }
 
-/// Reads a file; its errors become one failure that shows them all.
-///
-/// # Errors
-/// The file cannot be read or has errors.
-pub fn load(file: &Path) -> Result<Located, Failure> {
-    let read = Config::load(file).map_err(|error| {
-        let text = error.to_string();
-        let reason = text
-            .split(" (os error")
-            .next()
-            .unwrap_or(&text)
-            .to_lowercase();
-        let failure = Failure::new(
-            Exit::Configuration,
-            format!("cannot read {}: {reason}", file.display()),
-        );
-        match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                failure.fix(format!("strowger init -c {}", file.display()))
-            }
-            _ => failure,
-        }
-    })?;
-    match read {
-        (Some(config), report) => Ok(Located {
-            config,
-            file: Some(file.to_owned()),
-            report,
-        }),
-        (None, report) => Err(refused(&report)),
-    }
-}
-
 /// A report with errors as a failure.
-pub fn refused(report: &Report) -> Failure {
+pub fn refused(report: &Findings) -> Failure {
     let message = format!(
         "{}; nothing was changed",
         tally(report.errors(), report.warnings())
@@ -98,7 +76,7 @@ pub fn tally(errors: usize, warnings: usize) -> String {
 ///
 /// # Errors
 /// There is none, or it has errors.
-pub fn instance(given: Option<&Path>, absent: Exit) -> Result<Located, Failure> {
+pub fn instance(given: Given<'_>, absent: Exit) -> Result<Located, Failure> {
     located(given, absent, false)
 }
 
@@ -106,17 +84,17 @@ pub fn instance(given: Option<&Path>, absent: Exit) -> Result<Located, Failure> 
 ///
 /// # Errors
 /// There is none, or it has errors.
-pub fn instance_with_file(given: Option<&Path>, absent: Exit) -> Result<Located, Failure> {
+pub fn instance_with_file(given: Given<'_>, absent: Exit) -> Result<Located, Failure> {
     located(given, absent, true)
 }
 
-fn located(given: Option<&Path>, absent: Exit, with_file: bool) -> Result<Located, Failure> {
-    if let Some(file) = given {
-        return load(file);
+fn located(given: Given<'_>, absent: Exit, with_file: bool) -> Result<Located, Failure> {
+    if let Some(file) = given.file {
+        return Origin::of_path(file, given.defines).load();
     }
     let mut found = Vec::new();
     for file in FILES.iter().map(Path::new).filter(|file| file.exists()) {
-        found.push(load(file));
+        found.push(Origin::File(file.to_owned()).load());
     }
     if Path::new(trial::FOLDER).exists() {
         found.push(trial::located());
@@ -145,7 +123,7 @@ fn is_no_trial(found: &Result<Located, Failure>) -> bool {
     let Ok(located) = found else { return false };
     let status: Option<Status> = located
         .server()
-        .filter(|_| located.file.is_none())
+        .filter(|_| located.origin == Origin::Trial)
         .and_then(|server| server.get("/v1/status").ok());
     status.is_some_and(|status| status.configuration.is_some())
 }
@@ -162,10 +140,7 @@ impl Located {
     /// It does not run.
     pub fn running(&self) -> Result<Server, Failure> {
         self.server().ok_or_else(|| {
-            let start = match &self.file {
-                Some(file) => format!("strowger run -c {}", file.display()),
-                None => "strowger".to_owned(),
-            };
+            let start = self.origin.start_command();
             let socket = self.config.admin_socket();
             Failure::new(
                 Exit::NotRunning,

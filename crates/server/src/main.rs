@@ -7,7 +7,9 @@ mod commands;
 mod config;
 mod exit;
 mod invocation;
+mod kamailio;
 mod locate;
+mod origin;
 mod password;
 mod serve;
 mod socket_client;
@@ -17,8 +19,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, SourceArgs};
 use crate::exit::{Exit, Failure};
+use crate::locate::{Given, Located};
+use crate::origin::Origin;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
@@ -64,18 +68,26 @@ fn misused(error: &clap::Error) -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let (file, json) = (cli.config.as_deref(), cli.json);
+    let given = Given {
+        file,
+        defines: &cli.define,
+    };
     match cli.command {
-        None if file.is_some() => serve::run(locate::configuration(file)?)?,
+        None if file.is_some() => serve::run(locate::configuration(given)?)?,
         None => serve::trial(json)?,
-        Some(Command::Run) => serve::run(locate::configuration(file)?)?,
+        Some(Command::Run(args)) if args.kemi.is_some() && file.is_none() => {
+            serve::script(&args, given, json)?;
+        }
+        Some(Command::Run(args)) => serve::run(source(&args, given)?)?,
         Some(Command::Init(args)) => commands::init::run(file, &args, json)?,
-        Some(Command::Check) => commands::check::run(file, json)?,
-        Some(Command::Status) => commands::observe::status(file, json)?,
-        Some(Command::User(command)) => commands::user::run(file, command, json)?,
-        Some(Command::Reg(command)) => commands::registration::run(file, command, json)?,
-        Some(Command::Stats(args)) => commands::observe::stats(file, &args, json)?,
-        Some(Command::Reload) => commands::reload::run(file, json)?,
-        Some(Command::Watch(args)) => commands::observe::watch(file, &args, json)?,
+        Some(Command::Check(args)) => commands::check::run(source(&args, given)?, json)?,
+        Some(Command::Status) => commands::observe::status(given, json)?,
+        Some(Command::User(command)) => commands::user::run(given, command, json)?,
+        Some(Command::Reg(command)) => commands::registration::run(given, command, json)?,
+        Some(Command::Stats(args)) => commands::observe::stats(given, &args, json)?,
+        Some(Command::Rpc(_)) => {}
+        Some(Command::Reload) => commands::reload::run(given, json)?,
+        Some(Command::Watch(args)) => commands::observe::watch(given, &args, json)?,
         Some(Command::Ping(args)) => return Ok(ExitCode::from(client::ping(&args, json))),
         Some(Command::Register(args)) => return Ok(ExitCode::from(client::register(&args, json))),
         Some(Command::Message(args)) => return Ok(ExitCode::from(client::message(&args, json))),
@@ -87,6 +99,25 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What `run` and `check` are about.
+fn source(args: &SourceArgs, given: Given<'_>) -> Result<Located, Failure> {
+    let defines = given.defines.to_vec();
+    match (&args.kamailio, &args.kemi) {
+        (Some(file), _) => Origin::Kamailio {
+            file: file.clone(),
+            defines,
+        }
+        .load(),
+        (None, Some(script)) => Origin::Script {
+            script: script.clone(),
+            defines,
+            file: given.file.map(std::path::Path::to_owned),
+        }
+        .load(),
+        (None, None) => locate::configuration(given),
+    }
 }
 
 fn version(json: bool) {

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use crate::config::{Config, Source};
 use crate::exit::{Exit, Failure};
+use crate::kamailio::Findings;
 use crate::locate::{Located, refused};
+use crate::origin::Origin;
 
 /// The trial's data folder, in the working directory.
 pub const FOLDER: &str = "strowger-data";
@@ -70,11 +72,25 @@ fn with_port(port: u16, ipv6: bool) -> Result<Located, Failure> {
             config.file = String::new();
             Ok(Located {
                 config,
-                file: None,
-                report,
+                origin: Origin::Trial,
+                report: Findings::File(report),
             })
         }
-        None => Err(refused(&report)),
+        None => Err(refused(&Findings::File(report))),
+    }
+}
+
+/// A configuration that says nothing but its data folder, for what has a form of its own. Relative paths begin at `folder`.
+pub fn defaults(folder: &Path) -> Config {
+    let source = Source {
+        name: "the defaults".into(),
+        text: format!(
+            "domains = [\"{DOMAIN}\"]\nlisten = [\"udp:127.0.0.1:{PORT}\"]\ndata = \"./{FOLDER}\"\n"
+        ),
+    };
+    match Config::parse(source, folder) {
+        (Some(config), _) => config,
+        (None, report) => unreachable!("the defaults are good: {report}"),
     }
 }
 

@@ -61,8 +61,8 @@ impl ElementNode {
             durable: true,
             ..Settings::default()
         };
-        settings.policy.auth_required = plan.auth;
-        settings.policy.accept_foreign = true;
+        settings.policy.native().auth_required = plan.auth;
+        settings.policy.native().accept_foreign = true;
         settings.proxy.accept_foreign = true;
         settings.auth.algorithms.clone_from(&plan.algorithms);
         let settings = Arc::new(settings);
@@ -72,6 +72,8 @@ impl ElementNode {
             nonces: NonceTable::new(1 << 10, random.next() as u32),
             sources: SourceTable::new(key(random)),
             dns: DnsCache::new(&settings.resolve, random.next()),
+            scripts: strowger_routing::tables::ScriptTables::new(random.next()),
+            sl: strowger_routing::SharedSlStatistics::new(plan.shards),
             shard_seed: random.next(),
         });
         let secrets = Secrets {

@@ -255,6 +255,27 @@ pub fn write_challenge(
     out.extend_from_slice(b", qop=\"auth\"");
 }
 
+/// Appends a challenge that names no algorithm, which means MD5, and offers `qop=auth` only if asked to: the form of
+/// RFC 2069, which some old clients need.
+pub fn write_brief_challenge(
+    out: &mut Vec<u8>,
+    realm: &[u8],
+    nonce: &[u8],
+    offer_qop: bool,
+    stale: bool,
+) {
+    out.extend_from_slice(b"Digest realm=");
+    write_quoted(out, realm);
+    out.extend_from_slice(b", nonce=");
+    write_quoted(out, nonce);
+    if stale {
+        out.extend_from_slice(b", stale=true");
+    }
+    if offer_qop {
+        out.extend_from_slice(b", qop=\"auth\"");
+    }
+}
+
 /// Credentials. Values are without quotes.
 #[derive(Clone, Debug)]
 pub struct Credentials<'a> {

@@ -47,6 +47,13 @@ impl Edits {
         self.items.clear();
     }
 
+    /// Takes over the changes of another, for the same message; keeps its own memory.
+    pub fn copy_from(&mut self, other: &Edits) {
+        self.edits.clone_from(&other.edits);
+        self.text.clone_from(&other.text);
+        self.items.clone_from(&other.items);
+    }
+
     /// True without changes.
     pub fn is_empty(&self) -> bool {
         self.edits.is_empty()

@@ -46,7 +46,9 @@ mod uri_compare;
 mod values;
 mod via;
 
-pub use auth::{AnswerInput, Challenge, Credentials, Secret, write_challenge};
+pub use auth::{
+    AnswerInput, Challenge, Credentials, Secret, write_brief_challenge, write_challenge,
+};
 pub use build::{FieldName, MessageBuilder};
 pub use contact::{Contact, parse_q};
 pub use counters::SipCounters;

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Everything lies in one [`DataFolder`]: `strowger.db` (SQLite), `strowger.lock` (the running instance) and
-//! `secrets`.
+//! `secrets`. What people have in databases of Kamailio is read from there ([`kamailio`]).
 
 mod accounts;
 mod checkpoint;
@@ -20,6 +20,7 @@ mod error;
 mod folder;
 mod import;
 mod journal;
+pub mod kamailio;
 pub mod load;
 mod rows;
 mod salvage;

@@ -187,7 +187,7 @@ fn a_retransmission_of_an_authorised_request_is_accepted() {
 fn a_foreign_caller_is_let_in_only_if_that_is_set() {
     for accept_foreign in [false, true] {
         let mut settings = guarded();
-        settings.policy.accept_foreign = accept_foreign;
+        settings.policy.native().accept_foreign = accept_foreign;
         let mut world = World::new(settings);
         world.register_as_owner("bob", &format!("sip:bob@{BOB}"), udp(BOB));
         let mut draft = invite();

@@ -391,7 +391,7 @@ fn a_route_that_is_left_leads_past_the_flow_of_a_binding() {
 #[test]
 fn a_redirect_server_answers_302() {
     let mut settings = settings();
-    settings.policy.mode = Mode::Redirect;
+    settings.policy.native().mode = Mode::Redirect;
     let mut world = with_bob(settings);
     world.register_with("bob", "sip:bob@192.0.2.3", udp(CAROL), ";q=0.2");
     let sent = world.send(&to("bob"));

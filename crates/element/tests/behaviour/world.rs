@@ -151,14 +151,14 @@ pub fn settings() -> Settings {
         domains: vec![DOMAIN.into()],
         ..Settings::default()
     };
-    settings.policy.auth_required = false;
+    settings.policy.native().auth_required = false;
     settings
 }
 
 /// As a server is by default: every request of a local identity is challenged.
 pub fn guarded() -> Settings {
     let mut settings = settings();
-    settings.policy.auth_required = true;
+    settings.policy.native().auth_required = true;
     settings
 }
 
@@ -181,6 +181,8 @@ impl World {
             nonces: NonceTable::new(1 << 10, 1),
             sources: SourceTable::new([3; 16]),
             dns: DnsCache::new(&settings.resolve, 5),
+            scripts: Default::default(),
+            sl: strowger_routing::SharedSlStatistics::new(1),
             shard_seed: 9,
         });
         for user in ["alice", "bob", "carol"] {
@@ -331,7 +333,10 @@ impl World {
     pub fn answer_journal(&mut self, answer: Answer) -> Vec<Sent> {
         let mut sent = Vec::new();
         for (query, _) in core::mem::take(&mut self.journal) {
-            sent.extend(self.input(Input::Completed { query, answer }));
+            sent.extend(self.input(Input::Completed {
+                query,
+                answer: answer.clone(),
+            }));
         }
         sent
     }

@@ -43,13 +43,8 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    pub(crate) fn push(
-        &mut self,
-        severity: Severity,
-        span: Option<Span>,
-        message: String,
-        fix: String,
-    ) {
+    /// Adds an error or a warning.
+    pub fn push(&mut self, severity: Severity, span: Option<Span>, message: String, fix: String) {
         if self.list.len() >= DIAGNOSTICS_MAX {
             self.omitted += 1;
         } else {
@@ -62,16 +57,13 @@ impl Diagnostics {
         }
     }
 
-    pub(crate) fn error(&mut self, span: Span, message: impl Into<String>, fix: impl Into<String>) {
+    /// Adds an error.
+    pub fn error(&mut self, span: Span, message: impl Into<String>, fix: impl Into<String>) {
         self.push(Severity::Error, Some(span), message.into(), fix.into());
     }
 
-    pub(crate) fn warning(
-        &mut self,
-        span: Span,
-        message: impl Into<String>,
-        fix: impl Into<String>,
-    ) {
+    /// Adds a warning.
+    pub fn warning(&mut self, span: Span, message: impl Into<String>, fix: impl Into<String>) {
         self.push(Severity::Warning, Some(span), message.into(), fix.into());
     }
 

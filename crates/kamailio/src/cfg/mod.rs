@@ -10,7 +10,7 @@ mod directive;
 mod globals;
 mod lexer;
 mod module_statement;
-mod modules;
+pub mod modules;
 mod nearest;
 mod preprocessor;
 mod reader;

@@ -4,7 +4,7 @@ use super::report::Class::{self, NoEffect, NotSupported, Used};
 
 /// What a module parameter takes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Takes {
+pub enum Takes {
     /// A number.
     Number,
     /// A string.
@@ -14,11 +14,14 @@ pub(crate) enum Takes {
 }
 
 /// A module that is known.
-pub(crate) struct Module {
-    pub(crate) name: &'static str,
-    pub(crate) class: Class,
-    /// What becomes of it, as the report says it.
-    pub(crate) why: &'static str,
+#[derive(Debug)]
+pub struct Module {
+    /// Its name.
+    pub name: &'static str,
+    /// What becomes of it.
+    pub class: Class,
+    /// The same in words.
+    pub why: &'static str,
     /// Parameters that are used, their names with blanks between: numbers, then strings.
     numbers: &'static str,
     texts: &'static str,
@@ -28,7 +31,7 @@ pub(crate) struct Module {
 
 impl Module {
     /// What a parameter takes and what becomes of it; `None` if it is not known.
-    pub(crate) fn parameter(&self, name: &str) -> Option<(Takes, Class)> {
+    pub fn parameter(&self, name: &str) -> Option<(Takes, Class)> {
         let has = |names: &str| names.split_whitespace().any(|other| other == name);
         if has(self.numbers) {
             return Some((Takes::Number, self.class));
@@ -40,7 +43,7 @@ impl Module {
     }
 
     /// The names of all parameters that are known.
-    pub(crate) fn parameters(&self) -> impl Iterator<Item = &'static str> {
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
         [self.numbers, self.texts, self.idle]
             .into_iter()
             .flat_map(str::split_whitespace)
@@ -48,7 +51,7 @@ impl Module {
 }
 
 /// A module, if it is known.
-pub(crate) fn module(name: &str) -> Option<&'static Module> {
+pub fn module(name: &str) -> Option<&'static Module> {
     COVERED
         .iter()
         .chain(IDLE)
@@ -56,7 +59,7 @@ pub(crate) fn module(name: &str) -> Option<&'static Module> {
 }
 
 /// The names of all modules that are known.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+pub fn names() -> impl Iterator<Item = &'static str> {
     COVERED.iter().chain(IDLE).map(|module| module.name)
 }
 

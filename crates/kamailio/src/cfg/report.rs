@@ -53,6 +53,14 @@ impl CompatibilityReport {
         });
     }
 
+    /// Says otherwise what becomes of everything of this name.
+    pub fn explain(&mut self, what: &str, class: Class, why: &str) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.what == what) {
+            entry.class = class;
+            why.clone_into(&mut entry.why);
+        }
+    }
+
     /// Entries of one class.
     pub fn of(&self, class: Class) -> impl Iterator<Item = &ReportEntry> {
         self.entries

@@ -222,6 +222,11 @@ pub enum IfNull {
     Marked,
 }
 
+/// A value as scripts see it: nil for null.
+pub fn ret_of(value: PvValue<'_>) -> Ret {
+    got(value, IfNull::Nil)
+}
+
 /// A value as scripts see it. Numbers are numbers, whatever null would be.
 pub fn got(value: PvValue<'_>, if_null: IfNull) -> Ret {
     match (value, if_null) {

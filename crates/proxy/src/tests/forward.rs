@@ -36,6 +36,7 @@ fn forwarding<'a>(request: &'a Message, route: &'a RoutePlan, uri: &'a [u8]) -> 
         max_breadth: None,
         remove: &[],
         extra: b"",
+        program: None,
     }
 }
 
@@ -166,10 +167,7 @@ fn record_routed(upstream: LocalSide<'_>, downstream: LocalSide<'_>, uri: &str) 
     let user = String::from_utf8(user).expect("text");
     let request = request("INVITE", uri, "Record-Route: <sip:before;lr>\n");
     let plan = RoutePlan::default();
-    let record_route = Some(RecordRouting {
-        token: &token,
-        secrets: &secrets,
-    });
+    let record_route = Some(RecordRouting::Token(&token, &secrets));
     let out = written(&Forwarding {
         upstream,
         downstream,

@@ -54,6 +54,7 @@ fn hop(host: &str, request: &Message) -> (Message, String) {
         max_breadth: None,
         remove: &[],
         extra: b"",
+        program: None,
     };
     Forwarder::new().write_request(&forwarding, &mut out);
     let target = text(next_hop(request, &plan, uri, b""));

@@ -1,6 +1,4 @@
-//! `strowger check`: the whole configuration, all errors and warnings.
-
-use std::path::Path;
+//! `strowger check`: the whole configuration and its script, all errors and warnings.
 
 use serde_json::json;
 use strowger_store::{Accounts, DataFolder, Database};
@@ -8,38 +6,79 @@ use strowger_store::{Accounts, DataFolder, Database};
 use super::{say, say_json};
 use crate::config::{Config, Data, Report};
 use crate::exit::Failure;
-use crate::locate::{configuration, tally};
+use crate::kamailio::{Findings, ScriptFindings};
+use crate::locate::{Located, tally};
 use crate::serve::hiding;
 
-/// Shows warnings and what the file amounts to.
+/// Shows warnings and what the files amount to.
 ///
 /// # Errors
-/// There is no file, or it has errors.
-pub fn run(file: Option<&Path>, json: bool) -> Result<(), Failure> {
-    let mut located = configuration(file)?;
-    compare_with_store(&located.config, &mut located.report);
-    let config = &located.config;
-    if json {
-        say_json(
-            &json!({ "ok": true, "file": config.file, "diagnostics": located.report.to_json() }),
-        );
+/// The script does not load.
+pub fn run(mut located: Located, json: bool) -> Result<(), Failure> {
+    if let Findings::File(report) = &mut located.report {
+        compare_with_store(&located.config, report);
+    }
+    let (config, findings) = (&located.config, &located.report);
+    let linted = match &config.script {
+        Some(script) => script.lint()?,
+        None => ScriptFindings::default(),
+    };
+    let loaded = config.script.as_ref().map_or(Ok(()), |one| one.try_load());
+    if json && loaded.is_ok() {
+        say_json(&as_json(config, findings, &linted));
         return Ok(());
     }
-    let warnings = located.report.warnings();
-    let note = if warnings == 0 {
-        String::new()
-    } else {
-        format!(" ({})", tally(0, warnings))
+    if !json {
+        say(&format!("{findings}{linted}"));
+    }
+    loaded?;
+    if let Some(report) = findings.compatibility() {
+        say(&format!("{report}\n"));
+    }
+    let warnings = findings.warnings() + linted.list.len();
+    let note = match warnings {
+        0 => String::new(),
+        _ => format!(" ({})", tally(0, warnings)),
+    };
+    let name = located
+        .origin
+        .path()
+        .map_or_else(|| config.file.clone(), |path| path.display().to_string());
+    let what = match &config.script {
+        Some(script) => format!("the script {}", script.file),
+        None => counted(config.users.len(), "account in the file"),
     };
     say(&format!(
-        "{}{} is good{note}: {}, {}, {}\n",
-        located.report,
-        config.file,
+        "{name} is good{note}: {}, {}, {what}\n",
         counted(config.domains.len(), "domain"),
         counted(config.listen.len(), "listening address"),
-        counted(config.users.len(), "account in the file"),
     ));
     Ok(())
+}
+
+fn as_json(config: &Config, findings: &Findings, linted: &ScriptFindings) -> serde_json::Value {
+    let mut diagnostics = findings.to_json();
+    if let Some(list) = diagnostics.as_array_mut() {
+        list.extend(linted.to_json());
+    }
+    let mut value = json!({ "ok": true, "file": config.file, "diagnostics": diagnostics });
+    let report = findings.compatibility().map(|report| {
+        let entries = report.entries.iter().map(|entry| {
+            let (line, _) = report.sources.position(entry.span);
+            json!({
+                "what": entry.what,
+                "class": format!("{:?}", entry.class),
+                "why": entry.why,
+                "file": report.sources.name(entry.span),
+                "line": line,
+            })
+        });
+        entries.collect::<serde_json::Value>()
+    });
+    if let (Some(report), Some(object)) = (report, value.as_object_mut()) {
+        object.insert("compatibility".into(), report);
+    }
+    value
 }
 
 /// Warns of accounts that the data folder has too. It is only read, and may be missing or another's.

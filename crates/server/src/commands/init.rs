@@ -11,6 +11,7 @@ use super::{say, say_json};
 use crate::cli::InitArgs;
 use crate::config::{self, Config, Source};
 use crate::exit::{Exit, Failure};
+use crate::kamailio::Findings;
 use crate::locate::refused;
 
 /// Writes the file; an existing one is kept unless `--force`.
@@ -38,7 +39,7 @@ pub fn run(file: Option<&Path>, args: &InitArgs, json: bool) -> Result<(), Failu
         Path::new(""),
     );
     let Some(config) = written else {
-        let mut failure = refused(&report);
+        let mut failure = refused(&Findings::File(report));
         failure.exit = Exit::Usage;
         return Err(failure);
     };

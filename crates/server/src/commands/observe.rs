@@ -1,7 +1,5 @@
 //! `strowger status`, `stats` and `watch`: looking at a running server.
 
-use std::path::Path;
-
 use serde::Deserialize;
 use serde_json::Value;
 use strowger_admin::Status;
@@ -9,15 +7,15 @@ use strowger_admin::Status;
 use super::{printable, say, say_json, table, try_say};
 use crate::cli::{StatsArgs, WatchArgs};
 use crate::exit::{Exit, Failure};
-use crate::locate::instance;
+use crate::locate::{Given, instance};
 use crate::socket_client::escaped;
 
 /// `status`
 ///
 /// # Errors
 /// The server does not run.
-pub fn status(file: Option<&Path>, json: bool) -> Result<(), Failure> {
-    let status: Status = instance(file, Exit::NotRunning)?
+pub fn status(given: Given<'_>, json: bool) -> Result<(), Failure> {
+    let status: Status = instance(given, Exit::NotRunning)?
         .running()?
         .get("/v1/status")?;
     if json {
@@ -113,8 +111,8 @@ struct Row {
 ///
 /// # Errors
 /// The server does not run.
-pub fn stats(file: Option<&Path>, args: &StatsArgs, json: bool) -> Result<(), Failure> {
-    let server = instance(file, Exit::NotRunning)?.running()?;
+pub fn stats(given: Given<'_>, args: &StatsArgs, json: bool) -> Result<(), Failure> {
+    let server = instance(given, Exit::NotRunning)?.running()?;
     let rows: Vec<Value> = server.get("/v1/stats")?;
     let wanted = |name: &str| {
         args.contains
@@ -159,8 +157,8 @@ pub fn stats(file: Option<&Path>, args: &StatsArgs, json: bool) -> Result<(), Fa
 ///
 /// # Errors
 /// The server does not run.
-pub fn watch(file: Option<&Path>, args: &WatchArgs, json: bool) -> Result<(), Failure> {
-    let server = instance(file, Exit::NotRunning)?.running()?;
+pub fn watch(given: Given<'_>, args: &WatchArgs, json: bool) -> Result<(), Failure> {
+    let server = instance(given, Exit::NotRunning)?.running()?;
     let filter = args
         .contains
         .as_deref()

@@ -1,22 +1,20 @@
 //! `strowger reg …`: what is registered, and dropping it.
 
-use std::path::Path;
-
 use serde_json::json;
 use strowger_admin::{Registration, Registrations};
 
 use super::{printable, say, say_json, table};
 use crate::cli::RegCommand;
 use crate::exit::{Exit, Failure};
-use crate::locate::instance;
+use crate::locate::{Given, instance};
 use crate::socket_client::{Server, escaped};
 
 /// Runs one of the registration commands.
 ///
 /// # Errors
 /// The server does not run, or refuses.
-pub fn run(file: Option<&Path>, command: RegCommand, json: bool) -> Result<(), Failure> {
-    let located = instance(file, Exit::NotRunning)?;
+pub fn run(given: Given<'_>, command: RegCommand, json: bool) -> Result<(), Failure> {
+    let located = instance(given, Exit::NotRunning)?;
     let server = located.running()?;
     match command {
         RegCommand::List { contains, limit } => {

@@ -1,12 +1,10 @@
 //! `strowger reload`: the running server takes over the changed configuration, all of it or nothing.
 
-use std::path::Path;
-
 use strowger_admin::Reloaded;
 
 use super::{say, say_json};
 use crate::exit::{Exit, Failure};
-use crate::locate::{instance_with_file, load};
+use crate::locate::{Given, instance_with_file};
 
 fn unchanged(mut failure: Failure) -> Failure {
     failure.message = failure.message.replace(
@@ -20,12 +18,10 @@ fn unchanged(mut failure: Failure) -> Failure {
 ///
 /// # Errors
 /// The server does not run, or the file has errors: then the running configuration stays active.
-pub fn run(file: Option<&Path>, json: bool) -> Result<(), Failure> {
-    let located = instance_with_file(file, Exit::NotRunning).map_err(unchanged)?;
+pub fn run(given: Given<'_>, json: bool) -> Result<(), Failure> {
+    // Reading the file here shows its errors best.
+    let located = instance_with_file(given, Exit::NotRunning).map_err(unchanged)?;
     let server = located.running()?;
-    if let Some(file) = &located.file {
-        load(file).map_err(unchanged)?;
-    }
     let reloaded: Reloaded = server.order("POST", "/v1/reload", None::<&()>)?;
     if json {
         say_json(&reloaded);

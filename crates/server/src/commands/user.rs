@@ -13,7 +13,7 @@ use super::{printable, say, say_json, table};
 use crate::cli::UserCommand;
 use crate::config::Algorithms;
 use crate::exit::{Exit, Failure};
-use crate::locate::{Located, instance_with_file};
+use crate::locate::{Given, Located, instance_with_file};
 use crate::password;
 use crate::socket_client::{Server, escaped};
 
@@ -21,7 +21,7 @@ use crate::socket_client::{Server, escaped};
 ///
 /// # Errors
 /// See the single commands; whatever fails changes nothing.
-pub fn run(file: Option<&Path>, command: UserCommand, json: bool) -> Result<(), Failure> {
+pub fn run(given: Given<'_>, command: UserCommand, json: bool) -> Result<(), Failure> {
     if let UserCommand::Add {
         users, password, ..
     } = &command
@@ -33,7 +33,7 @@ pub fn run(file: Option<&Path>, command: UserCommand, json: bool) -> Result<(), 
             "--password-stdin takes one user at a time",
         ));
     }
-    let located = instance_with_file(file, Exit::Configuration)?;
+    let located = instance_with_file(given, Exit::Configuration)?;
     match command {
         UserCommand::Add {
             users,

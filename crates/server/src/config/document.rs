@@ -70,6 +70,7 @@ fn check_table(
             (_, "domains") => "domains = [\"example.test\"]",
             (_, "listen") => "listen = [\"udp:127.0.0.1:5060\", \"tcp:127.0.0.1:5060\"]",
             (_, "algorithms") => "algorithms = [\"SHA-256\", \"MD5\"]",
+            ("kamailio", _) => "script = \"main.lua\"",
             ("realm", _) => "name = \"example.test\"",
             _ => "name = \"1001\"",
         };
@@ -154,6 +155,8 @@ fn check_value(key: &Key, value: &Spanned<DeValue<'_>>, report: &mut Report) {
                 }
             }
         }
+        // What is in them is checked where it is read.
+        (Kind::Parameters, DeValue::Table(_)) => {}
         (Kind::Table, DeValue::Table(inner)) => {
             if let Some(section) = SECTIONS
                 .iter()
@@ -264,6 +267,7 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::Text | Kind::Choice(_) => "a string",
         Kind::Texts | Kind::Choices(_) => "a list of strings",
         Kind::Table => "a table",
+        Kind::Parameters => "a table with a table for each module",
     }
 }
 
@@ -304,6 +308,14 @@ impl<'d> Table<'d> {
             _ => None,
         };
         Table { section, table }
+    }
+
+    /// A table inside this one whose keys are not listed.
+    pub fn raw(&self, name: &str) -> Option<&'d DeTable<'d>> {
+        match self.get(name).map(Spanned::get_ref) {
+            Some(DeValue::Table(inner)) => Some(inner),
+            _ => None,
+        }
     }
 
     /// The tables of a list of tables, with their places.

@@ -23,6 +23,8 @@ pub enum Kind {
     Choices(&'static [&'static str]),
     /// A table with keys of its own, listed under `section.name`.
     Table,
+    /// Tables by module, each with parameters of any name.
+    Parameters,
 }
 
 /// What applies where a key is absent.
@@ -86,6 +88,10 @@ pub const SECTIONS: &[Section] = &[
         meaning: "What happens to a request for a registered user.",
     },
     Section {
+        name: "kamailio",
+        meaning: "A Kamailio KEMI script in Lua decides about requests, in the place of `[routing]`.",
+    },
+    Section {
         name: "proxy",
         meaning: "Forwarding (RFC 3261 §16).",
     },
@@ -139,7 +145,7 @@ const fn number(min: i64, max: i64) -> Kind {
     Kind::Number { min, max }
 }
 
-use Kind::{Choice, Choices, Flag, Table, Text, Texts};
+use Kind::{Choice, Choices, Flag, Parameters, Table, Text, Texts};
 use Preset::{Required, Unset, Value};
 
 /// Digest algorithms by their registered names.
@@ -185,6 +191,17 @@ pub const KEYS: &[Key] = &[
 
     key("routing", "mode", Choice(&["proxy", "redirect"]), Value("\"proxy\""),
         "`proxy` forwards requests for registered users, `redirect` answers 302 with their contacts."),
+
+    key("kamailio", "script", Text, Required,
+        "The Lua file. A relative path begins at the folder of this file; the script reads nothing outside of its own folder."),
+    key("kamailio", "define", Texts, Value("[]"),
+        "Words for `KSR.kx.ifdef`, as in `[\"WITH_AUTH\", \"FLT_ACC=1\"]`."),
+    key("kamailio", "modules", Texts, Unset("all that there are"),
+        "Modules that the script sees; `KSR.x` of another is nil."),
+    key("kamailio", "log_level", Choice(&["error", "warn", "notice", "info", "debug"]), Value("\"notice\""),
+        "The quietest lines of the script that are written to the log; `[log] level` has to let them through."),
+    key("kamailio", "modparam", Parameters, Unset("no parameters"),
+        "Module parameters, as in `[kamailio.modparam.htable]` with `htable = [\"ipban=>size=8;autoexpire=300\"]`; a list gives a parameter several times."),
 
     key("proxy", "timer_c_seconds", number(181, 3_600), Value("185"),
         "How long a branch may ring without any provisional response (timer C, RFC 3261 §16.6 step 11). Must be over 180."),

@@ -13,12 +13,18 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use strowger_sip::Transport;
 
-pub use address::{domain, host_text};
+use crate::kamailio::Script;
+
+pub use address::{domain, host_text, prefix};
 pub use algorithms::Algorithms;
 pub use diagnostic::{Report, Source};
+pub use document::Table;
+pub use keys::ALGORITHMS;
+pub use nearest::nearest;
 pub use pages::template;
 
 /// Where data is kept.
@@ -107,6 +113,8 @@ pub struct Listen {
     pub transport: Transport,
     /// Address, possibly a wildcard.
     pub address: SocketAddr,
+    /// What Via and Record-Route say instead, if it differs from `advertise`.
+    pub advertised: Option<(Box<str>, Option<u16>)>,
     /// As written.
     pub text: String,
     /// Line and column of the file, for errors when it is bound.
@@ -220,6 +228,8 @@ pub struct Config {
     pub admin: Admin,
     pub log: Log,
     pub users: Vec<User>,
+    /// Decides about requests in the place of the native policy.
+    pub script: Option<Arc<Script>>,
     /// The file's name as given; empty for the trial.
     pub file: String,
 }

@@ -13,7 +13,8 @@ pub fn template(domain: &str, listen: &[String], data: &str) -> String {
     );
     for section in SECTIONS
         .iter()
-        .filter(|section| !section.name.contains('.') && !LISTS.contains(&section.name))
+        .filter(|section| !section.name.contains('.') && section.name != "kamailio")
+        .filter(|section| !LISTS.contains(&section.name))
     {
         let _ = writeln!(out, "\n# {}", section.meaning);
         if !section.name.is_empty() {
@@ -26,6 +27,9 @@ pub fn template(domain: &str, listen: &[String], data: &str) -> String {
     out.push_str(
         "\n# A domain may offer other digest algorithms than `[auth]` says.\n\
          # [[realm]]\n# name = \"example.test\"\n# algorithms = [\"SHA-256\", \"MD5\"]\n\
+         \n# A Kamailio KEMI script may decide about requests.\n\
+         # [kamailio]\n# script = \"main.lua\"\n# define = [\"WITH_AUTH\"]\n\
+         # [kamailio.modparam.registrar]\n# max_contacts = 5\n\
          \n# Accounts are best kept with `strowger user add NAME`; this file can hold some too.\n\
          # [[user]]\n# name = \"1001\"\n# password = \"choose-one\"\n",
     );

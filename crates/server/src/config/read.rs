@@ -14,6 +14,12 @@ use super::{
 
 /// Builds the configuration; what is wrong goes to the report, and then the result must not be used.
 pub fn config(top: Table<'_>, folder: &Path, report: &mut Report) -> Config {
+    let mut config = native(top, folder, report);
+    crate::kamailio::section(top, folder, &mut config, report);
+    config
+}
+
+fn native(top: Table<'_>, folder: &Path, report: &mut Report) -> Config {
     let domains = domains(top, report);
     let listen = listen(top, report);
     let advertise = top
@@ -38,6 +44,7 @@ pub fn config(top: Table<'_>, folder: &Path, report: &mut Report) -> Config {
         admin: admin(top.table("admin"), folder, report),
         log: log(top.table("log")),
         users: users(top, &domains, &auth, report),
+        script: None,
         file: report.source.name.clone(),
         domains,
         listen,
@@ -109,6 +116,7 @@ fn listen(top: Table<'_>, report: &mut Report) -> Vec<Listen> {
             listeners.push(Listen {
                 transport,
                 address,
+                advertised: None,
                 text: found.value.to_owned(),
                 position,
             });

@@ -18,6 +18,8 @@ use crate::config::{Config, Secret};
 pub struct AccountBook {
     /// `None` if nothing is kept.
     store: Option<Mutex<Accounts>>,
+    /// Names and domains of those that another database gave last.
+    foreign: Mutex<HashSet<(Box<str>, Box<str>)>>,
 }
 
 impl AccountBook {
@@ -29,6 +31,7 @@ impl AccountBook {
         let store = database.map(Accounts::open).transpose()?;
         Ok(AccountBook {
             store: store.map(Mutex::new),
+            foreign: Mutex::default(),
         })
     }
 
@@ -132,16 +135,20 @@ impl AccountBook {
         Ok(imported)
     }
 
-    /// Brings the table to what the store and this configuration hold. Returns, in words, which accounts of the
-    /// configuration hide stored ones.
+    /// Brings the table to what the store, another database and this configuration hold; the later ones count before
+    /// the earlier. Returns, in words, which accounts of the configuration hide stored ones.
     ///
     /// # Errors
     /// The store fails, or there are too many.
     pub fn fill(
         &self,
         config: &Config,
+        foreign: Vec<Subscriber>,
         table: &SubscriberTable,
     ) -> Result<Vec<String>, StoreError> {
+        let name = |one: &Subscriber| (one.user.clone(), one.domain.clone());
+        let names = foreign.iter().map(name).collect();
+        let before = std::mem::replace(&mut *lock(&self.foreign), names);
         let (mut all, hiding) = match &self.store {
             Some(store) => {
                 let stored = lock(store).list()?;
@@ -154,10 +161,14 @@ impl AccountBook {
             }
             None => {
                 let present = table.list();
-                let present = present.iter().map(|one| Subscriber::clone(one)).collect();
-                (present, Vec::new())
+                let kept = present
+                    .iter()
+                    .map(|one| Subscriber::clone(one))
+                    .filter(|one| !before.contains(&name(one)));
+                (kept.collect(), Vec::new())
             }
         };
+        all.extend(foreign);
         for user in &config.users {
             all.push(configured(user)?);
         }
@@ -201,8 +212,8 @@ fn put(account: Subscriber, table: &SubscriberTable) -> Result<(), ControlError>
         .map_err(|error| ControlError::Failed(error.to_string()))
 }
 
-fn lock(store: &Mutex<Accounts>) -> std::sync::MutexGuard<'_, Accounts> {
-    store.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An account of the configuration file.

@@ -8,18 +8,26 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use strowger_kamailio::cfg::Value;
 use strowger_admin::{AllowedHosts, Control, bind_http, bind_socket, serve_http, serve_socket};
-use strowger_element::Input;
+use strowger_element::{Answer, Input};
 use tokio::sync::{mpsc, oneshot};
 
 use super::dns::{self, Ask};
+use super::errands::{self, Asked};
 use super::live::Live;
 use super::port_owner::port_owner;
+use super::services::Waiter;
 use crate::config::{Config, Data};
 use crate::exit::{Exit, Failure};
 
 /// How long answers to the command line may take at the end.
 const END_LIMIT: Duration = Duration::from_millis(500);
+
+/// How often expired entries of the tables of scripts are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Entries of each table looked at in one go.
+const SWEEP_ENTRIES: usize = 10_000;
 
 /// Where the administration is reached; bound before anything runs.
 pub struct Doors {
@@ -121,6 +129,7 @@ impl Beside {
         doors: Doors,
         live: &Arc<Live>,
         asked: mpsc::Receiver<Ask>,
+        errands: mpsc::Receiver<Asked<Waiter>>,
     ) -> Result<Beside, Failure> {
         let failed = |error: std::io::Error| {
             Failure::new(
@@ -135,7 +144,7 @@ impl Beside {
         let (stop, stopped) = oneshot::channel();
         let (live, path) = (live.clone(), doors.path.clone());
         let body = move || {
-            runtime.block_on(serve(doors, live, asked, stopped));
+            runtime.block_on(serve(doors, live, asked, errands, stopped));
             runtime.shutdown_timeout(END_LIMIT);
         };
         let thread = std::thread::Builder::new()
@@ -153,10 +162,42 @@ impl Beside {
     }
 }
 
+/// Does the errands of scripts.
+fn serve_errands(
+    live: &Arc<Live>,
+    asked: mpsc::Receiver<Asked<Waiter>>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let config = live.config.load();
+    let values = config
+        .script
+        .as_ref()
+        .map_or(&[][..], |script| script.values("sqlops", "sqlcon"));
+    let connections = errands::connections(values.iter().filter_map(Value::text));
+    let driver = Arc::downgrade(&live.driver);
+    let answer = Arc::new(move |(shard, query): Waiter, answer| {
+        if let Some(driver) = driver.upgrade() {
+            let answer = Answer::Errand(answer);
+            driver.deliver(shard, Input::Completed { query, answer });
+        }
+    });
+    errands::serve(asked, connections, live.errands.clone(), answer)
+}
+
+/// Frees what has expired in the tables of scripts, a part at a time.
+async fn sweep(live: Arc<Live>) {
+    let mut turns = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        turns.tick().await;
+        let now = live.driver.now().monotonic;
+        live.shared.scripts.sweep(now, SWEEP_ENTRIES);
+    }
+}
+
 async fn serve(
     doors: Doors,
     live: Arc<Live>,
     asked: mpsc::Receiver<Ask>,
+    errands: mpsc::Receiver<Asked<Waiter>>,
     stopped: oneshot::Receiver<()>,
 ) {
     let settings = live.config.load().dns.clone();
@@ -181,6 +222,8 @@ async fn serve(
         live.dns.clone(),
         answers,
     ));
+    tokio::spawn(serve_errands(&live, errands));
+    tokio::spawn(sweep(live.clone()));
     let control: Arc<dyn Control> = live;
     if let Some((listener, hosts)) = doors.http {
         tokio::spawn(serve_http(listener, control.clone(), hosts));

@@ -1,6 +1,5 @@
 //! The running server as the administration sees it: [`Control`] over tables, driver and configuration.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,6 +19,7 @@ use strowger_store::{Journal, StoreError, User};
 
 use super::accounts::{AccountBook, control_error, received};
 use super::dns::DnsCounters;
+use super::errands::ErrandCounters;
 use super::hub::Hub;
 use super::keeping::Keeping;
 use super::lines::Names;
@@ -27,6 +27,9 @@ use super::log::LogLevel;
 use super::services::Waiter;
 use super::settings::{PlacedListener, element, shown};
 use crate::config::{Algorithms, Config, Data, Durability};
+use crate::exit::Failure;
+use crate::kamailio::{ScriptLines, Stores};
+use crate::origin::Origin;
 
 /// How long an order to drop registrations may take.
 const DROP_LIMIT: Duration = Duration::from_secs(3);
@@ -50,8 +53,8 @@ const GAUGES: [&str; 7] = [
 pub struct Live {
     /// The configuration in effect.
     pub config: ArcSwap<Config>,
-    /// Its file; `None` for the trial.
-    pub file: Option<PathBuf>,
+    /// Where it is read again.
+    pub origin: Origin,
     /// Settings of the element, as the shards have them.
     pub settings: Arc<ArcSwap<Settings>>,
     /// Listeners, fixed while the process lives.
@@ -72,6 +75,10 @@ pub struct Live {
     pub hub: Arc<Hub>,
     /// DNS.
     pub dns: Arc<DnsCounters>,
+    /// Errands of scripts.
+    pub errands: Arc<ErrandCounters>,
+    /// Lines of scripts.
+    pub lines: Arc<ScriptLines>,
     /// Log level.
     pub log: LogLevel,
     /// When the process began to serve.
@@ -126,7 +133,7 @@ impl Live {
     /// What an operator should know now.
     fn all_warnings(&self, config: &Config) -> Vec<String> {
         let open = "authentication is off: anybody may register and call as any user";
-        let open = (!config.auth.required).then(|| open.to_owned());
+        let open = (!config.auth.required && config.script.is_none()).then(|| open.to_owned());
         let hiding = self.hiding.load();
         let all = self.warnings.iter().cloned().chain(open);
         let unkept = self.keeping.is_failing().then(|| {
@@ -195,36 +202,50 @@ impl Live {
 
     /// Reads the file again and takes it over: all or nothing.
     fn take_over(&self) -> Result<Reloaded, ControlError> {
-        let Some(file) = &self.file else {
+        if self.origin.path().is_none() {
             return Err(ControlError::Invalid(
                 "a trial has no configuration file; `strowger init` writes one for real use".into(),
             ));
-        };
-        let (config, report) = Config::load(file).map_err(|error| {
-            ControlError::Configuration(format!("cannot read {}: {error}", file.display()))
+        }
+        let located = self.origin.load().map_err(|failure| unchanged(&failure))?;
+        let (mut config, report) = (located.config, located.report);
+        if let Origin::Script { file: None, .. } = self.origin {
+            // Its free port was found at the start.
+            config.listen = self.config.load().listen.clone();
+        }
+        if let Some(script) = &config.script {
+            script.try_load().map_err(|failure| unchanged(&failure))?;
+        }
+        let mut stores = Stores::read(&config).map_err(|errors| {
+            ControlError::Configuration(format!(
+                "{}\nnothing was changed, the running configuration stays active",
+                errors.join("\n")
+            ))
         })?;
-        let Some(config) = config else {
-            let count = crate::locate::tally(report.errors(), report.warnings());
-            return Err(ControlError::Configuration(format!(
-                "{report}note: {count}; nothing was changed, the running configuration stays active"
-            )));
-        };
         for user in &config.users {
             super::accounts::configured(user).map_err(control_error)?;
         }
         let old = self.config.load_full();
         let needs_restart = needs_restart(&old, &config);
         let effective = with_fixed_parts(config, &old);
-        let mut settings = element(&effective, &self.listeners);
+        let mut settings = element(&effective, &self.listeners, &self.lines);
         settings.shards = self.settings.load().shards;
         let settings = Arc::new(settings);
         self.accounts.forget(&old, self.table());
         let hiding = self
             .accounts
-            .fill(&effective, self.table())
+            .fill(
+                &effective,
+                std::mem::take(&mut stores.accounts),
+                self.table(),
+            )
             .map_err(control_error)?;
         let mut warnings = report.to_string();
-        for warning in &hiding {
+        let mut told = hiding.clone();
+        told.append(&mut stores.warnings);
+        let script = effective.script.as_deref();
+        told.extend(stores.fill(script, &self.shared.scripts, self.driver.now()));
+        for warning in &told {
             tracing::warn!("{warning}");
             warnings.push_str(&format!("warning: {warning}\n"));
         }
@@ -246,6 +267,17 @@ impl Live {
             needs_restart,
         })
     }
+}
+
+/// A failure of a reload: what ran before goes on.
+fn unchanged(failure: &Failure) -> ControlError {
+    let mut failure = failure.clone();
+    let stays = "nothing was changed, the running configuration stays active";
+    if failure.report.is_none() {
+        return ControlError::Configuration(format!("{}; {stays}", failure.message));
+    }
+    failure.message = failure.message.replace("nothing was changed", stays);
+    ControlError::Configuration(failure.to_string())
 }
 
 /// A binding as lists show it.
@@ -292,6 +324,10 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
             .map(|one| one.text.clone())
             .collect::<Vec<_>>()
     };
+    let sql = |config: &Config| {
+        let script = config.script.as_ref();
+        script.map(|script| script.values("sqlops", "sqlcon").to_vec())
+    };
     let tcp = |config: &Config| {
         let limits = &config.limits;
         let counts = (limits.connections_max, limits.connections_per_source_max);
@@ -311,6 +347,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
         ("shards", old.shards != new.shards),
         ("[admin]", old.admin != new.admin),
         ("[dns]", old.dns != new.dns),
+        ("sqlops.sqlcon", sql(old) != sql(new)),
         ("[log] format", old.log.json != new.log.json),
         ("connection limits in [limits]", tcp(old) != tcp(new)),
     ];
@@ -356,7 +393,10 @@ impl Control for Live {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_seconds: self.started.elapsed().as_secs(),
-            configuration: self.file.as_ref().map(|file| file.display().to_string()),
+            configuration: self
+                .origin
+                .path()
+                .map(|file| file.display().to_string()),
             domains: config.domains.iter().map(ToString::to_string).collect(),
             listeners: listeners.collect(),
             workers: super::settings::workers(&config),
@@ -402,6 +442,11 @@ impl Control for Live {
         self.ingress.visit(&mut add);
         self.shared.location.counters().visit(&mut add);
         self.dns.visit(&mut add);
+        if self.config.load().script.is_some() {
+            self.errands.visit(&mut add);
+            self.lines.visit(&mut add);
+            self.shared.scripts.visit(&mut add);
+        }
         if let Some(journal) = self.journal.get() {
             journal.counters().visit(&mut add);
         }

@@ -20,6 +20,15 @@ impl LogLevel {
     }
 }
 
+/// The one of two levels that shows more.
+pub fn louder(one: &'static str, other: &'static str) -> &'static str {
+    let parsed = |name: &str| name.parse().unwrap_or(LevelFilter::INFO);
+    match parsed(one) < parsed(other) {
+        true => other,
+        false => one,
+    }
+}
+
 fn level(log: &Log) -> LevelFilter {
     log.level.parse().unwrap_or(LevelFilter::INFO)
 }

@@ -8,6 +8,7 @@
 mod accounts;
 mod beside;
 mod dns;
+mod errands;
 mod hub;
 mod keeping;
 mod lines;
@@ -15,6 +16,7 @@ mod live;
 mod log;
 mod panics;
 mod port_owner;
+mod scripted;
 mod services;
 mod settings;
 mod signals;
@@ -26,13 +28,15 @@ use std::time::Duration;
 
 use strowger_admin::Control;
 
+use crate::config::Log;
 use crate::exit::Failure;
 use crate::locate::Located;
+use log::LogLevel;
 use signals::{Request, Signals};
 use start::Started;
 
 pub use accounts::hiding;
-pub use trial::run as trial;
+pub use trial::{run as trial, script};
 
 /// How long connections may take to be written out at the end.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -43,13 +47,37 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// Something needed for the start is missing or taken; nothing stays behind.
 pub fn run(located: Located) -> Result<(), Failure> {
     let signals = block_signals()?;
-    let log = log::start(&located.config.log);
+    run_with(&signals, located, log::start)
+}
+
+fn run_with(
+    signals: &Signals,
+    located: Located,
+    log: impl FnOnce(&Log) -> LogLevel,
+) -> Result<(), Failure> {
+    let wanted = located.config.log.clone();
+    // A quiet log, as `debug=-3` of a `kamailio.cfg` asks for, is quiet once the start has been told.
+    let log = log(&Log {
+        level: log::louder(wanted.level, "info"),
+        ..wanted.clone()
+    });
     for line in located.report.lines() {
         tracing::warn!("{line}");
     }
+    if let Some(script) = &located.config.script {
+        script.try_load()?;
+        let found = script.lint()?.list.len();
+        if found > 0 {
+            tracing::warn!(
+                "{found} places of {} may not do what they seem to; `strowger check` shows them",
+                script.file
+            );
+        }
+    }
     let started = start::start(located, log)?;
     tracing::info!("ready");
-    serve(&signals, started);
+    started.live.log.set(&wanted);
+    serve(signals, started);
     Ok(())
 }
 

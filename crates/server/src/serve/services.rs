@@ -10,6 +10,7 @@ use strowger_store::Journal;
 use tokio::sync::mpsc;
 
 use super::dns::{Ask, DnsCounters};
+use super::errands::ErrandDesk;
 use super::hub::Hub;
 use super::panics::PanicBox;
 
@@ -21,6 +22,7 @@ pub struct Outside {
     driver: Weak<Driver>,
     questions: mpsc::Sender<Ask>,
     dns: Arc<DnsCounters>,
+    errands: ErrandDesk<Waiter>,
     /// Set before the first REGISTER can arrive; stays empty where nothing is kept.
     journal: Arc<OnceLock<Journal<Waiter>>>,
     hub: Arc<Hub>,
@@ -34,6 +36,7 @@ impl Outside {
         driver: Weak<Driver>,
         questions: mpsc::Sender<Ask>,
         dns: Arc<DnsCounters>,
+        errands: ErrandDesk<Waiter>,
         journal: Arc<OnceLock<Journal<Waiter>>>,
         hub: Arc<Hub>,
         panics: PanicBox,
@@ -42,6 +45,7 @@ impl Outside {
             driver,
             questions,
             dns,
+            errands,
             journal,
             hub,
             panics,
@@ -79,7 +83,16 @@ impl Services for Outside {
     }
 
     fn query(&self, shard: u16, query: QueryId, request: Query) {
-        let Query::Journal(change) = request;
+        let change = match request {
+            Query::Journal(change) => change,
+            Query::Errand(errand) => {
+                if let Some(refusal) = self.errands.submit((shard, query), errand) {
+                    let answer = Answer::Errand(refusal);
+                    self.deliver(shard, Input::Completed { query, answer });
+                }
+                return;
+            }
+        };
         let answer = match self.journal.get() {
             None => Some(Answer::Journaled),
             Some(journal) => match journal.submit((shard, query), change) {

@@ -1,20 +1,22 @@
 //! From a configuration to what the element and the driver are made with.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use strowger_element::{Listener, Prefix, Settings, SourceLimits};
+use strowger_element::{Compatibility, Listener, Prefix, Settings, SourceLimits};
 use strowger_net::{ListenerSettings, NetSettings, StreamSettings, interface_addresses};
 use strowger_proxy::{Fork, ProxySettings};
 use strowger_registrar::{AuthSettings, RealmSettings, RegistrarSettings};
 use strowger_resolve::ResolveSettings;
-use strowger_routing::{Mode, PolicySettings};
-
+use strowger_routing::{Mode, PolicyChoice, PolicySettings};
 use strowger_sip::{Algorithm, Limits, Transport};
 use strowger_transaction::{TableLimits, TimerSettings};
 
+use super::scripted;
 use crate::config::{Config, Durability, Listen, Realm, host_text};
 use crate::exit::{Exit, Failure};
+use crate::kamailio::ScriptLines;
 
 /// Workers without a setting: one per processor up to this.
 const WORKERS_MAX: usize = 16;
@@ -120,8 +122,20 @@ pub fn net(config: &Config, listeners: &[PlacedListener]) -> NetSettings {
     }
 }
 
-/// What the element is made with.
-pub fn element(config: &Config, listeners: &[PlacedListener]) -> Settings {
+/// What the element is made with. Lines of a script go to `lines`.
+pub fn element(
+    config: &Config,
+    listeners: &[PlacedListener],
+    lines: &Arc<ScriptLines>,
+) -> Settings {
+    let mut settings = native(config, listeners);
+    if let Some(factory) = scripted::factory(config, lines) {
+        scripted::overlay(config, factory, &mut settings);
+    }
+    settings
+}
+
+fn native(config: &Config, listeners: &[PlacedListener]) -> Settings {
     let shards = shards(config);
     let per_shard =
         u32::try_from(config.limits.transactions_max.div_ceil(shards.into())).unwrap_or(u32::MAX);
@@ -159,6 +173,7 @@ pub fn element(config: &Config, listeners: &[PlacedListener]) -> Settings {
             algorithms: algorithms(&config.auth.algorithms),
             realms: config.auth.realms.iter().map(realm).collect(),
             nonce_seconds: config.auth.nonce_seconds,
+            ..AuthSettings::default()
         },
         registrar: RegistrarSettings {
             expires_seconds_min: config.registrar.expires_min,
@@ -169,7 +184,7 @@ pub fn element(config: &Config, listeners: &[PlacedListener]) -> Settings {
         },
         proxy: proxy(config),
         resolve: ResolveSettings::default(),
-        policy: PolicySettings {
+        policy: PolicyChoice::Native(PolicySettings {
             auth_required: config.auth.required,
             accept_foreign: config.proxy.accept_foreign,
             mode: if config.proxy.redirect {
@@ -177,7 +192,9 @@ pub fn element(config: &Config, listeners: &[PlacedListener]) -> Settings {
             } else {
                 Mode::Proxy
             },
-        },
+        }),
+        one_domain: false,
+        compatibility: Compatibility::default(),
         durable: config.durability != Durability::Memory
             && config.data != crate::config::Data::Memory,
         server_header: config.server_header.clone(),
@@ -196,9 +213,11 @@ fn algorithms(names: &[String]) -> Vec<Algorithm> {
 }
 
 fn listener(config: &Config, placed: &PlacedListener) -> Listener {
-    let advertised = config
-        .advertise
+    let advertised = placed
+        .listen
+        .advertised
         .as_ref()
+        .or(config.advertise.as_ref())
         .filter(|(host, _)| same_family(host, placed.address.ip()));
     Listener {
         transport: placed.transport,

@@ -7,9 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use strowger_element::{Answer, Element, Ingress, Input, Shared, SourceTable};
+use strowger_kamailio::kemi::LogLevel as Level;
 use strowger_net::{BindError, Driver, Running, Server, Services, Shard};
 use strowger_registrar::{LocationLimits, LocationTable, NonceTable, SubscriberTable};
 use strowger_resolve::{DnsCache, ResolveSettings};
+use strowger_routing::SharedSlStatistics;
+use strowger_routing::tables::ScriptTables;
 use strowger_sip::{Now, Time};
 use strowger_store::{
     DataFolder, Database, InstanceLock, Journal, JournalSettings, ListenerNames, SecretsFile,
@@ -21,6 +24,7 @@ use tokio::sync::mpsc;
 use super::accounts::AccountBook;
 use super::beside::{Beside, Doors};
 use super::dns::{DnsCounters, QUESTIONS_WAITING_MAX};
+use super::errands::{ErrandCounters, ErrandDesk};
 use super::hub::Hub;
 use super::keeping::Keeping;
 use super::lines::Names;
@@ -32,6 +36,7 @@ use super::services::{Outside, Waiter};
 use super::settings::{self, PlacedListener};
 use crate::config::{Config, Data, Durability};
 use crate::exit::{Exit, Failure};
+use crate::kamailio::{ScriptLines, Stores};
 use crate::locate::Located;
 use crate::password;
 
@@ -67,7 +72,7 @@ struct Kept {
 /// # Errors
 /// A step failed; everything before it is undone.
 pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
-    let Located { config, file, .. } = located;
+    let Located { config, origin, .. } = located;
     let listeners = settings::listeners(&config)?;
     // A folder that is there is locked first: that another instance runs says more than that its ports are taken.
     // One that is not there is made only when nothing else is wrong.
@@ -82,12 +87,27 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     let kept = keep(&config, locked)?;
     let secrets = secrets(kept.folder.as_ref())?;
     let doors = Doors::open(&config)?;
+    let mut stores = Stores::read(&config).map_err(|errors| unreadable(&errors))?;
+    for warning in &stores.warnings {
+        tracing::warn!("{warning}");
+    }
 
-    let element_settings = Arc::new(settings::element(&config, &listeners));
-    let shared = Arc::new(shared_tables(&element_settings.resolve)?);
+    let lines = Arc::new(ScriptLines::new(Level::Notice));
+    let element_settings = Arc::new(settings::element(&config, &listeners, &lines));
+    let shared = Arc::new(shared_tables(
+        &element_settings.resolve,
+        element_settings.shards,
+    )?);
     let accounts = AccountBook::open(kept.database.as_ref())?;
-    let hiding = accounts.fill(&config, &shared.subscribers)?;
-    for warning in &hiding {
+    let foreign = std::mem::take(&mut stores.accounts);
+    let hiding = accounts.fill(&config, foreign, &shared.subscribers)?;
+    // The driver's monotonic clock begins with its start; what expires is counted from there.
+    let beginning = Now {
+        monotonic: Time::ZERO,
+        wall: wall(),
+    };
+    let faults = stores.fill(config.script.as_deref(), &shared.scripts, beginning);
+    for warning in hiding.iter().chain(&faults) {
         tracing::warn!("{warning}");
     }
     let ingress = Arc::new(Ingress::new(
@@ -101,6 +121,8 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     let keeping: Arc<Keeping> = Arc::default();
     let dns = Arc::new(DnsCounters::default());
     let (questions, asked) = mpsc::channel(QUESTIONS_WAITING_MAX);
+    let errands = Arc::new(ErrandCounters::default());
+    let (desk, errands_asked) = ErrandDesk::new(errands.clone());
 
     let factory = {
         let (settings, shared, seed) = (settings.clone(), shared.clone(), random_u64()?);
@@ -141,6 +163,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
                 driver.clone(),
                 questions,
                 dns.clone(),
+                desk,
                 journal.clone(),
                 hub.clone(),
                 panics,
@@ -155,7 +178,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     let warnings = warnings(&kept, &config, connections_max, receive_octets);
     let live = Arc::new(Live {
         config: ArcSwap::from_pointee(config),
-        file,
+        origin,
         settings,
         listeners,
         shared,
@@ -166,6 +189,8 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
         keeping,
         hub,
         dns,
+        errands,
+        lines,
         log,
         started: Instant::now(),
         configured_at: Mutex::new(SystemTime::now()),
@@ -175,13 +200,18 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     });
     live.refresh_interest();
     write_events(&live, events)?;
-    let beside = Beside::start(doors, &live, asked)?;
+    let beside = Beside::start(doors, &live, asked, errands_asked)?;
     Ok(Started {
         live,
         running,
         beside,
         _lock: kept.lock,
     })
+}
+
+/// What the script's tables are read from cannot be read.
+fn unreadable(errors: &[String]) -> Failure {
+    Failure::new(Exit::Configuration, errors.join("\n"))
 }
 
 /// Opens the data folder as its only instance.
@@ -256,6 +286,7 @@ fn restore(
             Answer::Failed
         };
         for &(shard, query) in waiters {
+            let answer = answer.clone();
             driver.deliver(shard, Input::Completed { query, answer });
         }
     };
@@ -278,13 +309,15 @@ fn secrets(folder: Option<&DataFolder>) -> Result<Secrets, Failure> {
     })
 }
 
-fn shared_tables(resolve: &ResolveSettings) -> Result<Shared, Failure> {
+fn shared_tables(resolve: &ResolveSettings, shards: u16) -> Result<Shared, Failure> {
     Ok(Shared {
         location: LocationTable::new(LocationLimits::default(), random_u64()?),
         subscribers: SubscriberTable::new(random_u64()?),
         nonces: NonceTable::new(NonceTable::SLOTS_DEFAULT, u32::from_ne_bytes(random()?)),
         sources: SourceTable::new(random()?),
         dns: DnsCache::new(resolve, random_u64()?),
+        scripts: ScriptTables::new(random_u64()?),
+        sl: SharedSlStatistics::new(shards),
         shard_seed: random_u64()?,
     })
 }

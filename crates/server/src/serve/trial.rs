@@ -6,10 +6,13 @@ use serde_json::json;
 use strowger_store::{Accounts, DataFolder, Database, User, account_with_password};
 
 use super::signals::Request;
-use super::{block_signals, end, log, start};
+use super::{block_signals, end, log, run_with, start};
+use crate::cli::SourceArgs;
 use crate::commands::{say, say_json};
 use crate::exit::{Exit, Failure};
 use crate::invocation::program;
+use crate::locate::{Given, Located};
+use crate::origin::Origin;
 use crate::password;
 use crate::trial::{DOMAIN, FOLDER, USERS, is_default, with_free_port};
 
@@ -35,6 +38,47 @@ pub fn run(json: bool) -> Result<(), Failure> {
     let (Request::End | Request::Reload) = signals.wait();
     end(&signals, started);
     Ok(())
+}
+
+/// Starts a server for a script alone, on loopback addresses as the trial, and serves until a signal ends it.
+///
+/// # Errors
+/// The script does not load, or something needed for the start is missing or taken.
+pub fn script(args: &SourceArgs, given: Given<'_>, json: bool) -> Result<(), Failure> {
+    let signals = block_signals()?;
+    let origin = Origin::Script {
+        script: args.kemi.clone().unwrap_or_default(),
+        defines: given.defines.to_vec(),
+        file: None,
+    };
+    let mut located = origin.load()?;
+    if let Some(script) = &located.config.script {
+        script.try_load()?;
+    }
+    let (free, port) = with_free_port()?;
+    located.config.listen = free.config.listen;
+    let folder = DataFolder::open(FOLDER)?;
+    let lock = folder.lock()?;
+    let made = accounts(&folder)?;
+    drop(lock);
+    match json {
+        true => say_json(&welcome_json(port, &made)),
+        false => say(&script_welcome(&located, &made)),
+    }
+    run_with(&signals, located, log::start)
+}
+
+fn script_welcome(located: &Located, made: &[(User, String)]) -> String {
+    let listening = located.config.listen.iter().map(|one| one.text.as_str());
+    let listening = listening.collect::<Vec<_>>().join(", ");
+    let mut text = format!(
+        "\nA script decides, on this machine only: {listening}. Data: ./{FOLDER}. End it with Ctrl-C.\n"
+    );
+    for (user, secret) in made {
+        text.push_str(&format!("  {}   password {secret}\n", user.name));
+    }
+    text.push_str("For other addresses and accounts write a configuration: strowger init\n\n");
+    text
 }
 
 /// The passwords of the accounts that were made now; none on later starts.

@@ -143,6 +143,11 @@ impl World {
                     self.queue.push(at, Event::Dns(node, shard, query, answer));
                 }
             }
+            // No program runs in these worlds, and nobody else has errands.
+            Output::Query {
+                request: Query::Errand(_),
+                ..
+            } => {}
             Output::Query {
                 query,
                 request: Query::Journal(change),

@@ -310,6 +310,12 @@ impl Transactions {
         }
     }
 
+    /// The user's number of the transaction that a response belongs to.
+    pub fn user_of_response(&mut self, response: &Message) -> Option<u64> {
+        let slot = self.find_client(response).ok()?;
+        Some(self.clients.get(slot)?.user)
+    }
+
     /// Gives an INVITE up. The CANCEL leaves at once if a provisional response has come, else with the first one; with
     /// it `extra`, complete header lines. If no final response follows within 64*T1, the INVITE times out.
     pub fn cancel_client(

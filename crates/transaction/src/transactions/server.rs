@@ -206,11 +206,24 @@ impl Transactions {
         user: u64,
         out: &mut TransmitBatch,
     ) -> Result<ServerKey, TableFull> {
+        let back = response_flow(&request.via(), flow, MaddrRule::Ignore);
+        self.create_server_towards(now, key, request, (flow, back), user, out)
+    }
+
+    /// The same, where responses go back on another flow than the topmost Via says (`rport` that was not asked for).
+    pub fn create_server_towards(
+        &mut self,
+        now: Now,
+        key: RequestKey,
+        request: &Message,
+        (flow, back): (&Flow, Flow),
+        user: u64,
+        out: &mut TransmitBatch,
+    ) -> Result<ServerKey, TableFull> {
         if self.servers.len() >= self.limits.servers_max.min(Owner::SERVER - 1) as usize {
             self.counters.servers_full += 1;
             return Err(TableFull);
         }
-        let back = response_flow(&request.via(), flow, MaddrRule::Ignore);
         let context = Self::context(&self.timers, now, back.transport.is_reliable());
         let is_invite = request.method() == Method::Invite;
         let (machine, step) = if is_invite {

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use strowger_routing::tables::ScriptTables;
 use strowger_routing::{
     Answer, Authentication, ChallengeKind, ChallengeOptions, DigestOutcome, Draft, Errand,
-    ForwardError, HookName, Hooks, Lookup, LookupOutcome, LooseRoute, Password, ReplyOutcome,
-    RoutingContext, SaveOptions, SaveOutcome, SlStatistics, SourceView, StoredMessage,
-    TransactionMatch, TransactionView,
+    ForwardError, HookName, Hooks, Lookup, LookupOutcome, LooseRoute, NativeContext, Password,
+    ReplyOutcome, RoutingContext, SaveOptions, SaveOutcome, SlStatistics, SourceView,
+    StoredMessage, TransactionMatch, TransactionView,
 };
 use strowger_sip::{Host, Limits, Message, Now, StatusCode, Time, Transport, Uri};
 
@@ -130,71 +130,15 @@ fn show(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).escape_debug().to_string()
 }
 
-impl RoutingContext for FakeContext {
+impl NativeContext for FakeContext {
     fn request(&self) -> &Message {
         self.request.as_ref().unwrap_or(&self.message)
-    }
-    fn message(&self) -> &Message {
-        &self.message
-    }
-    fn stored(&self, which: StoredMessage) -> Option<&Message> {
-        let found = self.stored.iter().find(|(one, _)| *one == which);
-        found.map(|(_, message)| message)
-    }
-    fn source(&self) -> SourceView<'_> {
-        SourceView {
-            remote: self.remote,
-            transport: self.transport,
-            received_on: self.listeners[0].1,
-            listener: 0,
-            advertised: self
-                .advertised
-                .as_ref()
-                .map(|(host, port)| (host.as_str(), *port)),
-            connection: self.connection,
-        }
-    }
-    fn message_id(&self) -> u64 {
-        7
-    }
-    fn now(&self) -> Now {
-        self.now
-    }
-    fn random(&mut self) -> u64 {
-        self.randoms.pop_front().unwrap_or(0)
     }
     fn request_uri(&self) -> &[u8] {
         match &*self.draft.target.uri {
             b"" => self.message.request_uri(),
             uri => uri,
         }
-    }
-    fn draft(&self) -> &Draft {
-        &self.draft
-    }
-    fn draft_mut(&mut self) -> &mut Draft {
-        &mut self.draft
-    }
-    fn edit(&mut self, f: &mut dyn FnMut(&Message, &mut Draft)) {
-        f(&self.message, &mut self.draft);
-    }
-    fn attachment(&mut self) -> &mut Option<Box<dyn Any + Send>> {
-        &mut self.attachment
-    }
-    fn attachment_ref(&self) -> Option<&(dyn Any + Send)> {
-        self.attachment.as_deref()
-    }
-    fn apply_changes(&mut self) -> bool {
-        self.act("apply_changes");
-        let mut out = Vec::new();
-        self.draft.edits.write(&self.message, &mut out);
-        let Ok(message) = Message::parse(out, &Limits::default()) else {
-            return false;
-        };
-        self.message = message;
-        self.draft.edits.clear();
-        self.draft.body_replaced = false;
-        true
     }
     fn is_ours(&self, uri: &Uri<'_>) -> bool {
         match uri.host.ip() {
@@ -207,31 +151,6 @@ impl RoutingContext for FakeContext {
             Host::parse(name.as_bytes()).is_some_and(|name| name.eq_ignore_case(host))
         };
         self.domains.iter().any(named) || host.ip().is_some_and(|ip| self.is_own_address(ip, None))
-    }
-    fn is_own_address(&self, ip: IpAddr, port: Option<u16>) -> bool {
-        self.listeners.iter().any(|(_, address)| {
-            address.ip() == ip && port.is_none_or(|port| port == address.port())
-        })
-    }
-    fn find_listener(&self, transport: Option<Transport>, ip: IpAddr, port: u16) -> Option<u16> {
-        let found = self.listeners.iter().position(|(of, address)| {
-            transport.is_none_or(|wanted| wanted == *of)
-                && address.ip() == ip
-                && (port == 0 || port == address.port())
-        });
-        found.and_then(|at| u16::try_from(at).ok())
-    }
-    fn listener(&self, number: u16) -> Option<(Transport, SocketAddr)> {
-        self.listeners.get(usize::from(number)).copied()
-    }
-    fn tables(&self) -> &ScriptTables {
-        &self.tables
-    }
-    fn sl_statistics(&self) -> SlStatistics {
-        self.outcomes.statistics
-    }
-    fn statistic(&self, name: &str) -> Option<u64> {
-        (name == "a_counter").then_some(42)
     }
     fn check(&mut self) -> bool {
         self.act("check");
@@ -269,6 +188,90 @@ impl RoutingContext for FakeContext {
     }
     fn discard(&mut self, why: &'static str) {
         self.act(format!("discard {why}"));
+    }
+}
+
+impl RoutingContext for FakeContext {
+    fn message(&self) -> &Message {
+        &self.message
+    }
+    fn stored(&self, which: StoredMessage) -> Option<&Message> {
+        let found = self.stored.iter().find(|(one, _)| *one == which);
+        found.map(|(_, message)| message)
+    }
+    fn source(&self) -> SourceView<'_> {
+        SourceView {
+            remote: self.remote,
+            transport: self.transport,
+            received_on: self.listeners[0].1,
+            listener: 0,
+            advertised: self
+                .advertised
+                .as_ref()
+                .map(|(host, port)| (host.as_str(), *port)),
+            connection: self.connection,
+        }
+    }
+    fn message_id(&self) -> u64 {
+        7
+    }
+    fn now(&self) -> Now {
+        self.now
+    }
+    fn random(&mut self) -> u64 {
+        self.randoms.pop_front().unwrap_or(0)
+    }
+    fn draft(&self) -> &Draft {
+        &self.draft
+    }
+    fn draft_mut(&mut self) -> &mut Draft {
+        &mut self.draft
+    }
+    fn edit(&mut self, f: &mut dyn FnMut(&Message, &mut Draft)) {
+        f(&self.message, &mut self.draft);
+    }
+    fn attachment(&mut self) -> &mut Option<Box<dyn Any + Send>> {
+        &mut self.attachment
+    }
+    fn attachment_ref(&self) -> Option<&(dyn Any + Send)> {
+        self.attachment.as_deref()
+    }
+    fn apply_changes(&mut self) -> bool {
+        self.act("apply_changes");
+        let mut out = Vec::new();
+        self.draft.edits.write(&self.message, &mut out);
+        let Ok(message) = Message::parse(out, &Limits::default()) else {
+            return false;
+        };
+        self.message = message;
+        self.draft.edits.clear();
+        self.draft.body_replaced = false;
+        true
+    }
+    fn is_own_address(&self, ip: IpAddr, port: Option<u16>) -> bool {
+        self.listeners.iter().any(|(_, address)| {
+            address.ip() == ip && port.is_none_or(|port| port == address.port())
+        })
+    }
+    fn find_listener(&self, transport: Option<Transport>, ip: IpAddr, port: u16) -> Option<u16> {
+        let found = self.listeners.iter().position(|(of, address)| {
+            transport.is_none_or(|wanted| wanted == *of)
+                && address.ip() == ip
+                && (port == 0 || port == address.port())
+        });
+        found.and_then(|at| u16::try_from(at).ok())
+    }
+    fn listener(&self, number: u16) -> Option<(Transport, SocketAddr)> {
+        self.listeners.get(usize::from(number)).copied()
+    }
+    fn tables(&self) -> &ScriptTables {
+        &self.tables
+    }
+    fn sl_statistics(&self) -> SlStatistics {
+        self.outcomes.statistics
+    }
+    fn statistic(&self, name: &str) -> Option<u64> {
+        (name == "a_counter").then_some(42)
     }
     fn answer(&mut self, answer: &Answer<'_>) -> ReplyOutcome {
         let mut line = format!("answer {:?} {}", answer.how, answer.status.get());

@@ -58,10 +58,6 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     http::ROWS,
     sql::ROWS,
     waits::ROWS,
-    htable::ROWS,
-    permissions::ROWS,
-    dispatcher::ROWS,
-    dialog::ROWS,
     hdr::ROWS,
     pv::ROWS,
     pvx::ROWS,
@@ -81,6 +77,10 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     sanity::ROWS,
     rr::ROWS,
     nathelper::ROWS,
+    htable::ROWS,
+    permissions::ROWS,
+    dispatcher::ROWS,
+    dialog::ROWS,
 ];
 
 /// Writes a value to the pseudo-variable that a module parameter names, if it does.

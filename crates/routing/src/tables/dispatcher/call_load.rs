@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use foldhash::fast::FixedState;
 use strowger_sip::Time;
 
-use super::destination::Live;
+use super::destination::{Destination, Live};
 use crate::tables::locks::lock;
 
 /// Calls counted at once; later ones are dispatched but not counted.
@@ -71,31 +71,39 @@ impl CallLoad {
         self.expired.load(Ordering::Relaxed)
     }
 
-    /// Counts a call at a destination, and no longer where it was before.
-    pub(super) fn begin(&self, call_id: &[u8], live: &Arc<Live>, expires_at: Time) {
+    /// Counts a call at a destination, and no longer where it was before. False if the destination has as many as it
+    /// may. Where a limit of this table is reached, the call goes uncounted.
+    pub(super) fn begin(&self, call_id: &[u8], to: &Destination, expires_at: Time) -> bool {
         let mut stripe = lock(self.stripe(call_id));
-        stripe.note(expires_at);
         if let Some(call) = stripe.calls.get_mut(call_id) {
-            call.live.calls.fetch_sub(1, Ordering::Relaxed);
-            live.calls.fetch_add(1, Ordering::Relaxed);
-            *call = Call {
-                live: live.clone(),
-                expires_at,
-            };
-            return;
+            if !Arc::ptr_eq(&call.live, &to.live) {
+                if !to.take_call() {
+                    return false;
+                }
+                call.live.calls.fetch_sub(1, Ordering::Relaxed);
+                call.live = to.live.clone();
+            }
+            call.expires_at = expires_at;
+            stripe.note(expires_at);
+            return true;
         }
         let full = self.count.fetch_add(1, Ordering::Relaxed) >= COUNTED_CALLS_MAX;
         if full || call_id.is_empty() || call_id.len() > COUNTED_CALL_ID_OCTETS_MAX {
             self.count.fetch_sub(1, Ordering::Relaxed);
             self.uncounted.fetch_add(1, Ordering::Relaxed);
-            return;
+            return true;
         }
-        live.calls.fetch_add(1, Ordering::Relaxed);
+        if !to.take_call() {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
         let call = Call {
-            live: live.clone(),
+            live: to.live.clone(),
             expires_at,
         };
         stripe.calls.insert(call_id.into(), call);
+        stripe.note(expires_at);
+        true
     }
 
     /// The call goes on to `expires_at`; false if it is not counted.

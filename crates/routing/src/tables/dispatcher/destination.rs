@@ -125,6 +125,19 @@ impl Destination {
             && transport.is_none_or(|transport| transport == self.transport)
     }
 
+    /// Counts another call, if there may be one more.
+    pub(super) fn take_call(&self) -> bool {
+        let most = match self.entry.attributes.maxload {
+            0 => u32::MAX,
+            most => most,
+        };
+        let one_more = |calls| (calls < most).then(|| calls + 1);
+        self.live
+            .calls
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .is_ok()
+    }
+
     pub(super) fn note_addresses(&self, addresses: &[IpAddr]) {
         let addresses = addresses.iter().take(ADDRESSES_OF_HOST_MAX);
         *lock(&self.live.addresses) = addresses.map(IpAddr::to_canonical).collect();

@@ -158,26 +158,41 @@ impl Dispatcher {
         now: Time,
     ) -> Result<Vec<Arc<Destination>>, NoDestination> {
         let settings = self.settings.load();
-        let selected = match self.sets.load().get(&set) {
+        let mut selected = match self.sets.load().get(&set) {
             None => Err(NoDestination::UnknownSet),
             Some(set) => set
                 .select(algorithm, keys, settings.use_default)
                 .ok_or(NoDestination::NoneUsable),
         };
+        if algorithm == Algorithm::CallLoad
+            && keys.begins_call
+            && let Ok(destinations) = selected
+        {
+            let seconds = settings.call_initial_expire_seconds;
+            let expires_at = now + Duration::from_secs(u64::from(seconds));
+            selected = self.begin_call(destinations, keys.call_id, expires_at);
+        }
         let counter = match &selected {
             Ok(_) => &self.selected,
             Err(_) => &self.not_selected,
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        if algorithm == Algorithm::CallLoad
-            && keys.begins_call
-            && let Some(first) = selected.as_ref().ok().and_then(|all| all.first())
-        {
-            let seconds = settings.call_initial_expire_seconds;
-            let expires_at = now + Duration::from_secs(u64::from(seconds));
-            self.calls.begin(keys.call_id, &first.live, expires_at);
-        }
         selected
+    }
+
+    /// Another shard may have filled a destination since it was selected: then the next one takes the call.
+    fn begin_call(
+        &self,
+        mut destinations: Vec<Arc<Destination>>,
+        call_id: &[u8],
+        expires_at: Time,
+    ) -> Result<Vec<Arc<Destination>>, NoDestination> {
+        let taken = destinations
+            .iter()
+            .position(|one| self.calls.begin(call_id, one, expires_at));
+        let full = taken.ok_or(NoDestination::NoneUsable)?;
+        destinations.drain(..full);
+        Ok(destinations)
     }
 
     /// A call was answered: it is counted for the longer time. False if it is not counted.

@@ -15,9 +15,10 @@
 //! 16 times, in its /16 17 times, in its /8 18 times. Measured with Kamailio 5.6.3, also the end of a block: the
 //! first unit after one that stayed under x. A node goes when no request passed it for the remove latency.
 
+mod tree;
+
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 
@@ -25,12 +26,10 @@ use foldhash::fast::FixedState;
 use strowger_sip::Time;
 
 use super::locks::lock;
+use tree::{Limits, Node, Prefix, Stripe};
 
 /// Nodes of the tree of sources, about 40 MB. When it is full, the node that was passed longest ago makes room.
 pub const PIKE_NODES_MAX: usize = 262_144;
-/// Nodes that are looked at to find one to evict.
-const EVICTION_STEPS_MAX: usize = 32;
-
 /// What makes a flood.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct PikeSettings {
@@ -89,30 +88,6 @@ pub struct Pike {
     newly_blocked: AtomicU64,
     blocked: AtomicU64,
     evicted: AtomicU64,
-}
-
-#[derive(Debug)]
-struct Stripe {
-    nodes: HashMap<Prefix, Node, FixedState>,
-    /// Each node once, in the order in which they were made or last looked at, with the time it was passed by then.
-    oldest: VecDeque<(Time, Prefix)>,
-}
-
-/// The first octets of an address.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-struct Prefix {
-    octets: [u8; 16],
-    len: u8,
-    is_v6: bool,
-}
-
-#[derive(Copy, Clone, Debug)]
-struct Node {
-    unit: u64,
-    previous: u32,
-    current: u32,
-    passed_at: Time,
-    blocked: bool,
 }
 
 impl Pike {
@@ -357,122 +332,6 @@ impl Pike {
     fn stripe(&self, prefix: &Prefix) -> &Mutex<Stripe> {
         let [first, ..] = prefix.octets;
         &self.stripes[usize::from(first) + if prefix.is_v6 { 256 } else { 0 }]
-    }
-}
-
-impl Stripe {
-    /// Removes the node that was passed longest ago, or one that nearly was.
-    fn evict(&mut self) -> bool {
-        for step in 1..=EVICTION_STEPS_MAX {
-            let Some((queued_at, prefix)) = self.oldest.pop_front() else {
-                return false;
-            };
-            let last = step == EVICTION_STEPS_MAX;
-            if self.remove_or_requeue(prefix, |node| last || node.passed_at == queued_at) {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Removes a node that was taken from the queue if `goes` says so, else puts it back at the end.
-    fn remove_or_requeue(&mut self, prefix: Prefix, goes: impl FnOnce(&Node) -> bool) -> bool {
-        let Some(node) = self.nodes.get(&prefix) else {
-            return false;
-        };
-        if goes(node) {
-            return self.nodes.remove(&prefix).is_some();
-        }
-        self.oldest.push_back((node.passed_at, prefix));
-        false
-    }
-}
-
-/// The settings at one moment.
-struct Limits {
-    now: Time,
-    unit: u64,
-    inner: u32,
-    leaf: u32,
-    remove_latency: Duration,
-}
-
-impl Limits {
-    fn new(settings: &PikeSettings, now: Time) -> Limits {
-        Limits {
-            now,
-            unit: now.as_secs() / u64::from(settings.sampling_time_unit_seconds),
-            inner: settings.requests_per_unit / 4,
-            leaf: settings.requests_per_unit,
-            remove_latency: Duration::from_secs(u64::from(settings.remove_latency_seconds)),
-        }
-    }
-    fn is_over(&self, passed_at: Time) -> bool {
-        passed_at + self.remove_latency <= self.now
-    }
-    fn is_forgotten(&self, node: &Node) -> bool {
-        self.is_over(node.passed_at)
-    }
-}
-
-impl Node {
-    /// Brings the counts to the present unit. A block ends with the first unit that begins under the limit.
-    fn roll(&mut self, limits: &Limits) {
-        // Another worker's clock reading may be a little newer than ours.
-        let Some(units @ 1..) = limits.unit.checked_sub(self.unit) else {
-            return;
-        };
-        self.previous = if units == 1 { self.current } else { 0 };
-        self.current = 0;
-        self.unit = limits.unit;
-        if !self.reaches(limits.leaf) {
-            self.blocked = false;
-        }
-    }
-    fn reaches(&self, bound: u32) -> bool {
-        let mean = (u64::from(self.previous) + u64::from(self.current)) / 2;
-        self.previous >= bound || self.current >= bound || mean >= u64::from(bound)
-    }
-}
-
-impl Prefix {
-    fn whole(address: IpAddr) -> Prefix {
-        let mut octets = [0; 16];
-        let (len, is_v6) = match address.to_canonical() {
-            IpAddr::V4(address) => {
-                for (place, octet) in octets.iter_mut().zip(address.octets()) {
-                    *place = octet;
-                }
-                (4, false)
-            }
-            IpAddr::V6(address) => {
-                octets = address.octets();
-                (16, true)
-            }
-        };
-        Prefix { octets, len, is_v6 }
-    }
-    fn full_len(&self) -> u8 {
-        if self.is_v6 { 16 } else { 4 }
-    }
-    fn cut(&self, len: u8) -> Prefix {
-        let mut octets = [0; 16];
-        for (place, octet) in octets.iter_mut().zip(self.octets).take(usize::from(len)) {
-            *place = octet;
-        }
-        Prefix {
-            octets,
-            len,
-            is_v6: self.is_v6,
-        }
-    }
-    fn address(&self) -> IpAddr {
-        let [a, b, c, d, ..] = self.octets;
-        if self.is_v6 {
-            IpAddr::from(self.octets)
-        } else {
-            IpAddr::from([a, b, c, d])
-        }
     }
 }
 
