@@ -31,8 +31,6 @@ pub struct Kept {
     pub dialog_ended: bool,
     /// Rows of databases by the name of their result.
     pub results: BTreeMap<Vec<u8>, SqlRows>,
-    /// The destinations that the dispatcher chose and that were not tried yet, the next last.
-    pub destinations: Vec<(Vec<u8>, u64)>,
     /// Further flags (`corex.setxflag`).
     pub xflags: u64,
     /// The refusal that `sanity_reply` is to send: status, reason, header lines.

@@ -246,3 +246,6 @@ fn has_credentials(run: &KemiRun, realm: &[u8]) -> bool {
         .filter_map(|header| Credentials::parse(header.value).ok())
         .any(|credentials| credentials.is_digest() && *credentials.realm == *realm)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,13 @@
 //! A dialog begins with `dlg_manage` on an INVITE; a request within it that passes `t_relay`, `dlg_manage` or
 //! `is_known_dlg` confirms it, a BYE ends it. What a script sets before it begins is kept until then.
 
-use strowger_lua::{Args, Class, Parameter, Ret, Returns, Row, Value};
+use strowger_lua::{Args, Class, Parameter, Ret, Returns, Row};
 
+use super::IfNull;
 use super::dialog_state as state;
 use super::dialog_state::FlagChange;
 use crate::kemi::run::KemiRun;
+use crate::pv::PvValue;
 
 const PROFILE: &[Parameter] = &[Parameter::text("profile")];
 const PROFILE_VALUE: &[Parameter] = &[Parameter::text("profile"), Parameter::text("value")];
@@ -177,21 +179,21 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         NAME,
         Returns::Value,
         "a variable of the dialog; nil if it is not set",
-        |run, args| variable(run, args, Ret::Value(Value::Nil)),
+        |run, args| variable(run, args, IfNull::Nil),
     ),
     f(
         "var_gete",
         NAME,
         Returns::Value,
         "the same; an empty string if it is not set",
-        |run, args| variable(run, args, Ret::Text(b"".into())),
+        |run, args| variable(run, args, IfNull::Empty),
     ),
     f(
         "var_getw",
         NAME,
         Returns::Value,
         "the same; <null> if it is not set",
-        |run, args| variable(run, args, Ret::Text(b"<null>".into())),
+        |run, args| variable(run, args, IfNull::Marked),
     ),
     engineless(
         "dlg_bye",
@@ -215,9 +217,11 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
     engineless("dlg_db_load_extra", &[], "loads dialogs from a database"),
 ];
 
-fn variable(run: &KemiRun, args: Args<'_>, otherwise: Ret) -> Ret {
-    match state::variable(run, args.text(0)) {
-        Some(value) => Ret::text(value),
-        None => otherwise,
-    }
+fn variable(run: &KemiRun, args: Args<'_>, if_null: IfNull) -> Ret {
+    let value = state::variable(run, args.text(0));
+    let value = value.map_or(PvValue::Null, |value| PvValue::owned(value.into_vec()));
+    super::got(value, if_null)
 }
+
+#[cfg(test)]
+mod tests;

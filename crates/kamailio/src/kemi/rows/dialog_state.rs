@@ -6,6 +6,7 @@ use strowger_routing::tables::dialogs::{
 };
 use strowger_sip::{Message, Method};
 
+use crate::kemi::Kept;
 use crate::kemi::run::{KemiRun, RoutePlace};
 use crate::pv::PvValue;
 
@@ -39,8 +40,8 @@ fn dialogs(run: &KemiRun) -> (&Dialogs, DialogName<'_>, strowger_sip::Time) {
     (&run.context.tables().dialogs, name, now)
 }
 
-/// Notes what a request does to the dialog that it belongs to; true if there is one. Called for what is forwarded too.
-pub(super) fn pass(context: &dyn RoutingContext) -> bool {
+/// Notes what a request does to the dialog that it belongs to; true if there is one.
+fn pass(context: &dyn RoutingContext) -> bool {
     let dialogs = &context.tables().dialogs;
     let message = context.message();
     if dialogs.is_empty() {
@@ -57,19 +58,16 @@ pub(super) fn pass(context: &dyn RoutingContext) -> bool {
     dialogs.confirm(name, now)
 }
 
-/// A BYE is known the moment before it ends its dialog; one that comes again is known no more.
+/// True if the message belongs to a dialog; a BYE ends it, but later looks at the same BYE still see it.
 pub(super) fn is_known(run: &mut KemiRun) -> bool {
-    let ended = run.kept().dialog_ended;
-    let known = ended || pass(&*run.context);
-    note_end(run, known);
-    known
-}
-
-/// A second look at the same BYE within its transaction sees the dialog that the first one ended.
-fn note_end(run: &mut KemiRun, known: bool) {
+    if Kept::get(&*run.context).is_some_and(|kept| kept.dialog_ended) {
+        return true;
+    }
+    let known = pass(&*run.context);
     if known && run.is_request() && run.context.message().method() == Method::Bye {
         run.kept().dialog_ended = true;
     }
+    known
 }
 
 pub(super) fn manage(run: &mut KemiRun) -> bool {

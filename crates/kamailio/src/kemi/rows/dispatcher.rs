@@ -217,3 +217,6 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
     )
     .of_class(Class::Absent),
 ];
+
+#[cfg(test)]
+mod tests;

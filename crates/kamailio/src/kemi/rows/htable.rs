@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use strowger_lua::{Args, Parameter, Ret, Returns, Row, Value};
+use strowger_lua::{Args, Parameter, Ret, Returns, Row};
 use strowger_routing::tables::TableValue;
 use strowger_routing::tables::hash_table::{HashTable, Matching, Operator, TableError};
 use strowger_sip::Time;
 
+use super::IfNull;
 use crate::kemi::door::LogLevel;
 use crate::kemi::run::KemiRun;
 
@@ -38,21 +39,21 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         CELL,
         Returns::Value,
         "the value of a cell; nil if there is none",
-        |run, args| get(run, args, Ret::Value(Value::Nil)),
+        |run, args| get(run, args, IfNull::Nil),
     ),
     f(
         "sht_gete",
         CELL,
         Returns::Value,
         "the value of a cell; an empty string if there is none",
-        |run, args| get(run, args, Ret::Text(b"".into())),
+        |run, args| get(run, args, IfNull::Empty),
     ),
     f(
         "sht_getw",
         CELL,
         Returns::Value,
         "the value of a cell; <null> if there is none",
-        |run, args| get(run, args, Ret::Text(b"<null>".into())),
+        |run, args| get(run, args, IfNull::Marked),
     ),
     f(
         "sht_is_null",
@@ -300,13 +301,9 @@ fn with(run: &mut KemiRun, args: Args<'_>, f: impl FnOnce(&HashTable, Time) -> R
     }
 }
 
-fn get(run: &KemiRun, args: Args<'_>, otherwise: Ret) -> Ret {
+fn get(run: &KemiRun, args: Args<'_>, if_null: IfNull) -> Ret {
     let found = table(run, args).and_then(|(table, now)| table.get(args.text(1), now));
-    match found {
-        Some(TableValue::Int(number)) => Ret::Int(number),
-        Some(TableValue::Text(text)) => Ret::text(text.to_vec()),
-        None => otherwise,
-    }
+    super::got(super::stores::value_of(found), if_null)
 }
 
 fn store(
@@ -372,3 +369,6 @@ fn by_expression(run: &mut KemiRun, args: Args<'_>, f: fn(&HashTable, &Matching<
     f(&table, &Matching::Expression(&is_match), now);
     Ret::Int(1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -247,3 +247,6 @@ fn finish(run: &mut KemiRun, answer: Option<ErrandAnswer>) -> Vec<Value> {
     }
     vec![Value::Int(i64::from(status))]
 }
+
+#[cfg(test)]
+mod tests;

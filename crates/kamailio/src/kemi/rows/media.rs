@@ -95,3 +95,6 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
     engine("stop_media", FLAGS, MEDIA),
     engine("stop_media0", &[], MEDIA),
 ];
+
+#[cfg(test)]
+mod tests;

@@ -110,3 +110,6 @@ pub(crate) fn write_named(run: &mut KemiRun, module: &str, parameter: &str, valu
         spec.write(run, value);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,3 +139,6 @@ fn check(run: &KemiRun, source: IpAddr) -> Ret {
         PikeVerdict::Blocked => -1,
     })
 }
+
+#[cfg(test)]
+mod tests;

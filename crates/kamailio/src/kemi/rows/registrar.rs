@@ -204,3 +204,6 @@ fn lookup_branches(run: &mut KemiRun) -> Ret {
     }
     super::yes_no(any)
 }
+
+#[cfg(test)]
+mod tests;

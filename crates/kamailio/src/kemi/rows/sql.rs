@@ -266,3 +266,6 @@ fn forget(run: &mut KemiRun, answer: Option<ErrandAnswer>) -> Vec<Value> {
     let done = rows_of(run, answer).is_some();
     vec![Value::Int(if done { 1 } else { -1 })]
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,8 @@ use crate::kemi::run::KemiRun;
 use crate::pattern::{PatternFlags, compile};
 use crate::pv::{PvValue, StoreKey, TableItem};
 
-fn value_of(value: Option<TableValue>) -> PvValue<'static> {
+/// A value of a table as scripts see it.
+pub(super) fn value_of(value: Option<TableValue>) -> PvValue<'static> {
     match value {
         None => PvValue::Null,
         Some(TableValue::Int(number)) => PvValue::Int(number),

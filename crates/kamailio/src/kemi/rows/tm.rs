@@ -374,3 +374,6 @@ fn timed_out(run: &KemiRun) -> bool {
         .is_some_and(|status| status.get() == 408);
     transaction.exists && transaction.branch_count > 0 && transaction.reply_code == 408 && !said
 }
+
+#[cfg(test)]
+mod tests;

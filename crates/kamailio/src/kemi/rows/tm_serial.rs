@@ -90,3 +90,6 @@ fn next(run: &mut KemiRun) -> Ret {
     draft.branches = group.collect();
     Ret::Int(1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,3 +174,6 @@ fn set_timers(run: &mut KemiRun, ring: i64, response: Option<i64>) -> Ret {
     }
     Ret::Int(1)
 }
+
+#[cfg(test)]
+mod tests;

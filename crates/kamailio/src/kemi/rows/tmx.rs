@@ -141,3 +141,6 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
     )
     .of_class(Class::WithoutEngine),
 ];
+
+#[cfg(test)]
+mod tests;

@@ -154,3 +154,6 @@ fn replace(run: &mut KemiRun, name: HeaderName, display: Option<&[u8]>, uri: &[u
 fn end_of_address(address: &NameAddr<'_>) -> usize {
     address.uri_range().end + usize::from(address.bracketed)
 }
+
+#[cfg(test)]
+mod tests;

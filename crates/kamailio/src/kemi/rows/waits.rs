@@ -6,7 +6,7 @@ use strowger_lua::{Args, Class, Parameter, Ret, Returns, Row, Value, Wait};
 use strowger_routing::{Errand, ErrandAnswer};
 
 use crate::kemi::door::LogLevel;
-use crate::kemi::run::KemiRun;
+use crate::kemi::run::{KemiRun, Resumption};
 
 /// Seconds that a run sleeps at most (100).
 pub const SLEEP_SECONDS_MAX: u64 = 100;
@@ -36,14 +36,14 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         "sleep",
         &[Parameter::int("seconds")],
         "waits so many seconds",
-        |run, args| begin(run, args.int(0), 1_000, woken),
+        |run, args| sleep(run, args.int(0), 1_000),
     )
     .waiting(),
     f(
         "ms_sleep",
         &[Parameter::int("milliseconds")],
         "waits so many milliseconds",
-        |run, args| begin(run, args.int(0), 1, woken),
+        |run, args| sleep(run, args.int(0), 1),
     )
     .waiting(),
     f(
@@ -90,22 +90,28 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
     ),
 ];
 
-/// Lets the run wait; the deadline is a little later than the errand, so that the errand ends it.
-fn begin(
-    run: &mut KemiRun,
-    number: i64,
-    unit: u64,
-    then: fn(&mut KemiRun, Option<ErrandAnswer>) -> Vec<Value>,
-) -> Ret {
-    let Some(milliseconds) = u64::try_from(number)
+/// So many units of so many milliseconds, if that is a time that a run may wait.
+fn time(run: &KemiRun, number: i64, unit: u64) -> Option<Duration> {
+    let time = u64::try_from(number)
         .ok()
         .map(|number| number.saturating_mul(unit))
         .filter(|milliseconds| *milliseconds <= SLEEP_SECONDS_MAX * 1_000)
-    else {
+        .map(Duration::from_millis);
+    if time.is_none() {
         run.log(LogLevel::Error, b"async: that is no time to wait");
-        return Ret::Int(-1);
-    };
-    let time = Duration::from_millis(milliseconds);
+    }
+    time
+}
+
+fn sleep(run: &mut KemiRun, number: i64, unit: u64) -> Ret {
+    match time(run, number, unit) {
+        Some(time) => begin(run, time, woken),
+        None => Ret::Int(-1),
+    }
+}
+
+/// Lets the run wait; the deadline is a little later than the errand, so that the errand ends it.
+fn begin(run: &mut KemiRun, time: Duration, then: Resumption) -> Ret {
     run.context.begin_errand(Errand::Sleep(time));
     run.resumption = Some(then);
     Ret::Wait(Wait {
@@ -121,15 +127,15 @@ fn woken(_: &mut KemiRun, _: Option<ErrandAnswer>) -> Vec<Value> {
 
 fn route(run: &mut KemiRun, args: Args<'_>, unit: u64) -> Ret {
     let name = args.text(0);
-    if name.is_empty() || args.int(1) < 0 {
+    let Some(time) = time(run, args.int(1), unit).filter(|_| !name.is_empty()) else {
         return Ret::Int(-1);
-    }
+    };
     let Some((index, label)) = run.context.suspend() else {
         run.log(LogLevel::Error, b"async: the request cannot be suspended");
         return Ret::Int(-1);
     };
     run.kept().continuation = Some((index, label, name.into()));
-    begin(run, args.int(1), unit, go_on)
+    begin(run, time, go_on)
 }
 
 fn go_on(run: &mut KemiRun, _: Option<ErrandAnswer>) -> Vec<Value> {
@@ -139,3 +145,6 @@ fn go_on(run: &mut KemiRun, _: Option<ErrandAnswer>) -> Vec<Value> {
     };
     vec![Value::Int(if gone_on { 1 } else { -1 })]
 }
+
+#[cfg(test)]
+mod tests;
