@@ -110,6 +110,3 @@ pub(crate) fn write_named(run: &mut KemiRun, module: &str, parameter: &str, valu
         spec.write(run, value);
     }
 }
-
-#[cfg(test)]
-mod tests;

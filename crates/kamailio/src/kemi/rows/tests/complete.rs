@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use strowger_lua::{Returns, Row};
+use strowger_lua::{Class, Returns, Row, Value};
 
+use super::{INVITE, of};
+use crate::kemi::fake::FakeHost;
 use crate::kemi::rows::ALL;
 use crate::kemi::run::KemiRun;
 
@@ -57,6 +59,7 @@ fn every_function_is_called_by_a_test() {
         .iter()
         .copied()
         .flatten()
+        .filter(|row| row.class == Class::Real)
         .filter(|row| {
             !spelled(row)
                 .iter()
@@ -69,6 +72,32 @@ fn every_function_is_called_by_a_test() {
         "without a test: {}",
         untested.join(" ")
     );
+}
+
+#[test]
+fn what_has_no_engine_fails_and_is_counted() {
+    let engineless = ALL.iter().copied().flatten();
+    for row in engineless.filter(|row| row.class == Class::WithoutEngine) {
+        let arguments = vec!["'1'"; row.parameters.len()].join(", ");
+        let call = format!("return KSR.{}({arguments})", row.full_name());
+        let mut host = FakeHost::new(&call, |_| {});
+        let run = host.request(of(INVITE));
+        let failed = matches!(run.value(), Value::Int(..=0) | Value::Nil);
+        assert!(failed, "{call}: {}", run.shown());
+        assert_eq!(host.shard().engine_failures, 1, "{call}");
+        assert!(run.acts.is_empty() && run.message() == INVITE, "{call}");
+    }
+}
+
+#[test]
+fn what_is_absent_is_nil() {
+    let absent = ALL.iter().copied().flatten();
+    for row in absent.filter(|row| row.class == Class::Absent) {
+        let module = row.module;
+        let script = format!("return KSR.{module} and KSR.{module}.{}", row.name);
+        let run = FakeHost::new(&script, |_| {}).request(of(INVITE));
+        assert_eq!(run.value(), Value::Nil, "{}", row.full_name());
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod checks;
 mod complete;
 mod core;
 mod headers;
+mod known;
 mod nat;
 mod reply;
 mod routes;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use strowger_lua::{Class, Kind, Returns};
 
-use super::ALL;
+use crate::kemi::rows::ALL;
 use crate::table::{self, FunctionClass, Param};
 
 /// Where a row and the list of known functions say different things.
