@@ -1,15 +1,17 @@
 //! Functions called from scripts: each line of a table is a call and what it returns. Where a table says "observed", it
 //! was compared with Kamailio 5.6.3; differences on purpose have their reason beside them.
 
+mod alias;
 mod bodies;
 mod checks;
 mod complete;
 mod core;
+mod getters;
 mod headers;
-mod known;
 mod nat;
 mod reply;
 mod routes;
+mod sanity;
 mod text;
 mod values;
 
