@@ -303,7 +303,8 @@ impl Edits {
     /// Adds a Content-Length where there is none, as a stream needs it (§18.3, §20.14).
     pub fn ensure_content_length(&mut self, message: &Message) {
         if message.content_length().is_none() {
-            self.set_content_length(message, message.body().len());
+            self.forget_field(message, HeaderName::ContentLength);
+            self.set_content_length(message, self.body_len(message));
         }
     }
 

@@ -57,6 +57,7 @@ fn content_length_follows_every_change_of_the_body() {
         let start = message.as_bytes().len() - 4;
         edits.replace_in_body(message, start..start + 1, b"BBB");
         edits.replace_in_body(message, start + 4..start + 4, b"\r\n");
+        edits.ensure_content_length(message);
     };
     let expected = REQUEST
         .replace("Subject:\r\n", "Subject:\r\nContent-Length: 8\r\n")

@@ -16,6 +16,7 @@ mod ipops;
 mod kx;
 mod media;
 mod nathelper;
+mod nathelper_alias;
 mod permissions;
 mod pv;
 mod pvx;

@@ -1,15 +1,14 @@
 //! `nathelper`: signs of a NAT, and addresses that help over it.
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
-use core::ops::Range;
+use core::net::{IpAddr, Ipv4Addr};
 
 use strowger_lua::{Args, Parameter, Ret, Returns, Row};
-use strowger_sip::{HeaderName, Host, Transport, Uri, write_ip};
+use strowger_sip::{Host, Transport, Uri};
 
+use super::nathelper_alias::{add_alias, add_received, fix_contact, handle_alias, set_alias};
 use super::yes_no;
 use crate::kemi::run::KemiRun;
 use crate::kemi::sdp::{self, SdpLines};
-use crate::pv::UriText;
 
 const FLAGS: &[Parameter] = &[Parameter::int("flags")];
 
@@ -110,8 +109,10 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
     ),
 ];
 
-fn ip(text: &[u8]) -> Option<IpAddr> {
-    Host::parse(text)?.ip()
+/// An address, one of IPv6 with brackets or without.
+pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
+    let bare = || core::str::from_utf8(text).ok()?.parse().ok();
+    Host::parse(text).and_then(|host| host.ip()).or_else(bare)
 }
 
 /// The networks that nobody reaches from outside: RFC 1918, RFC 6598, and 192.0.0.0/24.
@@ -161,199 +162,6 @@ fn nat_uac_test(run: &KemiRun, flags: i64) -> bool {
                 .any(|address| address != remote.ip() && address != unspecified))
 }
 
-/// The Contact value that is changed: the last of the first header field, as Kamailio does.
-struct Place {
-    /// Where the value lies in the message.
-    value: Range<usize>,
-    uri: Range<usize>,
-    bracketed: bool,
-}
-
-/// `None` without Contact; `Some(None)` if it is `*`, or no sip URI.
-fn contact(run: &KemiRun) -> Option<Option<Place>> {
-    let message = run.context.message();
-    let first = message.header(HeaderName::Contact)?;
-    let inside = |range: &Range<usize>| {
-        first.value_range.start <= range.start && range.end <= first.value_range.end
-    };
-    let place = message
-        .contacts()
-        .filter_map(Result::ok)
-        .filter_map(|contact| {
-            let address = contact.address()?.clone();
-            let sip = address.uri_parsed().is_ok_and(|uri| uri.is_sip());
-            sip.then(|| Place {
-                value: address.range.clone(),
-                uri: address.uri_range(),
-                bracketed: address.bracketed,
-            })
-        })
-        .filter(|place| inside(&place.value))
-        .last();
-    Some(place)
-}
-
-/// `ip:port` as it stands in a URI.
-fn written(address: SocketAddr) -> Vec<u8> {
-    let mut out = Vec::new();
-    write_ip(&mut out, address.ip());
-    out.extend_from_slice(format!(":{}", address.port()).as_bytes());
-    out
-}
-
-fn fix_contact(run: &mut KemiRun) -> bool {
-    let Some(Some(place)) = contact(run) else {
-        return false;
-    };
-    let octets = run.context.message().as_bytes();
-    let Some(uri) = octets.get(place.uri.clone()).and_then(UriText::parse) else {
-        return false;
-    };
-    let address = written(run.context.source().remote);
-    let mut text = Vec::new();
-    UriText {
-        host: &address,
-        port: None,
-        ..uri
-    }
-    .write(&mut text);
-    run.replace(&[(place.uri, text)])
-}
-
-/// The number of a transport in an alias: UDP 1, TCP 2, TLS 3, WS 5, WSS 6.
-fn number(transport: Transport) -> u8 {
-    match transport {
-        Transport::Udp => 1,
-        Transport::Tcp => 2,
-        Transport::Tls => 3,
-        Transport::Ws => 5,
-        Transport::Wss => 6,
-    }
-}
-
-fn add_alias(run: &mut KemiRun, args: Args<'_>) -> Ret {
-    let transport = Transport::from_token(args.text(2));
-    let port = core::str::from_utf8(args.text(1)).ok();
-    let port = port.and_then(|port| port.parse().ok());
-    let (Some(ip), Some(port), Some(transport)) = (ip(args.text(0)), port, transport) else {
-        return Ret::Int(-1);
-    };
-    let address = (SocketAddr::new(ip, port), transport);
-    Ret::Int(set_alias(run, Some(address), false).unwrap_or(2))
-}
-
-/// Adds `;alias=ip~port~transport` to the URI of Contact: 1, or -1 if it cannot be. `None` without Contact.
-fn set_alias(
-    run: &mut KemiRun,
-    address: Option<(SocketAddr, Transport)>,
-    trims: bool,
-) -> Option<i64> {
-    let Some(place) = contact(run)? else {
-        return Some(-1);
-    };
-    if run.context.draft().edits.touches(&place.uri) {
-        return Some(-1);
-    }
-    let source = run.context.source();
-    let (address, transport) = address.unwrap_or((source.remote, source.transport));
-    let octets = run.context.message().as_bytes();
-    let uri = octets.get(place.uri.clone()).and_then(UriText::parse)?;
-    let mut params: Vec<&[u8]> = uri.params.split(|octet| *octet == b';').collect();
-    params.retain(|param| !param.is_empty());
-    if trims {
-        params.retain(|param| !param.starts_with(b"alias="));
-    }
-    let mut alias = b"alias=".to_vec();
-    write_ip(&mut alias, address.ip());
-    alias.extend_from_slice(format!("~{}~{}", address.port(), number(transport)).as_bytes());
-    params.push(&alias);
-    let mut text = Vec::new();
-    UriText {
-        params: &params.join(&b';'),
-        ..uri
-    }
-    .write(&mut text);
-    if !place.bracketed {
-        text.insert(0, b'<');
-        text.push(b'>');
-    }
-    Some(if run.replace(&[(place.uri, text)]) {
-        1
-    } else {
-        -1
-    })
-}
-
-fn add_received(run: &mut KemiRun, in_uri: bool) -> bool {
-    let Some(Some(place)) = contact(run) else {
-        return false;
-    };
-    let source = run.context.source();
-    let mut address = b"sip:".to_vec();
-    address.extend_from_slice(&written(source.remote));
-    if source.transport != Transport::Udp {
-        address.extend_from_slice(b";transport=");
-        address.extend_from_slice(source.transport.as_param().as_bytes());
-    }
-    // Inside of a URI that has no brackets it would belong to the header field.
-    let (at, text) = if in_uri && place.bracketed {
-        let plain = address.iter().map(|octet| match octet {
-            b';' => b"%3B".to_vec(),
-            b'=' => b"%3D".to_vec(),
-            other => vec![*other],
-        });
-        let plain: Vec<u8> = plain.flatten().collect();
-        (place.uri.end, [b";received=", &plain[..]].concat())
-    } else {
-        let text = [b";received=\"", &address[..], b"\""].concat();
-        (place.value.end, text)
-    };
-    run.replace(&[(at..at, text)])
-}
-
-/// Takes `alias` of the Request-URI as destination: 1; 2 if there is none, -1 if it cannot be read.
-fn handle_alias(run: &mut KemiRun) -> i64 {
-    let Some(uri) = UriText::parse(run.context.request_uri()).filter(|_| run.is_request()) else {
-        return -1;
-    };
-    let mut params: Vec<&[u8]> = uri.params.split(|octet| *octet == b';').collect();
-    let is_alias = |param: &&[u8]| param.starts_with(b"alias=") && param.len() > 6;
-    let Some(at) = params.iter().position(is_alias) else {
-        return 2;
-    };
-    let alias = params.remove(at).get(6..).unwrap_or_default();
-    let Some(destination) = destination(alias) else {
-        return -1;
-    };
-    let mut text = Vec::new();
-    UriText {
-        params: &params.join(&b';'),
-        ..uri
-    }
-    .write(&mut text);
-    let draft = run.context.draft_mut();
-    draft.set_request_uri(&text);
-    draft.set_destination(Some(&destination));
-    1
-}
-
-/// The URI that `ip~port~transport` stands for.
-fn destination(alias: &[u8]) -> Option<Vec<u8>> {
-    let mut parts = alias.split(|octet| *octet == b'~');
-    let (host, port, transport) = (parts.next()?, parts.next()?, parts.next()?);
-    let name = match transport {
-        b"1" => "",
-        b"2" => ";transport=tcp",
-        b"3" => ";transport=tls",
-        b"5" => ";transport=ws",
-        b"6" => ";transport=wss",
-        _ => return None,
-    };
-    let text = [b"sip:", host, b":", port, name.as_bytes()].concat();
-    let sound = parts.next().is_none() && Uri::parse(&text).is_ok_and(|uri| uri.port.is_some());
-    sound.then_some(text)
-}
-
 /// Changes the SDP. 1 if an address was changed, 2 if not, -1 without SDP.
 fn fix_sdp(run: &mut KemiRun, flags: i64, address: IpAddr) -> i64 {
     let Some(lines) = SdpLines::of(run.context.message()) else {
@@ -375,6 +183,11 @@ fn fix_sdp(run: &mut KemiRun, flags: i64, address: IpAddr) -> i64 {
             }
         }
     }
+    let rewritten = !changes.is_empty();
+    let end = lines.range().end;
+    if flags != 0 && !lines.text(lines.range()).ends_with(b"\n") {
+        ends.push((end, b"\r\n".to_vec()));
+    }
     if asked(1) {
         ends.extend(
             lines
@@ -382,8 +195,6 @@ fn fix_sdp(run: &mut KemiRun, flags: i64, address: IpAddr) -> i64 {
                 .map(|media| (media.end, b"a=direction:active\r\n".to_vec())),
         );
     }
-    let rewritten = !changes.is_empty();
-    let end = lines.range().end;
     for address in old {
         let line = [b"a=oldmediaip:", &address[..], b"\r\n"].concat();
         ends.push((end, line));

@@ -183,6 +183,11 @@ fn the_sdp_gets_the_source_address() {
     let run = check(of(INVITE), "KSR.nathelper.fix_nated_sdp(1) => 2");
     assert_eq!(run.message().matches("a=direction:active").count(), 2);
     assert!(run.draft().body_replaced);
+    // A last line without its end gets one before others follow.
+    let open = INVITE.trim_end().replace("Length: 248", "Length: 246");
+    let run = check(of(&open), "KSR.nathelper.fix_nated_sdp(5) => 2");
+    let tail = "a=rtpmap:96 H264/90000\na=direction:active\na=nortpproxy:yes\n";
+    assert!(run.message().ends_with(tail), "{}", run.message());
     check(
         of(&bodiless()),
         "
