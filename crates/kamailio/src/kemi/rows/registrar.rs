@@ -105,7 +105,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
     f(
         "unregister",
         TABLE_URI,
-        "removes all bindings of the user in the URI; 1 too if there were none",
+        "removes all bindings of the user in the URI; 1 too if there were none, -1 if another shard has to do it (a REGISTER of the user is always in the right one)",
         |run, args| super::yes_no(run.context.remove_bindings(args.text(1))),
     ),
 ];
@@ -187,6 +187,8 @@ fn lookup_branches(run: &mut KemiRun) -> Ret {
         Err(_) => vec![first],
     };
     for other in others {
+        // The flags of the first are not those of the others.
+        run.context.draft_mut().target = DraftTarget::default();
         match found(run, Some(&other.uri)) {
             Ok(more) => {
                 any = true;

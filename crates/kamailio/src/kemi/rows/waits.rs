@@ -110,12 +110,12 @@ fn sleep(run: &mut KemiRun, number: i64, unit: u64) -> Ret {
     }
 }
 
-/// Lets the run wait; the deadline is a little later than the errand, so that the errand ends it.
+/// Lets the run wait: the errand or the deadline ends it, whoever keeps the time.
 fn begin(run: &mut KemiRun, time: Duration, then: Resumption) -> Ret {
     run.context.begin_errand(Errand::Sleep(time));
     run.resumption = Some(then);
     Ret::Wait(Wait {
-        deadline: run.context.now().monotonic + time + Duration::from_secs(1),
+        deadline: run.context.now().monotonic + time,
         at_deadline: vec![Value::Int(1)],
     })
 }

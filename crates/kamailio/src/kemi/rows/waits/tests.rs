@@ -35,7 +35,7 @@ fn a_run_sleeps_and_goes_on() {
                 run.acts,
                 [format!("begin_errand {:?}", Errand::Sleep(time))]
             );
-            assert_eq!(deadline(&run.outcome), Time::from_secs(101) + time);
+            assert_eq!(deadline(&run.outcome), Time::from_secs(100) + time);
             assert_eq!(host.resume(answer).shown(), "1");
         }
     }
