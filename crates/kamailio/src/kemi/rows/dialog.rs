@@ -9,7 +9,6 @@ use super::IfNull;
 use super::dialog_state as state;
 use super::dialog_state::FlagChange;
 use crate::kemi::run::KemiRun;
-use crate::pv::PvValue;
 
 const PROFILE: &[Parameter] = &[Parameter::text("profile")];
 const PROFILE_VALUE: &[Parameter] = &[Parameter::text("profile"), Parameter::text("value")];
@@ -218,9 +217,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
 ];
 
 fn variable(run: &KemiRun, args: Args<'_>, if_null: IfNull) -> Ret {
-    let value = state::variable(run, args.text(0));
-    let value = value.map_or(PvValue::Null, |value| PvValue::owned(value.into_vec()));
-    super::got(value, if_null)
+    super::got(state::dialog_variable(run, args.text(0)), if_null)
 }
 
 #[cfg(test)]

@@ -195,6 +195,17 @@ pub(super) fn set_variable(run: &mut KemiRun, variable: &[u8], value: Option<&[u
     }
 }
 
+/// `$dlg_var(name)`.
+pub(crate) fn dialog_variable<'r>(run: &'r KemiRun, name: &[u8]) -> PvValue<'r> {
+    let value = variable(run, name);
+    value.map_or(PvValue::Null, |value| PvValue::owned(value.into_vec()))
+}
+
+/// Sets `$dlg_var(name)`; null takes it away.
+pub(crate) fn set_dialog_variable(run: &mut KemiRun, name: &[u8], value: &PvValue<'_>) -> bool {
+    set_variable(run, name, value.text().as_deref())
+}
+
 /// Observed: what is set before the dialog begins is not read back until then.
 pub(super) fn variable(run: &KemiRun, variable: &[u8]) -> Option<Box<[u8]>> {
     let (dialogs, name, now) = dialogs(run);

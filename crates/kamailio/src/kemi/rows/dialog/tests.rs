@@ -243,3 +243,13 @@ fn properties_are_accepted_by_name_and_actions_fail() {
         "1 1 -1 1 -1 -1 -1 -1 -1"
     );
 }
+
+#[test]
+fn variables_are_pseudo_variables_too() {
+    let script = "d.dlg_manage() local p = KSR.pv return p.sets('$dlg_var(k)', 'v'), g('$dlg_var(k)'), d.var_get('k'), \
+                  p.seti('$dlg_var(n)', 5), g('$dlg_var(n)'), g('$dlg_var(none)'), p.unset('$dlg_var(k)'), g('$dlg_var(k)')";
+    assert_eq!(
+        Bench::new().answers(INVITE, script),
+        "true [v] [v] true [5] nil true nil"
+    );
+}
