@@ -4,7 +4,8 @@
 //! * [`cfg`] reads the configuration part of a `kamailio.cfg` and reports what it means here.
 //! * [`pv`] reads and evaluates pseudo-variables with their transformations.
 //! * [`sl`] counts stateless replies as the `sl` module does, and knows its replies to internal errors.
-//! * [`table`] describes every script function: module, parameters, return, class.
+//! * [`kemi`] runs scripts: a table of functions, one row each, over the verbs of routing.
+//! * [`table`] lists the functions that published scripts call, and writes the page of what is covered.
 //! * [`KamailioProfile`] names what is done on purpose otherwise than the RFC.
 
 pub mod cfg;

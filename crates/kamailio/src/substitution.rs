@@ -4,6 +4,8 @@
 //! `s` the text is one line. In the replacement `\0` is the match, `\1` to `\9` its groups, `\n`, `\r`, `\t` line
 //! end, return and tab; where pseudo-variables are allowed, `$` begins one and `\$` is plain.
 
+use core::ops::Range;
+
 use regex::bytes::Regex;
 
 use crate::pattern::{PatternError, PatternFlags, compile};
@@ -124,12 +126,35 @@ impl Substitution {
         text: &[u8],
         value: &mut dyn FnMut(&PvSpec, &mut Vec<u8>),
     ) -> Option<Vec<u8>> {
-        let mut out = Vec::new();
+        let changes = self.changes(text, value);
+        let written: usize = changes.iter().map(|(_, text)| text.len()).sum();
+        let removed: usize = changes.iter().map(|(range, _)| range.len()).sum();
+        let length = (text.len() + written).saturating_sub(removed);
+        if changes.is_empty() || length > SUBSTITUTED_OCTETS_MAX {
+            return None;
+        }
+        let mut out = Vec::with_capacity(length);
         let mut copied = 0;
+        for (range, replacement) in changes {
+            out.extend_from_slice(text.get(copied..range.start)?);
+            out.extend_from_slice(&replacement);
+            copied = range.end;
+        }
+        out.extend_from_slice(text.get(copied..)?);
+        Some(out)
+    }
+
+    /// Where the text matches, and what takes the place of each match; no more than a result may hold.
+    pub(crate) fn changes(
+        &self,
+        text: &[u8],
+        value: &mut dyn FnMut(&PvSpec, &mut Vec<u8>),
+    ) -> Vec<(Range<usize>, Vec<u8>)> {
+        let mut changes = Vec::new();
+        let mut written = 0;
         for captures in self.pattern.captures_iter(text) {
-            let whole = captures.get(0)?;
-            out.extend_from_slice(text.get(copied..whole.start())?);
-            copied = whole.end();
+            let Some(whole) = captures.get(0) else { break };
+            let mut out = Vec::new();
             for piece in &self.replacement {
                 match piece {
                     Piece::Text(octets) => out.extend_from_slice(octets),
@@ -140,18 +165,13 @@ impl Substitution {
                     Piece::Value(spec) => value(spec, &mut out),
                 }
             }
-            if out.len() > SUBSTITUTED_OCTETS_MAX {
-                return None;
-            }
-            if !self.all {
+            written += out.len();
+            changes.push((whole.range(), out));
+            if !self.all || written > SUBSTITUTED_OCTETS_MAX {
                 break;
             }
         }
-        if out.is_empty() && copied == 0 {
-            return None;
-        }
-        out.extend_from_slice(text.get(copied..)?);
-        Some(out)
+        changes
     }
 }
 

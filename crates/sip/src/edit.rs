@@ -280,13 +280,16 @@ impl Edits {
 
     /// Makes changes of the value of a header field that stands once, or the line that was added for it, undone.
     fn forget_field(&mut self, message: &Message, name: HeaderName) {
-        let place = message.index.first(name).map(|at| message.line_range(at));
+        let place = message
+            .index
+            .first(name)
+            .map(|at| (message.line_start(at), message.value_range(at).end));
         let (end, text) = (message.header_end(), &self.text);
         self.edits.retain(|edit| {
             let (start, stop) = (edit.start as usize, edit.end as usize);
-            match &place {
+            match place {
                 // A line that is removed as a whole stays so.
-                Some(line) => start <= line.start || line.end < stop,
+                Some((line, value_end)) => start <= line || value_end < stop,
                 None => {
                     let octets = text.get(edit.from as usize..edit.to as usize);
                     let added = octets

@@ -83,6 +83,20 @@ fn content_length_follows_every_change_of_the_body() {
 }
 
 #[test]
+fn a_type_is_added_behind_a_length_that_is_the_last_line() {
+    let text = REQUEST.replace("Subject:\r\n", "Content-Length: 4\r\n");
+    let message = Message::parse(text.clone().into_bytes(), &Limits::default()).expect("valid");
+    let mut edits = Edits::new();
+    edits.set_body(&message, b"text/x", b"x");
+    let mut out = Vec::new();
+    edits.write(&message, &mut out);
+    let changed = text
+        .replace("Length: 4\r\n", "Length: 1\r\nContent-Type: text/x\r\n")
+        .replace("\r\n\r\nbody", "\r\n\r\nx");
+    assert_eq!(String::from_utf8_lossy(&out), changed);
+}
+
+#[test]
 fn lines_at_one_place_stand_in_their_order() {
     let out = edited(|message, edits| {
         edits.insert_lines(message.header_start(), b"A: 1\r\n");

@@ -51,12 +51,6 @@ impl KemiRun {
         }
         done
     }
-
-    /// Where the body lies.
-    pub(crate) fn body_range(&self) -> Range<usize> {
-        let message = self.context.message();
-        message.len() - message.body().len()..message.len()
-    }
 }
 
 /// Complete header lines as they may stand in a message, each with its CR LF: those that lack it get it. `None` if one of

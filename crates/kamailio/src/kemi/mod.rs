@@ -11,6 +11,7 @@ mod change;
 mod door;
 #[cfg(test)]
 pub(crate) mod fake;
+mod glob;
 mod kept;
 mod policy;
 pub mod rows;

@@ -56,6 +56,8 @@ pub struct ShardState {
     pub compiled_forgotten: u64,
     /// Functions that failed because the engine they need is not there.
     pub engine_failures: u64,
+    /// The chance of `rand_event` as a script set it.
+    pub chance_percent: Option<u8>,
     /// The modules of those functions: each is told of once.
     pub engineless: BTreeSet<&'static str>,
 }
@@ -73,6 +75,7 @@ impl ShardState {
             patterns: HashMap::with_hasher(hasher()),
             compiled_forgotten: 0,
             engine_failures: 0,
+            chance_percent: None,
             engineless: BTreeSet::new(),
         }
     }
@@ -220,11 +223,6 @@ pub enum IfNull {
     Empty,
     /// `<null>`: the functions `getw`.
     Marked,
-}
-
-/// A value as scripts see it: nil for null.
-pub fn ret_of(value: PvValue<'_>) -> Ret {
-    got(value, IfNull::Nil)
 }
 
 /// A value as scripts see it. Numbers are numbers, whatever null would be.

@@ -1,47 +1,11 @@
-//! The table of script functions: one row each, from which dispatchers, the coverage page and checks are made. It
-//! knows nothing of the language that calls.
+//! The functions that published scripts call, and the page that says what of Kamailio is covered. What a function does is
+//! said by its row alone (`kemi::rows`); here stands only which were counted.
 
 mod coverage;
-mod example;
-mod example_services;
-mod public;
 
 pub use coverage::coverage_page;
 
-/// What a parameter is.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Param {
-    /// A number, or a string of digits.
-    Int,
-    /// A string, or a number as text.
-    Str,
-}
-
-/// What a function returns.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Returns {
-    /// A number: above zero for yes, below for no or an error. Never a boolean.
-    Int,
-    /// True or false.
-    Bool,
-    /// A string, a number, or nil.
-    Value,
-    /// Nothing.
-    Nothing,
-}
-
-/// What stands behind a function.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum FunctionClass {
-    /// It does what it says.
-    Real,
-    /// It needs an engine outside; without one it fails and is counted.
-    NeedsEngine,
-    /// It does not exist: scripts test for nil.
-    Nil,
-}
-
-/// Where the function is known from.
+/// Where a function is known from.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The example that comes with Kamailio.
@@ -50,100 +14,109 @@ pub enum Origin {
     Public,
 }
 
-/// A script function.
+/// Modules whose functions stand in the core: they are there without `loadmodule`.
+pub const BUILT_IN: &[&str] = &["", "hdr", "pv", "x"];
+
+/// The 74 functions that Kamailio's own example script calls: modules, each with its names.
+const EXAMPLE: &[(&str, &str)] = &[
+    (
+        "",
+        "dbg err info is_INVITE is_ACK is_BYE is_CANCEL is_REGISTER is_OPTIONS is_NOTIFY \
+         is_method_in is_myself_ruri is_myself_furi is_myself_srcip setflag isflagset setbflag \
+         isbflagset isdsturiset force_rport set_reply_no_connect",
+    ),
+    ("auth", "auth_challenge consume_credentials"),
+    ("auth_db", "auth_check"),
+    ("corex", "has_ruri_user"),
+    ("hdr", "append remove"),
+    ("htable", "sht_match_name sht_seti"),
+    (
+        "kx",
+        "get_furi get_ruri get_method get_srcip get_srcport get_status gete_fhost gete_ua ifdef",
+    ),
+    ("maxfwd", "process_maxfwd"),
+    (
+        "nathelper",
+        "nat_uac_test fix_nated_register set_contact_alias handle_ruri_alias",
+    ),
+    ("permissions", "allow_source_address"),
+    ("pike", "pike_check_req"),
+    ("pv", "get"),
+    ("registrar", "save lookup"),
+    (
+        "rr",
+        "record_route loose_route add_rr_param check_route_param",
+    ),
+    ("rtpengine", "rtpengine_manage"),
+    ("rtpproxy", "rtpproxy_manage"),
+    ("sanity", "sanity_check"),
+    ("siputils", "has_totag is_request is_reply is_first_hop"),
+    ("sl", "sl_send_reply send_reply sl_reply_error"),
+    (
+        "tm",
+        "t_check_trans t_relay t_newtran t_on_branch t_on_reply t_on_failure t_is_set \
+         t_is_canceled",
+    ),
+    ("tmx", "t_precheck_trans t_is_branch_route"),
+    ("x", "exit drop"),
+];
+
+/// The 35 functions beyond them that the other published scripts call.
+const PUBLIC: &[(&str, &str)] = &[
+    ("", "is_method is_myself log route"),
+    ("cfgutils", "check_route_exists"),
+    ("dialog", "is_known_dlg"),
+    ("dispatcher", "ds_is_from_list ds_select_dst ds_select_next"),
+    ("hdr", "gete"),
+    ("kx", "get_fuser get_tuser"),
+    ("nats", "publish"),
+    ("pv", "gete getvn is_null seti sets"),
+    ("rr", "is_direction"),
+    (
+        "rtpengine",
+        "rtpengine_answer rtpengine_offer rtpengine_delete0 rtpengine_query0 set_rtpengine_set \
+         set_rtpengine_set2 start_recording",
+    ),
+    ("sdpops", "sdp_get_line_startswith"),
+    ("siptrace", "sip_trace"),
+    ("textops", "has_body_type"),
+    ("textopsx", "msg_apply_changes"),
+    ("tm", "t_reply"),
+    ("tmx", "t_suspend t_continue"),
+    ("xlog", "xerr"),
+    ("xmlrpc", "dispatch_rpc"),
+];
+
+/// A function that published scripts call.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Function {
+pub struct Known {
     /// The module; empty for the core, whose functions stand in `KSR` itself.
     pub module: &'static str,
     /// The name.
     pub name: &'static str,
-    /// The parameters; all of them must be given.
-    pub params: &'static [Param],
-    /// What it returns.
-    pub returns: Returns,
-    /// What stands behind it.
-    pub class: FunctionClass,
-    /// True if the script may have to wait.
-    pub waits: bool,
     /// Where it is known from.
     pub origin: Origin,
-    /// What it does, in one line.
-    pub doc: &'static str,
 }
 
-impl Function {
-    /// The name as scripts write it: `KSR.tm.t_relay`.
-    pub fn path(&self) -> String {
-        match self.module {
-            "" => format!("KSR.{}", self.name),
-            module => format!("KSR.{module}.{}", self.name),
-        }
-    }
-
-    const fn new(
-        module: &'static str,
-        name: &'static str,
-        params: &'static [Param],
-        returns: Returns,
-        doc: &'static str,
-    ) -> Function {
-        let class = FunctionClass::Real;
-        Function {
-            module,
-            name,
-            params,
-            returns,
-            class,
-            waits: false,
-            origin: Origin::Example,
-            doc,
-        }
-    }
-
-    const fn public(self) -> Function {
-        Function {
-            origin: Origin::Public,
-            ..self
-        }
-    }
-
-    const fn needs_engine(self) -> Function {
-        Function {
-            class: FunctionClass::NeedsEngine,
-            waits: true,
-            ..self
-        }
-    }
-
-    const fn nil(self) -> Function {
-        Function {
-            class: FunctionClass::Nil,
-            ..self
-        }
-    }
-
-    const fn may_wait(self) -> Function {
-        Function {
-            waits: true,
-            ..self
-        }
-    }
+/// All of them: those of the example, then the others, by module.
+pub fn known() -> impl Iterator<Item = Known> {
+    let of = |list: &'static [(&'static str, &'static str)], origin| {
+        list.iter().flat_map(move |(module, names)| {
+            names.split_whitespace().map(move |name| Known {
+                module,
+                name,
+                origin,
+            })
+        })
+    };
+    of(EXAMPLE, Origin::Example).chain(of(PUBLIC, Origin::Public))
 }
 
-/// Modules whose functions stand in the core: they are there without `loadmodule`.
-pub const BUILT_IN: &[&str] = &["", "hdr", "pv", "x"];
-
-/// All functions: those of the example, then the others, by module.
-pub fn functions() -> impl Iterator<Item = &'static Function> {
-    example::FUNCTIONS
-        .iter()
-        .chain(example_services::FUNCTIONS)
-        .chain(public::FUNCTIONS)
-}
-
-/// The function of that name, if there is one.
-pub fn function(module: &str, name: &str) -> Option<&'static Function> {
-    functions().find(|function| function.module == module && function.name == name)
+/// Where a function is known from, if published scripts call it.
+pub fn origin(module: &str, name: &str) -> Option<Origin> {
+    known()
+        .find(|known| known.module == module && known.name == name)
+        .map(|known| known.origin)
 }
 
 #[cfg(test)]
@@ -151,41 +124,32 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::kemi::rows;
 
     #[test]
     fn the_example_needs_74_functions_and_other_scripts_35_more() {
-        let count = |origin| {
-            functions()
-                .filter(|function| function.origin == origin)
-                .count()
-        };
+        let count = |origin| known().filter(|known| known.origin == origin).count();
         assert_eq!((count(Origin::Example), count(Origin::Public)), (74, 35));
     }
 
     #[test]
-    fn no_function_is_listed_twice() {
-        let paths: BTreeSet<String> = functions().map(Function::path).collect();
-        assert_eq!(paths.len(), functions().count());
-    }
-
-    #[test]
-    fn booleans_belong_to_the_core_and_to_values_alone() {
-        for function in functions().filter(|function| function.returns == Returns::Bool) {
-            let allowed = matches!(function.module, "" | "pv") || function.name == "ifdef";
-            assert!(allowed, "{}", function.path());
-        }
+    fn each_of_them_has_a_row() {
+        let rows: BTreeSet<(&str, &str)> = rows::ALL
+            .iter()
+            .copied()
+            .flatten()
+            .map(|row| (row.module, row.name))
+            .collect();
+        let missing: Vec<Known> = known()
+            .filter(|known| !rows.contains(&(known.module, known.name)))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 
     #[test]
     fn functions_are_found_by_module_and_name() {
-        assert_eq!(
-            function("tm", "t_relay").map(Function::path).as_deref(),
-            Some("KSR.tm.t_relay")
-        );
-        assert_eq!(
-            function("", "is_INVITE").map(Function::path).as_deref(),
-            Some("KSR.is_INVITE")
-        );
-        assert_eq!(function("tm", "nothing"), None);
+        assert_eq!(origin("tm", "t_relay"), Some(Origin::Example));
+        assert_eq!(origin("", "is_method"), Some(Origin::Public));
+        assert_eq!(origin("tm", "nothing"), None);
     }
 }

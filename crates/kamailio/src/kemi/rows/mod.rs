@@ -1,6 +1,7 @@
 //! The rows of the table, a file a module of Kamailio or a few that belong together.
 
 mod auth;
+mod cfgutils;
 mod core;
 mod corex;
 mod dialog;
@@ -12,6 +13,7 @@ mod hdr;
 mod htable;
 mod htable_iterator;
 mod http;
+mod ipops;
 mod kx;
 mod media;
 mod nathelper;
@@ -23,16 +25,23 @@ mod registrar;
 mod rpc;
 mod rr;
 mod sanity;
+mod sdpops;
 mod siputils;
 mod sl;
 mod sql;
 pub(crate) mod stores;
+mod textops;
+mod textops_replace;
+mod textopsx;
 mod tm;
 mod tm_serial;
 mod tm_settings;
 mod tmx;
 mod uac;
 mod waits;
+
+#[cfg(test)]
+mod tests;
 
 use strowger_lua::Row;
 
@@ -81,6 +90,14 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     sanity::ROWS,
     rr::ROWS,
     nathelper::ROWS,
+    textops::ROWS,
+    textops_replace::ROWS,
+    textopsx::ROWS,
+    sdpops::ROWS,
+    ipops::ROWS,
+    cfgutils::CFGUTILS,
+    cfgutils::XLOG,
+    cfgutils::SIPTRACE,
     htable::ROWS,
     htable_iterator::ROWS,
     permissions::ROWS,
@@ -98,6 +115,3 @@ pub(crate) fn write_named(run: &mut KemiRun, module: &str, parameter: &str, valu
         spec.write(run, value);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -259,7 +259,10 @@ fn set_alias(
     let octets = run.context.message().as_bytes();
     let uri = octets.get(place.uri.clone()).and_then(UriText::parse)?;
     let mut params: Vec<&[u8]> = uri.params.split(|octet| *octet == b';').collect();
-    params.retain(|param| !param.is_empty() && !(trims && param.starts_with(b"alias=")));
+    params.retain(|param| !param.is_empty());
+    if trims {
+        params.retain(|param| !param.starts_with(b"alias="));
+    }
     let mut alias = b"alias=".to_vec();
     write_ip(&mut alias, address.ip());
     alias.extend_from_slice(format!("~{}~{}", address.port(), number(transport)).as_bytes());

@@ -43,7 +43,10 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         &[],
         Returns::Value,
         "what the last RPC answered: nothing",
-        |_, _| Ret::Value(Value::Nil),
+        |run, _| {
+            super::without_engine(run, "jsonrpcs", "scripts run no RPC");
+            Ret::Value(Value::Nil)
+        },
     )
     .of_class(Class::WithoutEngine),
     Row::new(

@@ -8,7 +8,6 @@ use crate::kemi::run::KemiRun;
 use crate::pv::UriText;
 
 const TEXT: &[Parameter] = &[Parameter::text("text")];
-const URI: &[Parameter] = &[Parameter::text("uri")];
 const NAME: &[Parameter] = &[Parameter::text("name")];
 const TWO_URIS: &[Parameter] = &[Parameter::text("uri"), Parameter::text("other")];
 
