@@ -3,7 +3,6 @@ use std::sync::Arc;
 use strowger_routing::tables::ScriptTables;
 use strowger_routing::tables::hash_table::TableDefinition;
 
-use super::*;
 use crate::kemi::fake::{FakeContext, run_lua};
 
 const OPTIONS: &str = "OPTIONS sip:bob@kam.test SIP/2.0
