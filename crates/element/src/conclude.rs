@@ -215,7 +215,10 @@ impl Core {
     ) -> Option<Box<Run>> {
         match run.subject {
             Subject::Request if run.suspended && failed.is_none() => {
-                self.keep_suspended(now, run);
+                match run.continued_in.take() {
+                    Some(hook) => self.calls.push_back(PolicyCall::Continue(run, hook)),
+                    None => self.keep_suspended(now, run),
+                }
                 return None;
             }
             Subject::Request => self.request_ended(now, &mut run, failed),

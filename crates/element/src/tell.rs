@@ -18,6 +18,8 @@ impl Core {
         request: &Message,
         status: StatusCode,
     ) {
+        let dialogs = &self.shared.scripts.dialogs;
+        dialogs.answered(request, status, now.monotonic);
         if self.interest == Interest::NONE {
             return;
         }

@@ -199,8 +199,8 @@ pub trait RoutingContext: NativeContext + Send + 'static {
     fn lookup_bindings(&mut self, uri: Option<&[u8]>) -> LookupOutcome;
     /// True if the user in the URI has a live binding.
     fn is_registered(&self, uri: &[u8]) -> bool;
-    /// Removes all bindings of the user in the URI; they are gone when this says true, which it does too if there were
-    /// none. False if the URI names no user of ours, or bindings cannot be removed.
+    /// Removes all bindings of the user in the URI, at once or when the change is durable; true too if there are none.
+    /// False if the URI names no user of ours, or if another shard writes the bindings of this user.
     fn remove_bindings(&mut self, _uri: &[u8]) -> bool {
         false
     }

@@ -1,6 +1,6 @@
 //! Registrar and location service as programs use them.
 
-use strowger_registrar::{AddressOfRecord, Binding, LocationService};
+use strowger_registrar::{AddressOfRecord, Binding, LocationService, shard_of};
 use strowger_routing::{DraftTarget, LookupOutcome, SaveOptions, SaveOutcome};
 use strowger_sip::{Method, Transport, Uri};
 
@@ -56,6 +56,29 @@ impl Run {
             !location
                 .bindings(aor.as_bytes(), self.now.monotonic)
                 .is_empty()
+        })
+    }
+
+    /// Removes all bindings of a user. Only the shard that writes the bindings of this address of record may: the one
+    /// that got a REGISTER for it.
+    pub(super) fn program_remove_bindings(&mut self, uri: &[u8]) -> bool {
+        let Some(aor) = self.record_of(uri) else {
+            return false;
+        };
+        let (now, core) = (self.now, self.core_mut());
+        let shard = shard_of(aor.as_bytes(), core.settings.shards, core.shared.shard_seed);
+        if shard != core.shard {
+            return false;
+        }
+        core.drop_bindings(now, aor.as_bytes());
+        true
+    }
+
+    pub(super) fn program_has_account(&self, uri: &[u8]) -> bool {
+        self.record_of(uri).is_some_and(|aor| {
+            let domain = core::str::from_utf8(aor.domain()).unwrap_or_default();
+            let subscribers = &self.core().shared.subscribers;
+            subscribers.get(&aor.user(), domain).is_some()
         })
     }
 

@@ -272,6 +272,14 @@ impl RoutingContext for Run {
         self.program_is_registered(uri)
     }
 
+    fn remove_bindings(&mut self, uri: &[u8]) -> bool {
+        self.program_remove_bindings(uri)
+    }
+
+    fn has_account(&self, uri: &[u8]) -> bool {
+        self.program_has_account(uri)
+    }
+
     fn verify_digest(
         &mut self,
         realm: &[u8],

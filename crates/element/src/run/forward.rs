@@ -247,7 +247,14 @@ impl Run {
         Some((view.id_index, view.id_label))
     }
 
+    /// A run that continues itself goes on when its function has ended.
     pub(super) fn program_continue(&mut self, index: u32, label: u32, hook: HookName) -> bool {
+        let own = self.program_transaction();
+        if self.suspended && (own.id_index, own.id_label) == (index, label) {
+            let first = self.continued_in.is_none();
+            self.continued_in.get_or_insert(hook);
+            return first;
+        }
         let core = self.core_mut();
         if index != u32::from(core.shard) {
             core.counters.continued_elsewhere += 1;

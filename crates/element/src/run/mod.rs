@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use strowger_proxy::{RecordRouteToken, RoutePlan};
 use strowger_registrar::Bindings;
-use strowger_routing::{Draft, Errand};
+use strowger_routing::{Draft, Errand, HookName};
 use strowger_sip::{Message, Method, Now, Time, Transport};
 use strowger_transaction::{Flow, ListenerId, RequestKey, ServerKey};
 
@@ -68,6 +68,8 @@ pub(crate) struct Run {
     pub(crate) forwarded: bool,
     /// The request is to be kept until it is continued.
     pub(crate) suspended: bool,
+    /// Suspended, but its own program lets it go on in this function.
+    pub(crate) continued_in: Option<HookName>,
     pub(crate) draft: Draft,
     pub(crate) attachment: Option<Box<dyn Any + Send>>,
     pub(crate) errand: Option<Errand>,
@@ -111,6 +113,7 @@ impl Default for Run {
             cancelled: false,
             forwarded: false,
             suspended: false,
+            continued_in: None,
             draft: Draft::default(),
             attachment: None,
             errand: None,
@@ -150,6 +153,7 @@ impl Run {
         self.cancelled = false;
         self.forwarded = false;
         self.suspended = false;
+        self.continued_in = None;
         self.attachment = None;
         self.errand = None;
         self.credentials = None;

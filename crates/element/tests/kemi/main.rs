@@ -7,6 +7,7 @@ mod failures;
 mod filter;
 mod host;
 mod replies;
+mod services;
 mod stages;
 mod waits;
 #[path = "../behaviour/world.rs"]

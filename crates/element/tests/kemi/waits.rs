@@ -131,6 +131,46 @@ fn a_suspended_request_goes_on_where_another_says() {
 }
 
 #[test]
+fn a_request_goes_on_in_a_function_after_a_time() {
+    let script = r#"
+        function ksr_request_route()
+            if KSR.async.ms_route("later", 500) < 0 then KSR.sl.send_reply(500, "Not now") end
+        end
+        function later()
+            KSR.sl.send_reply(480, "Later " .. KSR.tmx.t_is_failure_route())
+        end
+    "#;
+    let mut world = world(script);
+    assert!(world.send(&request("OPTIONS", "bob", "f1")).is_empty());
+    let sent = world.pass(core::time::Duration::from_millis(499));
+    assert!(sent.is_empty());
+    let sent = world.pass(core::time::Duration::from_millis(1));
+    let sent: Vec<_> = sent.into_iter().map(|(_, sent)| sent).collect();
+    assert_eq!(lines(&sent), [format!("SIP/2.0 480 Later 1 -> {ALICE}")]);
+    world.pass_seconds(70);
+    assert!(world.element.is_idle());
+}
+
+#[test]
+fn a_request_that_continues_itself_goes_on_when_its_function_has_ended() {
+    let script = r#"
+        function ksr_request_route()
+            KSR.tmx.t_suspend()
+            local index, label = KSR.pv.get("$T(id_index)"), KSR.pv.get("$T(id_label)")
+            first, second = KSR.tmx.t_continue(index, label, "resumed"), KSR.tmx.t_continue(index, label, "again")
+        end
+        function resumed()
+            KSR.sl.send_reply(480, first .. " " .. second)
+        end
+    "#;
+    let mut world = world(script);
+    let sent = world.send(&request("OPTIONS", "bob", "g1"));
+    assert_eq!(lines(&sent), [format!("SIP/2.0 480 1 -1 -> {ALICE}")]);
+    world.pass_seconds(70);
+    assert!(world.element.is_idle());
+}
+
+#[test]
 fn a_suspended_request_that_nobody_continues_is_ended() {
     let script = "function ksr_request_route() KSR.tmx.t_suspend() end";
     let mut world = world(script);

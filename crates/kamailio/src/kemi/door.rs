@@ -141,11 +141,16 @@ impl KemiDoor {
 
     /// True if scripts see the module.
     pub fn has_module(&self, module: &str) -> bool {
-        BUILT_IN.contains(&module)
-            || self
-                .modules
-                .as_ref()
-                .is_none_or(|modules| modules.contains(module))
+        let loaded = match module {
+            "kx" => "kemix",
+            "pvx" => "pv",
+            other => other,
+        };
+        let is_loaded = |modules: &BTreeSet<String>| {
+            // Our own configuration may name what scripts see.
+            modules.contains(loaded) || modules.contains(module)
+        };
+        BUILT_IN.contains(&module) || self.modules.as_ref().is_none_or(is_loaded)
     }
 
     /// The value of a module parameter that counts: the last.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use strowger_routing::{DraftTarget, HookName, RoutingContext, SqlRows};
 use strowger_sip::StatusCode;
 
-use super::rows::PendingDialog;
+use super::rows::{PendingDialog, TableIterator};
 use crate::pv::{Avps, Xavps};
 
 /// The values.
@@ -29,6 +29,8 @@ pub struct Kept {
     pub dialog: PendingDialog,
     /// The request is the BYE that ended the dialog.
     pub dialog_ended: bool,
+    /// Walks over hash tables.
+    pub iterators: Vec<TableIterator>,
     /// Rows of databases by the name of their result.
     pub results: BTreeMap<Vec<u8>, SqlRows>,
     /// Further flags (`corex.setxflag`).

@@ -107,6 +107,7 @@ impl PvSource for KemiRun {
                 kept.xavps.get(family, root, place, field)
             }),
             StoreKey::Shared(name) => super::rows::stores::shared_value(self, name),
+            StoreKey::Dialog(name) => super::rows::dialog_variable(self, name),
             StoreKey::Table { item, table, key } => {
                 super::rows::stores::table_value(self, item, table, key, now)
             }
@@ -137,6 +138,8 @@ impl PvSource for KemiRun {
                 }
             }
             Named::Statistic => super::rows::stores::statistic(self, name),
+            Named::IteratorKey => super::rows::iterator_key(self, name.as_bytes()),
+            Named::IteratorValue => super::rows::iterator_value(self, name.as_bytes()),
         }
     }
 
@@ -202,6 +205,7 @@ impl PvSink for KemiRun {
                 field,
             } => self.kept().xavps.set(family, root, place, field, value),
             StoreKey::Shared(name) => super::rows::stores::set_shared(self, name, value),
+            StoreKey::Dialog(name) => super::rows::set_dialog_variable(self, name, &value),
             StoreKey::Table {
                 item: TableItem::Value | TableItem::Expires,
                 ..

@@ -168,6 +168,7 @@ pub(crate) enum Pv {
     Xavp(Family, PvFormat, PvIndex),
     XavpField(Family, PvFormat, PvIndex, PvFormat, PvIndex),
     Shared(PvFormat),
+    DialogVariable(PvFormat),
     Table(TableItem, PvFormat, PvFormat),
     Named(Named, PvFormat),
     ReturnCode,

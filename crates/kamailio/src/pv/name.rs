@@ -252,6 +252,10 @@ fn stores(name: &str) -> Option<Taking> {
         "shtinc" => Cell(TableItem::Increment),
         "shtdec" => Cell(TableItem::Decrement),
         "shtcn" => Cell(TableItem::Count),
+        "shtcv" => Cell(TableItem::CountValues),
+        "shtitkey" => Text(|name| Pv::Named(Named::IteratorKey, name)),
+        "shtitval" => Text(|name| Pv::Named(Named::IteratorValue, name)),
+        "dlg_var" => Text(Pv::DialogVariable),
         "cnt" => Taking::Count,
         "def" => Text(|name| Pv::Named(Named::Definition, name)),
         "env" => Text(|name| Pv::Named(Named::Environment, name)),
@@ -300,7 +304,7 @@ fn elsewhere(name: &str) -> Option<Taking> {
         "pp" => Plain(Pv::ProcessId),
         "sid" => Plain(Pv::ServerId),
         "sel" => Module("select framework"),
-        "dlg" | "dlg_ctx" | "dlg_var" => Module("dialog"),
+        "dlg" | "dlg_ctx" => Module("dialog"),
         "dsv" | "dsg" => Module("dispatcher"),
         "rdir" => Module("rr"),
         "sbranch" | "rpl" | "rcv" | "sndto" | "snd" => Module("pv"),
@@ -322,7 +326,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
          td tn tt ci cs csb rm rmid rs rr rv ct ctu cts ua rb bs cT cl si sp su sas sut Ri Rp Rn \
          Ru Rut RAi RAp RAu RAut pr proto prid fs fsn conid ml mb mt mi msg hdr hdrc hfl hflc \
          via0 via1 mf mF bf bF sf sF var vn vz avp xavp xavu xavi shv sht shtex shtinc shtdec \
-         shtcn cnt T_reply_code T_reply_reason T_reply_ruid T_branch_idx T_req T_rpl T_inv T au \
+         shtcn shtcv shtitkey shtitval cnt T_reply_code T_reply_reason T_reply_ruid T_branch_idx T_req T_rpl T_inv T au \
          ad aU ar aa adu Au ai pu pU pd pn di dir dip re rt rc retcode TS Ts TV Tf timef utimef \
          time utime ltt stat version pp sid def env ccp null _s sel dlg dlg_ctx dlg_var dsv dsg \
          rdir sbranch rpl rcv snd sndto http_req http_rs http_rb http_ok http_err uac_req sdp \

@@ -87,9 +87,11 @@ impl PvSpec {
                 PvValue::Null => PvValue::Int(0),
                 value => value,
             },
-            Pv::Avp(_) | Pv::Xavp(..) | Pv::XavpField(..) | Pv::Table(..) => {
-                self.stored_value(source)
-            }
+            Pv::Avp(_)
+            | Pv::Xavp(..)
+            | Pv::XavpField(..)
+            | Pv::Table(..)
+            | Pv::DialogVariable(_) => self.stored_value(source),
         }
     }
 
@@ -108,6 +110,7 @@ impl PvSpec {
             Pv::Variable(name, _) => then(&StoreKey::Variable(&name.text(source))),
             Pv::Avp(name) => then(&StoreKey::Avp(&name.text(source), outer)),
             Pv::Shared(name) => then(&StoreKey::Shared(&name.text(source))),
+            Pv::DialogVariable(name) => then(&StoreKey::Dialog(&name.text(source))),
             Pv::Table(item, table, key) => then(&StoreKey::Table {
                 item: *item,
                 table: &table.text(source),

@@ -113,6 +113,10 @@ pub enum Named {
     CustomVariable,
     /// `$stat`: a statistic.
     Statistic,
+    /// `$shtitkey`: the name of the cell at which an iterator of a hash table stands.
+    IteratorKey,
+    /// `$shtitval`: its value.
+    IteratorValue,
 }
 
 /// A place where scripts keep values.
@@ -135,6 +139,8 @@ pub enum StoreKey<'k> {
     },
     /// `$shv`: of the process.
     Shared(&'k [u8]),
+    /// `$dlg_var`: of the dialog.
+    Dialog(&'k [u8]),
     /// `$sht` and its kin: a cell of a hash table.
     Table {
         /// What of the cell.
@@ -182,6 +188,8 @@ pub enum TableItem {
     Decrement,
     /// How many keys match the expression.
     Count,
+    /// How many values match the expression.
+    CountValues,
 }
 
 /// What a message, its flow and its transaction say. Every method but the first two has a default that knows nothing.

@@ -71,6 +71,7 @@ impl PvSpec {
             Pv::Variable(..)
             | Pv::Avp(_)
             | Pv::Shared(_)
+            | Pv::DialogVariable(_)
             | Pv::Table(..)
             | Pv::Xavp(..)
             | Pv::XavpField(..) => self.write_stored(sink, value),
@@ -105,6 +106,7 @@ impl OwnedKey {
         let (shape, first, second): (StoreKey<'static>, &[u8], &[u8]) = match *key {
             StoreKey::Variable(name) => (StoreKey::Variable(b""), name, b""),
             StoreKey::Shared(name) => (StoreKey::Shared(b""), name, b""),
+            StoreKey::Dialog(name) => (StoreKey::Dialog(b""), name, b""),
             StoreKey::Avp(name, place) => (StoreKey::Avp(b"", place), name, b""),
             StoreKey::Table { item, table, key } => (
                 StoreKey::Table {
@@ -146,6 +148,7 @@ impl OwnedKey {
         match self.shape {
             StoreKey::Variable(_) => StoreKey::Variable(&self.first),
             StoreKey::Shared(_) => StoreKey::Shared(&self.first),
+            StoreKey::Dialog(_) => StoreKey::Dialog(&self.first),
             StoreKey::Avp(_, place) => StoreKey::Avp(&self.first, place),
             StoreKey::Table { item, .. } => StoreKey::Table {
                 item,

@@ -5,11 +5,12 @@
 
 use strowger_lua::{Args, Class, Parameter, Ret, Returns, Row};
 
+use strowger_routing::tables::dialogs::DialogName;
+
 use super::IfNull;
 use super::dialog_state as state;
 use super::dialog_state::FlagChange;
 use crate::kemi::run::KemiRun;
-use crate::pv::PvValue;
 
 const PROFILE: &[Parameter] = &[Parameter::text("profile")];
 const PROFILE_VALUE: &[Parameter] = &[Parameter::text("profile"), Parameter::text("value")];
@@ -195,6 +196,33 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         "the same; <null> if it is not set",
         |run, args| variable(run, args, IfNull::Marked),
     ),
+    int(
+        "dlg_get",
+        &[
+            Parameter::text("callid"),
+            Parameter::text("from_tag"),
+            Parameter::text("to_tag"),
+        ],
+        "the dialog of this Call-ID and these tags is tracked; it does not become that of the message",
+        |run, args| {
+            let name = DialogName {
+                call_id: args.text(0),
+                from_tag: args.text(1),
+                to_tag: Some(args.text(2)),
+            };
+            let now = run.context.now().monotonic;
+            super::yes_no(run.context.tables().dialogs.is_known(name, now))
+        },
+    ),
+    engineless(
+        "dlg_set_timeout_id",
+        &[
+            Parameter::int("seconds"),
+            Parameter::int("entry"),
+            Parameter::int("id"),
+        ],
+        "how long the dialog of this number lives: dialogs have no numbers here",
+    ),
     engineless(
         "dlg_bye",
         &[Parameter::text("side")],
@@ -218,9 +246,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
 ];
 
 fn variable(run: &KemiRun, args: Args<'_>, if_null: IfNull) -> Ret {
-    let value = state::variable(run, args.text(0));
-    let value = value.map_or(PvValue::Null, |value| PvValue::owned(value.into_vec()));
-    super::got(value, if_null)
+    super::got(state::dialog_variable(run, args.text(0)), if_null)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use strowger_routing::RoutingContext;
 use strowger_routing::tables::dialogs::{
     DIALOG_PROFILES_MAX, DIALOG_VARIABLES_MAX, DialogBegun, DialogName, Dialogs,
 };
-use strowger_sip::{Message, Method};
+use strowger_sip::Method;
 
 use crate::kemi::Kept;
 use crate::kemi::run::{KemiRun, RoutePlace};
@@ -26,16 +26,8 @@ pub(super) enum FlagChange {
     None,
 }
 
-fn name_of(message: &Message) -> DialogName<'_> {
-    DialogName {
-        call_id: message.call_id(),
-        from_tag: message.from_tag().unwrap_or_default(),
-        to_tag: message.to_tag(),
-    }
-}
-
 fn dialogs(run: &KemiRun) -> (&Dialogs, DialogName<'_>, strowger_sip::Time) {
-    let name = name_of(run.context.message());
+    let name = DialogName::of(run.context.message());
     let now = run.context.now().monotonic;
     (&run.context.tables().dialogs, name, now)
 }
@@ -47,7 +39,7 @@ fn pass(context: &dyn RoutingContext) -> bool {
     if dialogs.is_empty() {
         return false;
     }
-    let name = name_of(message);
+    let name = DialogName::of(message);
     let now = context.now().monotonic;
     if message.is_response() || name.to_tag.is_none() {
         return dialogs.is_known(name, now);
@@ -201,6 +193,17 @@ pub(super) fn set_variable(run: &mut KemiRun, variable: &[u8], value: Option<&[u
         Some(_) => false,
         None => true,
     }
+}
+
+/// `$dlg_var(name)`.
+pub(crate) fn dialog_variable<'r>(run: &'r KemiRun, name: &[u8]) -> PvValue<'r> {
+    let value = variable(run, name);
+    value.map_or(PvValue::Null, |value| PvValue::owned(value.into_vec()))
+}
+
+/// Sets `$dlg_var(name)`; null takes it away.
+pub(crate) fn set_dialog_variable(run: &mut KemiRun, name: &[u8], value: &PvValue<'_>) -> bool {
+    set_variable(run, name, value.text().as_deref())
 }
 
 /// Observed: what is set before the dialog begins is not read back until then.

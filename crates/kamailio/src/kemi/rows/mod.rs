@@ -11,6 +11,7 @@ mod dispatcher_choice;
 mod dispatcher_lists;
 mod hdr;
 mod htable;
+mod htable_iterator;
 mod http;
 mod ipops;
 mod kx;
@@ -50,6 +51,9 @@ use crate::pv::PvValue;
 use super::run::KemiRun;
 pub(crate) use super::run::{IfNull, got, without_engine, yes_no};
 pub use dialog_state::PendingDialog;
+pub(crate) use dialog_state::{dialog_variable, set_dialog_variable};
+pub use htable_iterator::TableIterator;
+pub(crate) use htable_iterator::{iterator_key, iterator_value};
 
 /// All rows, in the order of the files.
 pub static ALL: &[&[Row<KemiRun>]] = &[
@@ -96,6 +100,7 @@ pub static ALL: &[&[Row<KemiRun>]] = &[
     cfgutils::XLOG,
     cfgutils::SIPTRACE,
     htable::ROWS,
+    htable_iterator::ROWS,
     permissions::ROWS,
     dispatcher::ROWS,
     dialog::ROWS,

@@ -1,6 +1,6 @@
 //! `registrar`: bindings. The name of the table is not looked at: there is one location service.
 
-use strowger_lua::{Args, Parameter, Ret, Returns, Row};
+use strowger_lua::{Args, Class, Parameter, Ret, Returns, Row};
 use strowger_routing::{DraftTarget, LookupOutcome, SaveOptions, SaveOutcome};
 use strowger_sip::Uri;
 
@@ -103,12 +103,78 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         |run, args| super::yes_no(run.context.is_registered(args.text(1))),
     ),
     f(
+        "add_sock_hdr",
+        &[Parameter::text("name")],
+        "adds a header field with the socket that received the request, `udp:192.0.2.1:5060`",
+        |run, args| super::yes_no(add_socket(run, args.text(0))),
+    ),
+    f(
+        "reg_free_contacts",
+        &[Parameter::text("profile")],
+        "forgets contacts that were fetched: there are none",
+        |_, _| Ret::Int(1),
+    ),
+    engineless(
+        "reg_fetch_contacts",
+        &[
+            Parameter::text("table"),
+            Parameter::text("uri"),
+            Parameter::text("profile"),
+        ],
+        "shows the contacts of a user as $ulc",
+    ),
+    engineless(
+        "reg_send_reply",
+        &[],
+        "sends the answer that save held back",
+    ),
+    engineless(
+        "set_q_override",
+        &[Parameter::text("q")],
+        "another preference for the contacts that are saved",
+    ),
+    engineless(
+        "unregister_ruid",
+        &[
+            Parameter::text("table"),
+            Parameter::text("uri"),
+            Parameter::text("ruid"),
+        ],
+        "removes one binding",
+    ),
+    f(
         "unregister",
         TABLE_URI,
-        "removes all bindings of the user in the URI; 1 too if there were none",
+        "removes all bindings of the user in the URI; 1 too if there were none, -1 if another shard has to do it (a REGISTER of the user is always in the right one)",
         |run, args| super::yes_no(run.context.remove_bindings(args.text(1))),
     ),
 ];
+
+const fn engineless(
+    name: &'static str,
+    parameters: &'static [Parameter],
+    doc: &'static str,
+) -> Row<KemiRun> {
+    f(name, parameters, doc, |run, _| {
+        super::without_engine(run, "registrar", "single bindings are not at hand")
+    })
+    .of_class(Class::WithoutEngine)
+}
+
+fn add_socket(run: &mut KemiRun, name: &[u8]) -> bool {
+    let source = run.context.source();
+    let value = format!("{}:{}", source.transport.as_param(), source.received_on);
+    let is_name = !name.is_empty()
+        && name
+            .iter()
+            .all(|octet| octet.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(octet));
+    if is_name {
+        run.context.edit(&mut |message, draft| {
+            draft.edits.append(message, name, value.as_bytes());
+        });
+    }
+    is_name
+}
 
 fn save(run: &mut KemiRun, flags: i64) -> Ret {
     let options = SaveOptions {
@@ -187,6 +253,8 @@ fn lookup_branches(run: &mut KemiRun) -> Ret {
         Err(_) => vec![first],
     };
     for other in others {
+        // The flags of the first are not those of the others.
+        run.context.draft_mut().target = DraftTarget::default();
         match found(run, Some(&other.uri)) {
             Ok(more) => {
                 any = true;

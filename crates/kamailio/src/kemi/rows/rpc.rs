@@ -1,6 +1,6 @@
 //! `xmlrpc`, `jsonrpcs`, `nats`: commands by RPC are the matter of the administration; a script cannot give them.
 
-use strowger_lua::{Args, Class, Parameter, Ret, Returns, Row};
+use strowger_lua::{Args, Class, Parameter, Ret, Returns, Row, Value};
 
 use crate::kemi::run::KemiRun;
 
@@ -37,6 +37,18 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
     engineless("jsonrpcs", "execx", COMMAND, "runs the RPC", |run, _| {
         super::without_engine(run, "jsonrpcs", "scripts run no RPC")
     }),
+    Row::new(
+        "jsonrpcs",
+        "response",
+        &[],
+        Returns::Value,
+        "what the last RPC answered: nothing",
+        |run, _| {
+            super::without_engine(run, "jsonrpcs", "scripts run no RPC");
+            Ret::Value(Value::Nil)
+        },
+    )
+    .of_class(Class::WithoutEngine),
     Row::new(
         "nats",
         "publish",

@@ -2,7 +2,7 @@
 
 use strowger_routing::RoutingContext;
 use strowger_routing::tables::TableValue;
-use strowger_routing::tables::hash_table::{CountExpression, HashTable, Matching};
+use strowger_routing::tables::hash_table::{CountExpression, Matching};
 use strowger_sip::Time;
 
 use crate::kemi::run::KemiRun;
@@ -54,21 +54,26 @@ pub(crate) fn table_value<'r>(
             let sum = table.add(key, delta, now).ok().flatten();
             sum.map_or(PvValue::Null, PvValue::Int)
         }
-        TableItem::Count => count(&table, key, now).map_or(PvValue::Null, number),
+        TableItem::Count => {
+            count(key, &|wanted| table.count_names(wanted, now)).map_or(PvValue::Null, number)
+        }
+        TableItem::CountValues => {
+            count(key, &|wanted| table.count_values(wanted, now)).map_or(PvValue::Null, number)
+        }
     }
 }
 
-fn count(table: &HashTable, expression: &[u8], now: Time) -> Option<u64> {
+/// What `cells` counts for the expression, if that can be read.
+fn count(expression: &[u8], cells: &dyn Fn(&Matching<'_>) -> usize) -> Option<u64> {
     let counted = match CountExpression::parse(expression) {
-        CountExpression::Ready(operand) => table.count_names(&operand.into(), now),
+        CountExpression::Ready(operand) => cells(&operand.into()),
         CountExpression::Expression(text) => {
             let flags = PatternFlags {
                 ignore_case: true,
                 single_line: false,
             };
             let pattern = compile(text, flags).ok()?;
-            let is_match = |name: &[u8]| pattern.is_match(name);
-            table.count_names(&Matching::Expression(&is_match), now)
+            cells(&Matching::Expression(&|text: &[u8]| pattern.is_match(text)))
         }
     };
     u64::try_from(counted).ok()

@@ -23,12 +23,11 @@ const fn f(
 const fn engineless(
     name: &'static str,
     parameters: &'static [Parameter],
-    returns: Returns,
     doc: &'static str,
 ) -> Row<KemiRun> {
     let call: fn(&mut KemiRun, Args<'_>) -> Ret =
         |run, _| super::without_engine(run, "async", "there are no task workers");
-    Row::new("async", name, parameters, returns, doc, call).of_class(Class::WithoutEngine)
+    f(name, parameters, doc, call).of_class(Class::WithoutEngine)
 }
 
 pub(super) static ROWS: &[Row<KemiRun>] = &[
@@ -60,22 +59,35 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         |run, args| route(run, args, 1),
     )
     .waiting(),
+    Row::new(
+        "async",
+        "get_gname",
+        &[],
+        Returns::Value,
+        "the group of the task: none, an empty string",
+        |_, _| Ret::Text(b"".into()),
+    ),
+    Row::new(
+        "async",
+        "get_data",
+        &[],
+        Returns::Value,
+        "the data of the task: none, an empty string",
+        |_, _| Ret::Text(b"".into()),
+    ),
     engineless(
         "task_route",
         &[Parameter::text("function")],
-        Returns::Int,
         "runs a function in a task worker",
     ),
     engineless(
         "task_group_route",
         &[Parameter::text("function"), Parameter::text("group")],
-        Returns::Int,
         "runs a function in a task worker of a group",
     ),
     engineless(
         "task_data",
         &[Parameter::text("function"), Parameter::text("data")],
-        Returns::Int,
         "runs a function in a task worker",
     ),
     engineless(
@@ -85,7 +97,6 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
             Parameter::text("data"),
             Parameter::text("group"),
         ],
-        Returns::Int,
         "runs a function in a task worker of a group",
     ),
 ];
@@ -110,12 +121,12 @@ fn sleep(run: &mut KemiRun, number: i64, unit: u64) -> Ret {
     }
 }
 
-/// Lets the run wait; the deadline is a little later than the errand, so that the errand ends it.
+/// Lets the run wait: the errand or the deadline ends it, whoever keeps the time.
 fn begin(run: &mut KemiRun, time: Duration, then: Resumption) -> Ret {
     run.context.begin_errand(Errand::Sleep(time));
     run.resumption = Some(then);
     Ret::Wait(Wait {
-        deadline: run.context.now().monotonic + time + Duration::from_secs(1),
+        deadline: run.context.now().monotonic + time,
         at_deadline: vec![Value::Int(1)],
     })
 }

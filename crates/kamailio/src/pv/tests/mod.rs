@@ -181,7 +181,9 @@ impl PvSource for World {
                 place,
                 field,
             } => self.xavps.get(family, root, place, field),
-            StoreKey::Shared(name) => self.shared.get(name).cloned().unwrap_or_default(),
+            StoreKey::Shared(name) | StoreKey::Dialog(name) => {
+                self.shared.get(name).cloned().unwrap_or_default()
+            }
             StoreKey::Table { table, key, .. } => self
                 .shared
                 .get(&[table, b"=>", key].concat())
@@ -220,7 +222,7 @@ impl PvSink for World {
                 place,
                 field,
             } => self.xavps.set(family, root, place, field, value),
-            StoreKey::Shared(name) => {
+            StoreKey::Shared(name) | StoreKey::Dialog(name) => {
                 self.shared.insert(name.to_vec(), value.into_owned());
                 true
             }

@@ -1,13 +1,13 @@
 //! Dialogs that scripts track: their profiles, variables and flags.
 //!
 //! ```text
-//! absent --begin--> early --in-dialog request--> confirmed --BYE--> gone
+//! absent --begin--> early --2xx, in-dialog request--> confirmed --BYE--> gone
 //!                     |  refused, time is up        |  time is up
 //!                     +-----------> gone <----------+
 //! ```
 //!
-//! A dialog is named by its Call-ID and the tag of the caller (RFC 3261 §12). What ends an early one is told by
-//! whoever sees the response; else its time ends it.
+//! A dialog is named by its Call-ID and the tag of the caller (RFC 3261 §12). What ends an early one is its
+//! final answer; else its time ends it.
 
 mod contents;
 
@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use foldhash::fast::FixedState;
-use strowger_sip::Time;
+use strowger_sip::{Message, Method, StatusCode, Time};
 
 use crate::tables::locks::lock;
 
@@ -44,6 +44,17 @@ pub struct DialogName<'a> {
     pub from_tag: &'a [u8],
     /// The tag of To; none in what begins a dialog.
     pub to_tag: Option<&'a [u8]>,
+}
+
+impl<'a> DialogName<'a> {
+    /// The dialog that a message belongs to, or may begin.
+    pub fn of(message: &'a Message) -> DialogName<'a> {
+        DialogName {
+            call_id: message.call_id(),
+            from_tag: message.from_tag().unwrap_or_default(),
+            to_tag: message.to_tag(),
+        }
+    }
 }
 
 /// How a dialog began to be tracked.
@@ -171,6 +182,19 @@ impl Dialogs {
         }
         self.forget(&ended);
         true
+    }
+    /// What a final answer to a request does: a 2xx confirms the dialog that an INVITE began, a refusal ends it
+    /// (RFC 3261 §12.3).
+    pub fn answered(&self, request: &Message, status: StatusCode, now: Time) {
+        if self.is_empty() || request.method() != Method::Invite || request.to_tag().is_some() {
+            return;
+        }
+        let name = DialogName::of(request);
+        match status.class() {
+            2 => drop(self.confirm(name, now)),
+            3..=6 => drop(self.end(name)),
+            _ => {}
+        }
     }
     /// How long the dialog lives: from now on if it is confirmed, else once it is. False if it is not tracked.
     pub fn set_lifetime(&self, name: DialogName<'_>, seconds: u64, now: Time) -> bool {

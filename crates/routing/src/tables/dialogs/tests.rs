@@ -166,3 +166,32 @@ fn the_table_is_bounded() {
     dialogs.count.store(DIALOGS_MAX, Ordering::Relaxed);
     assert_eq!(dialogs.begin(INVITE(), NOW), DialogBegun::Refused);
 }
+
+#[test]
+fn a_final_answer_to_the_invite_confirms_or_ends_the_dialog() {
+    let request = |method: &str, to: &str| {
+        let text = format!(
+            "{method} sip:b@x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=a\r\n\
+             To: <sip:b@x>{to}\r\nCall-ID: c1\r\nCSeq: 1 {method}\r\n\r\n"
+        );
+        Message::parse(text.into_bytes(), &strowger_sip::Limits::default()).expect("a request")
+    };
+    for (method, to, status, known, lives) in [
+        ("INVITE", "", StatusCode::RINGING, true, false),
+        ("INVITE", "", StatusCode::OK, true, true),
+        ("INVITE", "", StatusCode::BUSY_HERE, false, false),
+        ("INVITE", ";tag=b", StatusCode::BUSY_HERE, true, false),
+        ("OPTIONS", "", StatusCode::BUSY_HERE, true, false),
+    ] {
+        let dialogs = Dialogs::new(1);
+        dialogs.begin(INVITE(), NOW);
+        dialogs.answered(&request(method, to), status, NOW);
+        assert_eq!(
+            dialogs.is_known(INVITE(), NOW),
+            known,
+            "{method} {to} {}",
+            status.get()
+        );
+        assert_eq!(dialogs.is_known(INVITE(), later(EARLY_SECONDS)), lives);
+    }
+}

@@ -237,9 +237,31 @@ fn the_lifetime_of_a_dialog_is_set() {
 fn properties_are_accepted_by_name_and_actions_fail() {
     let script = "return d.dlg_set_property('ka-src'), d.dlg_set_property('timeout-noreset'), d.dlg_set_property('zz'), \
                   d.dlg_reset_property('ka-dst'), d.dlg_reset_property('zz'), d.dlg_bye('all'), d.dlg_bridge('a', 'b', 'c'), \
-                  d.dlg_db_load_callid('x'), d.dlg_db_load_extra()";
+                  d.dlg_db_load_callid('x'), d.dlg_db_load_extra(), d.dlg_set_timeout_id(1, 2, 3)";
     assert_eq!(
         Bench::new().answers(INVITE, script),
-        "1 1 -1 1 -1 -1 -1 -1 -1"
+        "1 1 -1 1 -1 -1 -1 -1 -1 -1"
+    );
+}
+
+#[test]
+fn variables_are_pseudo_variables_too() {
+    let script = "d.dlg_manage() local p = KSR.pv return p.sets('$dlg_var(k)', 'v'), g('$dlg_var(k)'), d.var_get('k'), \
+                  p.seti('$dlg_var(n)', 5), g('$dlg_var(n)'), g('$dlg_var(none)'), p.unset('$dlg_var(k)'), g('$dlg_var(k)')";
+    assert_eq!(
+        Bench::new().answers(INVITE, script),
+        "true [v] [v] true [5] nil true nil"
+    );
+}
+
+#[test]
+fn a_dialog_is_asked_for_by_its_names() {
+    let bench = Bench::new();
+    let script =
+        "return d.dlg_get('c1', '1', ''), d.dlg_get('c1', '2', '1'), d.dlg_get('c1', 'x', 'y')";
+    assert_eq!(bench.answers(INVITE, script), "-1 -1 -1");
+    assert_eq!(
+        bench.answers(INVITE, &format!("d.dlg_manage() {script}")),
+        "1 1 -1"
     );
 }

@@ -167,3 +167,28 @@ fn unregister_answers_what_the_registrar_says() {
     );
     assert_eq!(run.shown(), "-1");
 }
+
+#[test]
+fn the_socket_is_added_as_a_header_field() {
+    let run = run_lua(
+        "return KSR.registrar.add_sock_hdr('X-Sock'), KSR.registrar.add_sock_hdr('a: b')",
+        FakeContext::of(INVITE),
+    );
+    assert_eq!(run.shown(), "1 -1");
+    assert!(
+        run.message().contains("X-Sock: udp:127.0.0.1:5060\n"),
+        "{}",
+        run.message()
+    );
+}
+
+#[test]
+fn what_needs_single_bindings_fails() {
+    let run = run_lua(
+        "local r = KSR.registrar return r.reg_fetch_contacts('l', 'sip:a@b', 'c'), r.reg_free_contacts('c'), r.reg_send_reply(), \
+         r.set_q_override('0.5'), r.unregister_ruid('l', 'sip:a@b', 'x')",
+        FakeContext::of(INVITE),
+    );
+    assert_eq!(run.shown(), "-1 1 -1 -1 -1");
+    assert_eq!(run.log.len(), 1);
+}

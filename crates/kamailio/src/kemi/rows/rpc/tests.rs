@@ -14,10 +14,10 @@ Content-Length: 0
 #[test]
 fn commands_fail_and_nats_is_nil() {
     let run = run_lua(
-        "return KSR.xmlrpc.dispatch_rpc(), KSR.jsonrpcs.dispatch(), KSR.jsonrpcs.exec('{}'), KSR.jsonrpcs.execx('{}'), \
+        "return KSR.xmlrpc.dispatch_rpc(), KSR.jsonrpcs.dispatch(), KSR.jsonrpcs.exec('{}'), KSR.jsonrpcs.execx('{}'), KSR.jsonrpcs.response(), \
          KSR.nats == nil",
         FakeContext::of(INVITE),
     );
-    assert_eq!(run.shown(), "-1 -1 -1 -1 true");
+    assert_eq!(run.shown(), "-1 -1 -1 -1 nil true");
     assert_eq!(run.log.len(), 2);
 }

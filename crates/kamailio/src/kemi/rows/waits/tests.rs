@@ -35,7 +35,7 @@ fn a_run_sleeps_and_goes_on() {
                 run.acts,
                 [format!("begin_errand {:?}", Errand::Sleep(time))]
             );
-            assert_eq!(deadline(&run.outcome), Time::from_secs(101) + time);
+            assert_eq!(deadline(&run.outcome), Time::from_secs(100) + time);
             assert_eq!(host.resume(answer).shown(), "1");
         }
     }
@@ -95,8 +95,8 @@ fn a_request_that_cannot_be_suspended_or_is_gone_is_not_continued() {
 fn tasks_fail() {
     let run = run_lua(
         "local a = KSR.async return a.task_route('f'), a.task_group_route('f', 'g'), a.task_data('f', 'd'), \
-         a.task_group_data('f', 'd', 'g')",
+         a.task_group_data('f', 'd', 'g'), a.get_gname(), a.get_data()",
         FakeContext::of(INVITE),
     );
-    assert_eq!(run.shown(), "-1 -1 -1 -1");
+    assert_eq!(run.shown(), "-1 -1 -1 -1 [] []");
 }
