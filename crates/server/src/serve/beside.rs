@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use strowger_kamailio::cfg::Value;
 use strowger_admin::{AllowedHosts, Control, bind_http, bind_socket, serve_http, serve_socket};
 use strowger_element::{Answer, Input};
+use strowger_kamailio::cfg::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::dns::{self, Ask};

@@ -393,10 +393,7 @@ impl Control for Live {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_seconds: self.started.elapsed().as_secs(),
-            configuration: self
-                .origin
-                .path()
-                .map(|file| file.display().to_string()),
+            configuration: self.origin.path().map(|file| file.display().to_string()),
             domains: config.domains.iter().map(ToString::to_string).collect(),
             listeners: listeners.collect(),
             workers: super::settings::workers(&config),
