@@ -44,13 +44,7 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     /// Adds an error or a warning.
-    pub fn push(
-        &mut self,
-        severity: Severity,
-        span: Option<Span>,
-        message: String,
-        fix: String,
-    ) {
+    pub fn push(&mut self, severity: Severity, span: Option<Span>, message: String, fix: String) {
         if self.list.len() >= DIAGNOSTICS_MAX {
             self.omitted += 1;
         } else {
@@ -69,12 +63,7 @@ impl Diagnostics {
     }
 
     /// Adds a warning.
-    pub fn warning(
-        &mut self,
-        span: Span,
-        message: impl Into<String>,
-        fix: impl Into<String>,
-    ) {
+    pub fn warning(&mut self, span: Span, message: impl Into<String>, fix: impl Into<String>) {
         self.push(Severity::Warning, Some(span), message.into(), fix.into());
     }
 

@@ -139,8 +139,13 @@ impl KemiDoor {
         }
     }
 
-    /// True if scripts see the module.
+    /// True if scripts see the module. Some have their functions from a module of another name.
     pub fn has_module(&self, module: &str) -> bool {
+        let module = match module {
+            "kx" => "kemix",
+            "pvx" => "pv",
+            other => other,
+        };
         BUILT_IN.contains(&module)
             || self
                 .modules

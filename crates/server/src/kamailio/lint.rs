@@ -90,8 +90,6 @@ impl ScriptFindings {
 
 impl fmt::Display for ScriptFindings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.list
-            .iter()
-            .try_for_each(|one| self.write_one(one, f))
+        self.list.iter().try_for_each(|one| self.write_one(one, f))
     }
 }

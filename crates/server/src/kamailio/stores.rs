@@ -187,7 +187,12 @@ impl<'c> Reader<'c> {
 
     /// The database of a module's `db_url`; `None` if it has none, or one that is not read here.
     fn database(&mut self, module: &str) -> Result<Option<KamailioDatabase>, String> {
-        if self.script.modules.as_ref().is_some_and(|all| !all.contains(module)) {
+        if self
+            .script
+            .modules
+            .as_ref()
+            .is_some_and(|all| !all.contains(module))
+        {
             return Ok(None);
         }
         let Some(url) = self.script.text(module, "db_url") else {
@@ -253,7 +258,8 @@ impl<'c> Reader<'c> {
             }
         }
         if refused > 0 {
-            let warning = format!("{refused} rows of the accounts cannot be used: bad name or hash");
+            let warning =
+                format!("{refused} rows of the accounts cannot be used: bad name or hash");
             self.out.warnings.push(warning);
         }
     }
@@ -285,8 +291,14 @@ impl<'c> Reader<'c> {
             .addresses(&columns)
             .map_err(|error| format!("addresses: {error}"))?;
         let rules = rows.iter().map(|row| {
-            AddressRule::new(row.group, &row.address, row.mask, row.port, row.tag.as_deref())
-                .map_err(|error| format!("addresses, line {}: {error}", row.line))
+            AddressRule::new(
+                row.group,
+                &row.address,
+                row.mask,
+                row.port,
+                row.tag.as_deref(),
+            )
+            .map_err(|error| format!("addresses, line {}: {error}", row.line))
         });
         rules.collect::<Result<_, _>>().map(Some)
     }
@@ -356,10 +368,7 @@ impl<'c> Reader<'c> {
     }
 
     /// The cells that the database has for a table; `None` if it is not filled from one.
-    fn cells(
-        &mut self,
-        definition: &TableDefinition,
-    ) -> Result<Option<Vec<KamailioCell>>, String> {
+    fn cells(&mut self, definition: &TableDefinition) -> Result<Option<Vec<KamailioCell>>, String> {
         let Some(table) = &definition.dbtable else {
             return Ok(None);
         };
@@ -439,7 +448,9 @@ fn shared_values(script: &Script, tables: &ScriptTables, faults: &mut Vec<String
             Some((name.trim(), value))
         });
         match read {
-            None => faults.push(format!("pv.shvset: `{text}` is not of the form name=i:1 or name=s:text")),
+            None => faults.push(format!(
+                "pv.shvset: `{text}` is not of the form name=i:1 or name=s:text"
+            )),
             Some((name, _)) if tables.shared_values.get(name.as_bytes()).is_some() => {}
             Some((name, value)) => {
                 let set = tables.shared_values.set(name.as_bytes(), value);

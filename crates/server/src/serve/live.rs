@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use std::sync::OnceLock;
 use strowger_admin::{
     Control, ControlError, Imported, ListenerStatus, NewUser, Page, RealmStatus, Registration,
-    Registrations, Reloaded, Sample, Status, UserEntry, Users, WatchFilter, WatchSender,
+    Registrations, Reloaded, RpcFault, Sample, Status, UserEntry, Users, WatchFilter, WatchSender,
 };
 use strowger_element::{Command, Ingress, Input, Settings, Shared};
 use strowger_net::Driver;
@@ -39,7 +39,8 @@ const DROP_LOOK: Duration = Duration::from_millis(2);
 const LISTED_AT_ONCE: usize = 4_096;
 
 /// What layers count that goes up and down.
-const GAUGES: [&str; 7] = [
+const GAUGES: [&str; 10] = [
+    "client_transactions",
     "journal_batch_largest",
     "journal_waiting",
     "location_aors",
@@ -47,6 +48,8 @@ const GAUGES: [&str; 7] = [
     "parked",
     "registrar_pending",
     "relays",
+    "server_transactions",
+    "suspended",
 ];
 
 /// A running server.
@@ -105,7 +108,7 @@ impl Live {
     }
 
     /// Drops all bindings of a user and waits until they are gone; how many there were.
-    fn drop_bindings(&self, user: &User) -> Result<usize, ControlError> {
+    pub(super) fn drop_bindings(&self, user: &User) -> Result<usize, ControlError> {
         let aor = AddressOfRecord::new(user.name.as_bytes(), &user.domain);
         let held = self.bindings_of(&aor).len();
         if held == 0 {
@@ -173,7 +176,7 @@ impl Live {
     }
 
     /// All users with bindings, in the order of addresses of record, until one call returns false.
-    fn every_registered(
+    pub(super) fn every_registered(
         &self,
         mut after: Option<AddressOfRecord>,
         mut each: impl FnMut(&AddressOfRecord, &Bindings) -> bool,
@@ -393,10 +396,7 @@ impl Control for Live {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_seconds: self.started.elapsed().as_secs(),
-            configuration: self
-                .origin
-                .path()
-                .map(|file| file.display().to_string()),
+            configuration: self.origin.path().map(|file| file.display().to_string()),
             domains: config.domains.iter().map(ToString::to_string).collect(),
             listeners: listeners.collect(),
             workers: super::settings::workers(&config),
@@ -423,6 +423,10 @@ impl Control for Live {
             configured_at: configured_at
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
+            script: config
+                .script
+                .as_ref()
+                .map(|script| script.path().display().to_string()),
             warnings: self.all_warnings(&config),
         }
     }
@@ -462,6 +466,9 @@ impl Control for Live {
                 drops,
             );
         }
+        self.shared.sl.total().visit(&mut |name, help, value| {
+            samples.push(Sample::counter(format!("sl_{name}"), help, value));
+        });
         samples.push(Sample::gauge(
             "up_seconds",
             "Seconds since the start",
@@ -616,6 +623,14 @@ impl Control for Live {
             Err(error) => tracing::error!("the configuration was not reloaded:\n{error}"),
         }
         result
+    }
+
+    fn rpc(
+        &self,
+        method: &str,
+        params: &[serde_json::Value],
+    ) -> Result<serde_json::Value, RpcFault> {
+        super::rpc::call(self, method, params)
     }
 
     fn watch(&self, filter: WatchFilter, sender: WatchSender) {
