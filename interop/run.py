@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 from lib.processes import Failure  # noqa: E402
-from lib.scenario import ALL, Skip  # noqa: E402
+from lib.scenario import ALL, OnDemand, Skip  # noqa: E402
 from lib.world import World  # noqa: E402
 
 
@@ -36,7 +36,8 @@ def load_scenarios():
 
 
 def run_one(scenario, options):
-    world = World(scenario.name, options.server, stand_in=bool(options.stand_in), write=options.write)
+    world = World(scenario.name, options.server, stand_in=bool(options.stand_in), write=options.write,
+                  reference_only=options.reference_only, transcripts=options.transcripts)
     began = time.monotonic()
     problem = None
     skipped = None
@@ -49,7 +50,7 @@ def run_one(scenario, options):
     try:
         scenario.run(world)
     except Skip as reason:
-        skipped = str(reason)
+        skipped, excused = str(reason), options.allow_skip or isinstance(reason, OnDemand)
     except Failure as failure:
         problem = str(failure)
         if options.verbose:
@@ -64,7 +65,7 @@ def run_one(scenario, options):
         world.close()
     if skipped is not None:
         print(f"skip {scenario.name} ({skipped})", flush=True)
-        verdict = "skipped" if options.allow_skip else "failed"
+        verdict = "skipped" if excused else "failed"
     elif problem is None:
         notes = f"  ({'; '.join(world.notes)})" if world.notes else ""
         print(f"ok   {scenario.name} {took:.1f} s{notes}", flush=True)
@@ -87,6 +88,8 @@ def main():
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--stand-in", choices=["kamailio"])
+    parser.add_argument("--reference-only", action="store_true", help="compare nothing, run Kamailio alone (kamailio-*)")
+    parser.add_argument("--transcripts", metavar="FOLDER", help="keep what the kamailio-* scenarios' peers received")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the folder of a failed scenario")
     parser.add_argument("--write", action="store_true", help="write the tables under docs/rfc that scenarios check")
@@ -105,7 +108,9 @@ def main():
     if not chosen:
         print("no scenario has that name; see --list", file=sys.stderr)
         return 2
-    if not options.stand_in and not os.access(options.server, os.X_OK):
+    if options.reference_only:
+        chosen = [s for s in chosen if s.name.startswith("kamailio-")]
+    if not (options.stand_in or options.reference_only) and not os.access(options.server, os.X_OK):
         print(f"no server at {options.server}; build it: cargo build --release", file=sys.stderr)
         return 2
     counts = {"passed": 0, "failed": 0, "skipped": 0}

@@ -17,9 +17,10 @@ T1 = 0.5
 
 class Peer:
     def __init__(self, name, server, transport="udp", address="127.0.0.1", port=0, password=None,
-                 behind=None, domain=None, loss=0.0, seed=1, log=None):
-        """`behind`: host:port that Via and Contact claim instead of the true address."""
+                 behind=None, domain=None, loss=0.0, seed=1, log=None, label=None):
+        """`behind`: host:port that Via and Contact claim instead of the true address; `label`: its name in the log."""
         self.name = name
+        self.label = label or name
         self.server = server
         self.transport = transport
         self.domain = domain or server.domain
@@ -176,7 +177,7 @@ class Peer:
             self.send(*again)
 
     def _note(self, arrow, octets):
-        self.log.append((time.time(), self.name, arrow, octets))
+        self.log.append((time.time(), self.label, arrow, octets))
 
     def take(self, match):
         """Take the first message in the inbox that matches, or None."""

@@ -10,6 +10,10 @@ class Skip(Exception):
     """The scenario does not apply (a program it needs is not installed)."""
 
 
+class OnDemand(Skip):
+    """The scenario runs only where it was asked for; elsewhere its absence is no failure."""
+
+
 def scenario(name, seconds=30, stand_in=True):
     """Register a scenario. `stand_in`: whether it also applies to the Kamailio stand-in."""
     def register(function):

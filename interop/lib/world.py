@@ -10,11 +10,13 @@ from .server import Kamailio, Strowger
 
 
 class World:
-    def __init__(self, name, binary, stand_in=False, write=False):
+    def __init__(self, name, binary, stand_in=False, write=False, reference_only=False, transcripts=None):
         self.name = name
         self.binary = binary
         self.stand_in = stand_in
         self.write = write
+        self.reference_only = reference_only
+        self.transcripts = transcripts
         self.root = tempfile.mkdtemp(prefix=f"strowger-interop-{name}-")
         self.processes = []
         self.peers = []

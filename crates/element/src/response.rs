@@ -42,7 +42,13 @@ impl Core {
                 }
             }
             ResponseMatch::Absorbed => {}
-            ResponseMatch::Stateless(_) => self.forward_stateless_response(&response),
+            // An ACK is never answered; only programs forward anything else without a transaction.
+            ResponseMatch::Stateless(_)
+                if self.is_program() && response.method() != Method::Ack =>
+            {
+                self.forward_stateless_response(&response);
+            }
+            ResponseMatch::Stateless(_) => self.counters.stray_responses += 1,
             ResponseMatch::Stray(_) => self.counters.stray_responses += 1,
         }
     }

@@ -84,60 +84,17 @@ pub enum StoredMessage {
     Invite,
 }
 
-/// The verbs of one message. A request is answered or forwarded at most once; a second final answer is refused and counted.
-pub trait RoutingContext: Send + 'static {
-    // -- the message ------------------------------------------------------------------------------------------------
-
+/// The verbs of the native policy for one request, which is answered or forwarded at most once; a second final answer is
+/// refused and counted.
+pub trait NativeContext {
     /// The request as received; for a response without a transaction the response itself.
     fn request(&self) -> &Message;
-    /// The message of this stage: the response at the stages of responses, else the request.
-    fn message(&self) -> &Message;
-    /// A message that the transaction keeps.
-    fn stored(&self, which: StoredMessage) -> Option<&Message>;
-    /// Where the message came from.
-    fn source(&self) -> SourceView<'_>;
-    /// The running number of the message.
-    fn message_id(&self) -> u64;
-    /// Both clocks.
-    fn now(&self) -> Now;
-    /// A number for choices of equal weight, never for secrets.
-    fn random(&mut self) -> u64;
     /// The Request-URI as routing has it now (after strict-router recovery, or as the draft has it).
     fn request_uri(&self) -> &[u8];
-    /// What the program changed.
-    fn draft(&self) -> &Draft;
-    /// The same, to change.
-    fn draft_mut(&mut self) -> &mut Draft;
-    /// Changes the draft with a look at the message.
-    fn edit(&mut self, f: &mut dyn FnMut(&Message, &mut Draft));
-    /// What the policy keeps with the request as long as its transaction lives.
-    fn attachment(&mut self) -> &mut Option<Box<dyn Any + Send>>;
-    /// The same, to read.
-    fn attachment_ref(&self) -> Option<&(dyn Any + Send)>;
-    /// The changes so far become the message: what is read after this sees them. False if that gives no message.
-    fn apply_changes(&mut self) -> bool;
-
-    // -- who we are -------------------------------------------------------------------------------------------------
-
     /// True if the URI names this element: a listening address, or a local domain.
     fn is_ours(&self, uri: &Uri<'_>) -> bool;
     /// True if the host is one of the local domains or a listening address.
     fn is_local_host(&self, host: &Host<'_>) -> bool;
-    /// True if one of the listeners has this address, and this port if one is given.
-    fn is_own_address(&self, ip: IpAddr, port: Option<u16>) -> bool;
-    /// Number of the listener with this address (`127.0.0.1`, any port if 0) and transport.
-    fn find_listener(&self, transport: Option<Transport>, ip: IpAddr, port: u16) -> Option<u16>;
-    /// Transport and address of a listener by its number.
-    fn listener(&self, number: u16) -> Option<(Transport, SocketAddr)>;
-    /// The tables that the shards share.
-    fn tables(&self) -> &ScriptTables;
-    /// The statistics of stateless replies, all shards together.
-    fn sl_statistics(&self) -> SlStatistics;
-    /// A statistic of the process by the name that the counters have.
-    fn statistic(&self, name: &str) -> Option<u64>;
-
-    // -- verbs of the native policy -----------------------------------------------------------------------------------
-
     /// The checks of RFC 3261 §8.2 and §16.3: scheme, Max-Forwards, loops, Proxy-Require. True if the request may go on; else it was answered.
     fn check(&mut self) -> bool;
     /// Removes our Route header fields (RFC 3261 §16.4).
@@ -160,6 +117,52 @@ pub trait RoutingContext: Send + 'static {
     fn relay(&mut self);
     /// Ends without an answer.
     fn discard(&mut self, why: &'static str);
+}
+
+/// The verbs of programs for one message, and what they may know of it. A request is answered or forwarded at most once;
+/// a second final answer is refused and counted.
+pub trait RoutingContext: NativeContext + Send + 'static {
+    // -- the message ------------------------------------------------------------------------------------------------
+
+    /// The message of this stage: the response at the stages of responses, else the request.
+    fn message(&self) -> &Message;
+    /// A message that the transaction keeps.
+    fn stored(&self, which: StoredMessage) -> Option<&Message>;
+    /// Where the message came from.
+    fn source(&self) -> SourceView<'_>;
+    /// The running number of the message.
+    fn message_id(&self) -> u64;
+    /// Both clocks.
+    fn now(&self) -> Now;
+    /// A number for choices of equal weight, never for secrets.
+    fn random(&mut self) -> u64;
+    /// What the program changed.
+    fn draft(&self) -> &Draft;
+    /// The same, to change.
+    fn draft_mut(&mut self) -> &mut Draft;
+    /// Changes the draft with a look at the message.
+    fn edit(&mut self, f: &mut dyn FnMut(&Message, &mut Draft));
+    /// What the policy keeps with the request as long as its transaction lives.
+    fn attachment(&mut self) -> &mut Option<Box<dyn Any + Send>>;
+    /// The same, to read.
+    fn attachment_ref(&self) -> Option<&(dyn Any + Send)>;
+    /// The changes so far become the message: what is read after this sees them. False if that gives no message.
+    fn apply_changes(&mut self) -> bool;
+
+    // -- who we are -------------------------------------------------------------------------------------------------
+
+    /// True if one of the listeners has this address, and this port if one is given.
+    fn is_own_address(&self, ip: IpAddr, port: Option<u16>) -> bool;
+    /// Number of the listener with this address (`127.0.0.1`, any port if 0) and transport.
+    fn find_listener(&self, transport: Option<Transport>, ip: IpAddr, port: u16) -> Option<u16>;
+    /// Transport and address of a listener by its number.
+    fn listener(&self, number: u16) -> Option<(Transport, SocketAddr)>;
+    /// The tables that the shards share.
+    fn tables(&self) -> &ScriptTables;
+    /// The statistics of stateless replies, all shards together.
+    fn sl_statistics(&self) -> SlStatistics;
+    /// A statistic of the process by the name that the counters have.
+    fn statistic(&self, name: &str) -> Option<u64>;
 
     // -- verbs of programs --------------------------------------------------------------------------------------------
 
@@ -196,6 +199,15 @@ pub trait RoutingContext: Send + 'static {
     fn lookup_bindings(&mut self, uri: Option<&[u8]>) -> LookupOutcome;
     /// True if the user in the URI has a live binding.
     fn is_registered(&self, uri: &[u8]) -> bool;
+    /// Removes all bindings of the user in the URI; they are gone when this says true, which it does too if there were
+    /// none. False if the URI names no user of ours, or bindings cannot be removed.
+    fn remove_bindings(&mut self, _uri: &[u8]) -> bool {
+        false
+    }
+    /// True if the user in the URI has an account.
+    fn has_account(&self, _uri: &[u8]) -> bool {
+        false
+    }
     /// Checks digest credentials. `check_identity`: their user must be that of From, and of To for a REGISTER.
     fn verify_digest(
         &mut self,

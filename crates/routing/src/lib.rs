@@ -19,7 +19,8 @@ pub use answer::{
     ReplyOutcome, SaveOptions, SaveOutcome, TransactionMatch, TransactionView,
 };
 pub use context::{
-    Authentication, ChallengeKind, Lookup, LooseRoute, RoutingContext, SourceView, StoredMessage,
+    Authentication, ChallengeKind, Lookup, LooseRoute, NativeContext, RoutingContext, SourceView,
+    StoredMessage,
 };
 pub use draft::{
     DRAFT_BRANCHES_MAX, DRAFT_OCTETS_MAX, Draft, DraftTarget, Hooks, RecordRouteDraft,

@@ -15,7 +15,9 @@
 
 use strowger_sip::{Method, Now, StatusCode, Uri};
 
-use crate::context::{Authentication, ChallengeKind, Lookup, LooseRoute, RoutingContext};
+use crate::context::{
+    Authentication, ChallengeKind, Lookup, LooseRoute, NativeContext, RoutingContext,
+};
 use crate::policy::{Routed, RoutingPolicy, Stage};
 
 /// What is done with a request for a registered user.
@@ -72,7 +74,7 @@ impl NativePolicy {
         NativePolicy { settings }
     }
 
-    fn destination(context: &dyn RoutingContext) -> Destination {
+    fn destination(context: &dyn NativeContext) -> Destination {
         match Uri::parse(context.request_uri()) {
             Ok(uri) if uri.is_sip() && context.is_ours(&uri) => {
                 if uri.user.is_none_or(<[u8]>::is_empty) {
@@ -85,15 +87,15 @@ impl NativePolicy {
         }
     }
 
-    fn from_is_local(context: &dyn RoutingContext) -> bool {
+    fn from_is_local(context: &dyn NativeContext) -> bool {
         match Uri::parse(context.request().from().uri) {
             Ok(uri) => uri.is_sip() && context.is_local_host(&uri.host),
             Err(_) => false,
         }
     }
 
-    fn register(&self, context: &mut dyn RoutingContext) {
-        let local = |bytes: &[u8], context: &dyn RoutingContext| {
+    fn register(&self, context: &mut dyn NativeContext) {
+        let local = |bytes: &[u8], context: &dyn NativeContext| {
             Uri::parse(bytes).is_ok_and(|uri| uri.is_sip() && context.is_local_host(&uri.host))
         };
         if !Uri::parse(context.request().to().uri).is_ok_and(|uri| uri.is_sip()) {
@@ -117,7 +119,7 @@ impl NativePolicy {
         context.save();
     }
 
-    fn user_agent_server(context: &mut dyn RoutingContext) {
+    fn user_agent_server(context: &mut dyn NativeContext) {
         if context.request().to_tag().is_some() {
             // RFC 3261 §12.2.2: we hold no dialogs.
             return context.reply(StatusCode::CALL_TRANSACTION_DOES_NOT_EXIST, b"");
@@ -129,7 +131,7 @@ impl NativePolicy {
         }
     }
 
-    fn local_user(&self, context: &mut dyn RoutingContext) {
+    fn local_user(&self, context: &mut dyn NativeContext) {
         match (context.lookup(), self.settings.mode) {
             (Lookup::Found(_), Mode::Proxy) => context.relay(),
             (Lookup::Found(_), Mode::Redirect) => context.redirect(),
@@ -157,7 +159,7 @@ impl RoutingPolicy for NativePolicy {
 
 impl NativePolicy {
     /// Decides what happens to a request that no transaction absorbed; never a CANCEL.
-    pub fn request(&self, context: &mut dyn RoutingContext) {
+    pub fn request(&self, context: &mut dyn NativeContext) {
         let method_is_ack = context.request().method() == Method::Ack;
         if method_is_ack {
             return match context.loose_route() {

@@ -1,8 +1,8 @@
 //! The native policy against a context that records which verbs it calls.
 
 use strowger_routing::{
-    Authentication, ChallengeKind, Lookup, LooseRoute, Mode, NativePolicy, PolicySettings,
-    RoutingContext, RoutingPolicy,
+    Authentication, ChallengeKind, Lookup, LooseRoute, Mode, NativeContext, NativePolicy,
+    PolicySettings,
 };
 use strowger_sip::{Host, Limits, Message, StatusCode, Uri};
 
@@ -16,7 +16,7 @@ struct Recorder {
     verbs: Vec<String>,
 }
 
-impl RoutingContext for Recorder {
+impl NativeContext for Recorder {
     fn request(&self) -> &Message {
         &self.message
     }

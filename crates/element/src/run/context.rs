@@ -6,20 +6,78 @@ use core::net::{IpAddr, SocketAddr};
 use strowger_routing::tables::ScriptTables;
 use strowger_routing::{
     Answer, Authentication, ChallengeKind, ChallengeOptions, DigestOutcome, Draft, Errand,
-    ForwardError, HookName, Hooks, Lookup, LookupOutcome, LooseRoute, Password, ReplyOutcome,
-    RoutingContext, SaveOptions, SaveOutcome, SlStatistics, SourceView, StoredMessage,
-    TransactionMatch, TransactionView,
+    ForwardError, HookName, Hooks, Lookup, LookupOutcome, LooseRoute, NativeContext, Password,
+    ReplyOutcome, RoutingContext, SaveOptions, SaveOutcome, SlStatistics, SourceView,
+    StoredMessage, TransactionMatch, TransactionView,
 };
 use strowger_sip::{Host, Message, Now, StatusCode, Transport, Uri};
 use strowger_transaction::stateless_to_tag;
 
 use super::{Run, Subject};
 
-impl RoutingContext for Run {
+impl NativeContext for Run {
     fn request(&self) -> &Message {
         self.message_of_request()
     }
 
+    fn request_uri(&self) -> &[u8] {
+        self.program_request_uri()
+    }
+
+    fn is_ours(&self, uri: &Uri<'_>) -> bool {
+        self.core().settings.is_own_target(&uri.host, uri.port)
+    }
+
+    fn is_local_host(&self, host: &Host<'_>) -> bool {
+        self.core().settings.domain_of(host).is_some()
+    }
+
+    fn check(&mut self) -> bool {
+        self.native_check()
+    }
+
+    fn loose_route(&mut self) -> LooseRoute {
+        self.native_loose_route()
+    }
+
+    fn has_route(&self) -> bool {
+        self.native_has_route()
+    }
+
+    fn authenticate(&mut self, kind: ChallengeKind) -> Authentication {
+        self.native_authenticate(kind)
+    }
+
+    fn save(&mut self) {
+        self.native_save();
+    }
+
+    fn lookup(&mut self) -> Lookup {
+        self.native_lookup()
+    }
+
+    fn redirect(&mut self) {
+        self.native_redirect();
+    }
+
+    fn reply(&mut self, status: StatusCode, headers: &[u8]) {
+        self.reply_with(status, None, headers);
+    }
+
+    fn reply_options(&mut self) {
+        self.native_reply_options();
+    }
+
+    fn relay(&mut self) {
+        self.native_relay();
+    }
+
+    fn discard(&mut self, why: &'static str) {
+        self.native_discard(why);
+    }
+}
+
+impl RoutingContext for Run {
     fn message(&self) -> &Message {
         match (&self.response, self.subject) {
             (Some(response), Subject::Reply | Subject::TransactionReply(_)) => response,
@@ -78,10 +136,6 @@ impl RoutingContext for Run {
         self.core_mut().random()
     }
 
-    fn request_uri(&self) -> &[u8] {
-        self.program_request_uri()
-    }
-
     fn draft(&self) -> &Draft {
         &self.draft
     }
@@ -112,14 +166,6 @@ impl RoutingContext for Run {
 
     fn apply_changes(&mut self) -> bool {
         self.program_apply_changes()
-    }
-
-    fn is_ours(&self, uri: &Uri<'_>) -> bool {
-        self.core().settings.is_own_target(&uri.host, uri.port)
-    }
-
-    fn is_local_host(&self, host: &Host<'_>) -> bool {
-        self.core().settings.domain_of(host).is_some()
     }
 
     fn is_own_address(&self, ip: IpAddr, port: Option<u16>) -> bool {
@@ -160,50 +206,6 @@ impl RoutingContext for Run {
             }
         });
         found
-    }
-
-    fn check(&mut self) -> bool {
-        self.native_check()
-    }
-
-    fn loose_route(&mut self) -> LooseRoute {
-        self.native_loose_route()
-    }
-
-    fn has_route(&self) -> bool {
-        self.native_has_route()
-    }
-
-    fn authenticate(&mut self, kind: ChallengeKind) -> Authentication {
-        self.native_authenticate(kind)
-    }
-
-    fn save(&mut self) {
-        self.native_save();
-    }
-
-    fn lookup(&mut self) -> Lookup {
-        self.native_lookup()
-    }
-
-    fn redirect(&mut self) {
-        self.native_redirect();
-    }
-
-    fn reply(&mut self, status: StatusCode, headers: &[u8]) {
-        self.reply_with(status, None, headers);
-    }
-
-    fn reply_options(&mut self) {
-        self.native_reply_options();
-    }
-
-    fn relay(&mut self) {
-        self.native_relay();
-    }
-
-    fn discard(&mut self, why: &'static str) {
-        self.native_discard(why);
     }
 
     fn answer(&mut self, answer: &Answer<'_>) -> ReplyOutcome {

@@ -7,13 +7,18 @@
 //!                          └──── context, outcome ◄─────────────┘
 //! ```
 
+mod change;
 mod door;
+#[cfg(test)]
+pub(crate) mod fake;
 mod kept;
 mod policy;
 pub mod rows;
 mod run;
+mod sdp;
 mod source;
 
+pub use change::{CHANGED_OCTETS_MAX, CHANGES_MAX};
 pub use door::{KemiDoor, KemiLog, LogLevel, ScriptSource};
 pub use kept::Kept;
 pub use policy::{KemiFactory, KemiPolicy, KemiSurroundings};

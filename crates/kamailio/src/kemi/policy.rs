@@ -94,7 +94,8 @@ pub(crate) fn table(door: &KemiDoor) -> FunctionTable<KemiRun> {
     table
 }
 
-fn log_sink(door: Arc<KemiDoor>) -> LogSink {
+/// Where lines of the script host go.
+pub(crate) fn log_sink(door: Arc<KemiDoor>) -> LogSink {
     Box::new(move |line| {
         let level = if line.fault {
             LogLevel::Error
@@ -300,7 +301,8 @@ impl RoutingPolicy for KemiPolicy {
             Stage::Branch(name) => (RoutePlace::Branch, self.hook(name)),
             Stage::TransactionReply(name) => (RoutePlace::TransactionReply, self.hook(name)),
             Stage::Failure(name) => (RoutePlace::Failure, self.hook(name)),
-            Stage::Continue(name) => (RoutePlace::Request, self.hook(name)),
+            // Observed on 5.6.3: what goes on with a suspended request is a failure route to the script.
+            Stage::Continue(name) => (RoutePlace::Failure, self.hook(name)),
             Stage::Event(name, _) => (RoutePlace::Event, self.hook(name)),
         };
         let Some(entry) = entry else {

@@ -1,6 +1,7 @@
 //! One run of a script: the context that it acts on, and what its shard keeps from run to run.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -55,6 +56,8 @@ pub struct ShardState {
     pub compiled_forgotten: u64,
     /// Functions that failed because the engine they need is not there.
     pub engine_failures: u64,
+    /// The modules of those functions: each is told of once.
+    pub engineless: BTreeSet<&'static str>,
 }
 
 impl ShardState {
@@ -70,6 +73,7 @@ impl ShardState {
             patterns: HashMap::with_hasher(hasher()),
             compiled_forgotten: 0,
             engine_failures: 0,
+            engineless: BTreeSet::new(),
         }
     }
 
@@ -192,16 +196,44 @@ impl KemiRun {
     }
 }
 
+/// -1 of a function whose engine is not there: it is counted, and the first of a module warns.
+pub fn without_engine(run: &mut KemiRun, module: &'static str, why: &str) -> Ret {
+    run.shard.engine_failures += 1;
+    if run.shard.engineless.insert(module) {
+        let line = format!("functions of {module} fail: {why}");
+        run.log(LogLevel::Warning, line.as_bytes());
+    }
+    Ret::Int(-1)
+}
+
 /// 1 for yes, -1 for no.
 pub fn yes_no(yes: bool) -> Ret {
     Ret::Int(if yes { 1 } else { -1 })
 }
 
+/// What scripts get for null.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum IfNull {
+    /// nil: the functions `get`.
+    Nil,
+    /// An empty string: the functions `gete`.
+    Empty,
+    /// `<null>`: the functions `getw`.
+    Marked,
+}
+
 /// A value as scripts see it: nil for null.
 pub fn ret_of(value: PvValue<'_>) -> Ret {
-    match value {
-        PvValue::Null => Ret::Value(Value::Nil),
-        PvValue::Int(number) => Ret::Int(number),
-        PvValue::Str(text) => Ret::text(text.into_owned()),
+    got(value, IfNull::Nil)
+}
+
+/// A value as scripts see it. Numbers are numbers, whatever null would be.
+pub fn got(value: PvValue<'_>, if_null: IfNull) -> Ret {
+    match (value, if_null) {
+        (PvValue::Null, IfNull::Nil) => Ret::Value(Value::Nil),
+        (PvValue::Null, IfNull::Empty) => Ret::Text(Cow::Borrowed(b"")),
+        (PvValue::Null, IfNull::Marked) => Ret::Text(Cow::Borrowed(b"<null>")),
+        (PvValue::Int(number), _) => Ret::Value(Value::Int(number)),
+        (PvValue::Str(text), _) => Ret::text(text.into_owned()),
     }
 }

@@ -33,6 +33,8 @@ pub use uri::UriText;
 pub use value::PvValue;
 pub use write::WriteOutcome;
 
+pub(crate) use item::HeaderPart;
 pub(crate) use name::{Taking, names, taking};
-pub(crate) use spec::spec_prefix;
+pub(crate) use read_header::fields as header_fields;
+pub(crate) use spec::{number, spec_prefix};
 pub(crate) use transform::names as transform_names;

@@ -175,6 +175,19 @@ fn index_of<T>(stack: &[T], place: Place) -> Option<usize> {
 }
 
 impl Xavps {
+    /// The structures of a name, the newest first: what their fields are called and hold, the oldest field first.
+    pub fn structures(
+        &self,
+        family: Family,
+        root: &[u8],
+    ) -> impl Iterator<Item = &[(Vec<u8>, PvValue<'static>)]> {
+        let stack = self.roots.get(&root_key(family, root));
+        stack
+            .into_iter()
+            .flat_map(|stack| stack.iter().rev())
+            .map(|structure| structure.fields.as_slice())
+    }
+
     /// The value of a field, or of `$xavu(name)`.
     pub fn get(
         &self,

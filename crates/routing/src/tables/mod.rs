@@ -1,9 +1,10 @@
-//! Tables that the scripts of all shards share: hash tables, shared values, floods, address groups, destinations.
+//! Tables that the scripts of all shards share: hash tables, shared values, floods, address groups, destinations, dialogs.
 //!
 //! Each is one for the process, striped or atomic, bounded by named limits, and never locked while a caller's code
 //! runs. Time, seeds and chance are arguments.
 
 pub mod address_groups;
+pub mod dialogs;
 pub mod dispatcher;
 pub mod hash_table;
 mod locks;
@@ -14,6 +15,7 @@ mod value;
 use strowger_sip::Time;
 
 use address_groups::AddressGroups;
+use dialogs::Dialogs;
 use dispatcher::{Dispatcher, DispatcherSettings};
 use hash_table::{ExpiredCell, HashTables};
 use pike::{Pike, PikeSettings};
@@ -33,6 +35,8 @@ pub struct ScriptTables {
     pub address_groups: AddressGroups,
     /// `ds_select_dst` and its kin.
     pub dispatcher: Dispatcher,
+    /// `dlg_manage` and its kin.
+    pub dialogs: Dialogs,
 }
 
 impl ScriptTables {
@@ -44,6 +48,7 @@ impl ScriptTables {
             pike: Pike::new(PikeSettings::default(), seed),
             address_groups: AddressGroups::new(),
             dispatcher: Dispatcher::new(DispatcherSettings::default(), seed),
+            dialogs: Dialogs::new(seed),
         }
     }
 
@@ -52,6 +57,7 @@ impl ScriptTables {
     pub fn sweep(&self, now: Time, budget: usize) -> Vec<ExpiredCell> {
         self.pike.sweep(now, budget);
         self.dispatcher.sweep(now, budget);
+        self.dialogs.sweep(now, budget);
         self.hash_tables.sweep(now, budget)
     }
 
@@ -62,6 +68,7 @@ impl ScriptTables {
         self.pike.visit(f);
         self.address_groups.visit(f);
         self.dispatcher.visit(f);
+        self.dialogs.visit(f);
     }
 }
 
