@@ -16,6 +16,7 @@ mod live;
 mod log;
 mod panics;
 mod port_owner;
+mod reload;
 mod rpc;
 mod scripted;
 mod services;
