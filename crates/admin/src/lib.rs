@@ -25,6 +25,6 @@ pub use control::{
 };
 pub use host::AllowedHosts;
 pub use metrics::{Sample, SampleKind, write_metrics};
-pub use rpc::{RPC_BATCH_MAX, RpcFault, answer as answer_rpc};
+pub use rpc::{RPC_BATCH_MAX, RpcFault};
 pub use serve::{bind_http, bind_socket, serve_http, serve_socket};
 pub use watch::{WATCH_LINES_MAX, WatchSender, watch_channel};

@@ -231,7 +231,11 @@ async fn rpc_over_http(control: State<Shared>, headers: HeaderMap, body: Bytes) 
 }
 
 async fn rpc(State(control): State<Shared>, body: Bytes) -> Response {
-    match blocking(control, move |control| crate::rpc::answer(control, &body)).await {
+    let answered = blocking(control, move |control| {
+        let call = |name: &str, params: &[serde_json::Value]| control.rpc(name, params);
+        crate::rpc::answer(&call, &body)
+    });
+    match answered.await {
         Ok(Some(value)) => Json(value).into_response(),
         Ok(None) => StatusCode::NO_CONTENT.into_response(),
         Err(response) => response,

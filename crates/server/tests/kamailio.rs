@@ -9,13 +9,11 @@ const SCRIPT: &str = "function ksr_request_route()\n\
      \tKSR.sl.sl_send_reply(200, \"From the script\")\nend\n";
 
 fn kamailio_cfg(port: u16) -> String {
-    format!(
-        "#!KAMAILIO\ndebug=2\nchildren=1\nlisten=udp:127.0.0.1:PORT\nalias=\"kam.test\"\n\
+    let text = "#!KAMAILIO\ndebug=2\nchildren=1\nlisten=udp:127.0.0.1:PORT\nalias=\"kam.test\"\n\
          loadmodule \"sl.so\"\nloadmodule \"tm.so\"\nloadmodule \"htable.so\"\nloadmodule \"app_lua.so\"\n\
          modparam(\"htable\", \"htable\", \"ban=>size=4;autoexpire=60\")\n\
-         modparam(\"app_lua\", \"load\", \"main.lua\")\nstrowger.data = \"data\" desc \"folder\"\ncfgengine \"lua\"\n"
-    )
-    .replace("PORT", &port.to_string())
+         modparam(\"app_lua\", \"load\", \"main.lua\")\nstrowger.data = \"data\" desc \"folder\"\ncfgengine \"lua\"\n";
+    text.replace("PORT", &port.to_string())
 }
 
 fn ping(place: &Place, port: u16) -> support::Outcome {

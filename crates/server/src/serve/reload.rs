@@ -32,12 +32,7 @@ impl Live {
         if let Some(script) = &config.script {
             script.try_load().map_err(|failure| unchanged(&failure))?;
         }
-        let mut stores = Stores::read(&config).map_err(|errors| {
-            ControlError::Configuration(format!(
-                "{}\nnothing was changed, the running configuration stays active",
-                errors.join("\n")
-            ))
-        })?;
+        let mut stores = Stores::load(&config).map_err(|failure| unchanged(&failure))?;
         for user in &config.users {
             super::accounts::configured(user).map_err(control_error)?;
         }

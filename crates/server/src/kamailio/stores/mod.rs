@@ -3,7 +3,10 @@
 
 mod reader;
 mod settings;
+#[cfg(test)]
+mod tests;
 
+use serde_json::json;
 use strowger_registrar::Subscriber;
 use strowger_routing::tables::address_groups::{AddressGroups, AddressRule};
 use strowger_routing::tables::dispatcher::{DestinationEntry, Dispatcher};
@@ -14,6 +17,7 @@ use strowger_store::kamailio::{KamailioCell, KamailioValue};
 
 use super::Script;
 use crate::config::Config;
+use crate::exit::{Exit, Failure};
 use reader::Reader;
 
 /// What was read; nothing is in place yet.
@@ -52,6 +56,26 @@ impl Stores {
             true => Ok(reader.out),
             false => Err(reader.errors),
         }
+    }
+
+    /// The same, with errors as a failure of the configuration.
+    ///
+    /// # Errors
+    /// Something cannot be read.
+    pub fn load(config: &Config) -> Result<Stores, Failure> {
+        Stores::read(config).map_err(|errors| {
+            let lines = errors
+                .iter()
+                .map(|error| format!("error: {}\n", error.trim_end()));
+            let json = errors
+                .iter()
+                .map(|error| json!({ "severity": "error", "message": error }));
+            let json = json.collect();
+            let message = "what the script needs cannot be read; nothing was changed";
+            let mut failure = Failure::new(Exit::Configuration, message);
+            failure.report = Some(Box::new((lines.collect(), json)));
+            failure
+        })
     }
 
     /// Puts all but the accounts in place. Cells of hash tables that exist already stay as they are.
