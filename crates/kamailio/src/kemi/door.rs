@@ -139,18 +139,18 @@ impl KemiDoor {
         }
     }
 
-    /// True if scripts see the module. Some have their functions from a module of another name.
+    /// True if scripts see the module.
     pub fn has_module(&self, module: &str) -> bool {
-        let module = match module {
+        let loaded = match module {
             "kx" => "kemix",
             "pvx" => "pv",
             other => other,
         };
-        BUILT_IN.contains(&module)
-            || self
-                .modules
-                .as_ref()
-                .is_none_or(|modules| modules.contains(module))
+        let is_loaded = |modules: &BTreeSet<String>| {
+            // Our own configuration may name what scripts see.
+            modules.contains(loaded) || modules.contains(module)
+        };
+        BUILT_IN.contains(&module) || self.modules.as_ref().is_none_or(is_loaded)
     }
 
     /// The value of a module parameter that counts: the last.
