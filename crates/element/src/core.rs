@@ -185,6 +185,16 @@ impl Core {
             "Requests suspended by a program",
             self.suspended.len() as u64,
         );
+        f(
+            "server_transactions",
+            "Server transactions held",
+            self.transactions.server_count() as u64,
+        );
+        f(
+            "client_transactions",
+            "Client transactions held",
+            self.transactions.client_count() as u64,
+        );
         f("relays", "Relayed requests held", self.relays.len() as u64);
         f(
             "parked",

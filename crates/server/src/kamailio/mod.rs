@@ -115,7 +115,10 @@ impl Script {
 
     /// The file.
     pub fn path(&self) -> PathBuf {
-        self.folder.join(&self.file)
+        match self.folder.as_os_str() == "." {
+            true => PathBuf::from(&self.file),
+            false => self.folder.join(&self.file),
+        }
     }
 
     /// Adds a value of a module parameter.

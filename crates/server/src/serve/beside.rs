@@ -224,9 +224,10 @@ async fn serve(
     ));
     tokio::spawn(serve_errands(&live, errands));
     tokio::spawn(sweep(live.clone()));
+    let rpc = live.config.load().admin.rpc;
     let control: Arc<dyn Control> = live;
     if let Some((listener, hosts)) = doors.http {
-        tokio::spawn(serve_http(listener, control.clone(), hosts));
+        tokio::spawn(serve_http(listener, control.clone(), hosts, rpc));
     }
     tokio::select! {
         served = serve_socket(doors.socket, control) => {
