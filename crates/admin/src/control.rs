@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Sample;
+use crate::rpc::RpcFault;
 use crate::watch::WatchSender;
 
 /// Rows in one page, whatever was asked for.
@@ -38,6 +39,12 @@ pub trait Control: Send + Sync + 'static {
     fn reload(&self) -> Result<Reloaded, ControlError>;
     /// Sends a line for every event that passes the filter, until the receiver is gone.
     fn watch(&self, filter: WatchFilter, sender: WatchSender);
+    /// Calls a method by the name that other servers gave it.
+    fn rpc(
+        &self,
+        method: &str,
+        params: &[serde_json::Value],
+    ) -> Result<serde_json::Value, RpcFault>;
 }
 
 /// Which rows of a list.
@@ -139,6 +146,9 @@ pub struct Status {
     pub not_ready: Option<String>,
     /// When the configuration was last taken over, seconds since 1970.
     pub configured_at: u64,
+    /// The script that decides about requests; none for the native policy.
+    #[serde(default)]
+    pub script: Option<String>,
     /// What an operator should know.
     pub warnings: Vec<String>,
 }

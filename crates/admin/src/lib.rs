@@ -6,6 +6,7 @@
 //! ```text
 //! admin.sock (UNIX socket, mode 0600)   everything: the command line's way in      serve_socket
 //! 127.0.0.1:8060 (TCP, by choice)       /metrics /health /ready /v1/status: read   serve_http
+//!                                       /rpc, by another choice
 //! ```
 //!
 //! Bodies are JSON; errors are `{"error": …, "fix": …}` with a fitting HTTP status.
@@ -14,6 +15,7 @@ mod control;
 mod host;
 mod metrics;
 mod routes;
+mod rpc;
 mod serve;
 mod watch;
 
@@ -23,5 +25,6 @@ pub use control::{
 };
 pub use host::AllowedHosts;
 pub use metrics::{Sample, SampleKind, write_metrics};
+pub use rpc::{RPC_BATCH_MAX, RpcFault};
 pub use serve::{bind_http, bind_socket, serve_http, serve_socket};
 pub use watch::{WATCH_LINES_MAX, WatchSender, watch_channel};

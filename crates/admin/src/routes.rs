@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -20,6 +20,9 @@ use crate::watch::watch_channel;
 /// Octets of a request's body: an import of a million accounts fits.
 const BODY_OCTETS_MAX: usize = 256 << 20;
 
+/// Octets of a call over TCP.
+const RPC_OCTETS_MAX: usize = 1 << 20;
+
 type Shared = Arc<dyn Control>;
 
 /// Everything, for the socket that only the server's own user can open.
@@ -34,15 +37,21 @@ pub(crate) fn socket(control: Shared) -> Router {
         .route("/v1/registrations/{user}", delete(drop_registrations))
         .route("/v1/reload", post(reload))
         .route("/v1/watch", get(watch))
+        .route("/rpc", post(rpc))
         .merge(observation())
         .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
         .with_state(control)
 }
 
 /// What can be read over TCP.
-pub(crate) fn http(control: Shared, hosts: AllowedHosts) -> Router {
+pub(crate) fn http(control: Shared, hosts: AllowedHosts, with_rpc: bool) -> Router {
     let hosts = Arc::new(hosts);
+    let rpc = match with_rpc {
+        true => Router::new().route("/rpc", post(rpc_over_http)),
+        false => Router::new(),
+    };
     Router::new()
+        .merge(rpc.layer(DefaultBodyLimit::max(RPC_OCTETS_MAX)))
         .route("/", get(index))
         .route("/v1/status", get(status))
         .merge(observation())
@@ -207,6 +216,30 @@ async fn drop_registrations(State(control): State<Shared>, Path(user): Path<Stri
 
 async fn reload(State(control): State<Shared>) -> Response {
     answer(blocking(control, |control| control.reload()).await)
+}
+
+/// A body that a page in somebody's browser could send is refused: it cannot set this content type without being asked.
+async fn rpc_over_http(control: State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let plain = kind.split(';').next().unwrap_or_default().trim();
+    if !plain.eq_ignore_ascii_case("application/json") || headers.contains_key(header::ORIGIN) {
+        let message = "calls come with Content-Type: application/json, and not from web pages";
+        return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, message);
+    }
+    rpc(control, body).await
+}
+
+async fn rpc(State(control): State<Shared>, body: Bytes) -> Response {
+    let answered = blocking(control, move |control| {
+        let call = |name: &str, params: &[serde_json::Value]| control.rpc(name, params);
+        crate::rpc::answer(&call, &body)
+    });
+    match answered.await {
+        Ok(Some(value)) => Json(value).into_response(),
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Err(response) => response,
+    }
 }
 
 async fn watch(State(control): State<Shared>, Query(filter): Query<WatchFilter>) -> Response {

@@ -62,7 +62,7 @@ pub async fn serve_socket(listener: StdUnixListener, control: Arc<dyn Control>) 
     axum::serve(listener, routes::socket(control)).await
 }
 
-/// Serves metrics, health and status until the future is dropped.
+/// Serves metrics, health, status and, if asked for, RPC until the future is dropped.
 ///
 /// # Errors
 /// The listener cannot be used.
@@ -70,7 +70,8 @@ pub async fn serve_http(
     listener: StdTcpListener,
     control: Arc<dyn Control>,
     hosts: AllowedHosts,
+    with_rpc: bool,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    axum::serve(listener, routes::http(control, hosts)).await
+    axum::serve(listener, routes::http(control, hosts, with_rpc)).await
 }

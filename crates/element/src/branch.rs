@@ -95,6 +95,9 @@ impl Core {
         };
         let hop = match NextHop::from_uri(&uri, secure) {
             Ok(hop) => hop,
+            Err(_) if self.settings.compatibility.failure_statuses => {
+                return self.branch_failed(at, self.unresolvable());
+            }
             Err(NextHopError::Scheme) => {
                 return self.branch_failed(at, StatusCode::UNSUPPORTED_URI_SCHEME);
             }

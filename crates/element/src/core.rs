@@ -36,7 +36,7 @@ use crate::registration::WaitingChange;
 use crate::relay::Relay;
 use crate::relay_table::RelayTable;
 use crate::run::Run;
-use crate::seam::{Answer, Command, ConnectId, Input, Output, QueryId};
+use crate::seam::{Answer, Command, ConnectId, Input, Output, QueryId, ShardMessage};
 use crate::server::RecentRequests;
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -185,6 +185,16 @@ impl Core {
             "Requests suspended by a program",
             self.suspended.len() as u64,
         );
+        f(
+            "server_transactions",
+            "Server transactions held",
+            self.transactions.server_count() as u64,
+        );
+        f(
+            "client_transactions",
+            "Client transactions held",
+            self.transactions.client_count() as u64,
+        );
         f("relays", "Relayed requests held", self.relays.len() as u64);
         f(
             "parked",
@@ -224,6 +234,12 @@ impl Core {
                 None => self.counters.late_answers += 1,
             },
             Input::Completed { query, answer } => self.completed(now, query, answer),
+            Input::FromShard(ShardMessage::Continue { number, hook }) => {
+                match self.suspended.remove(&number) {
+                    Some(run) => self.calls.push_back(PolicyCall::Continue(run, hook)),
+                    None => self.counters.late_answers += 1,
+                }
+            }
             Input::Reconfigure(settings) => self.reconfigure(settings),
             Input::Command(Command::DropBindings { aor }) => {
                 self.drop_bindings(now, aor.as_bytes())

@@ -45,7 +45,7 @@ pub struct ElementCounters {
     pub responses_dropped: u64,
     /// Suspended requests that were cancelled.
     pub suspended_cancelled: u64,
-    /// Suspended requests that another shard was asked to continue, which it cannot.
+    /// Suspended requests that another shard was asked to continue.
     pub continued_elsewhere: u64,
     /// Responses whose connection had closed and could not be opened again.
     pub responses_undeliverable: u64,
@@ -177,7 +177,7 @@ impl ElementCounters {
         );
         f(
             "continued_elsewhere",
-            "Suspended requests of other shards that were to be continued",
+            "Suspended requests that another shard was asked to continue",
             self.continued_elsewhere,
         );
         f(

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, Ordering};
 use strowger_registrar::{shard_of, write_canonical};
-use strowger_sip::{Limits, Message, Method, ParseFailure, Time, Uri};
+use strowger_sip::{Limits, Message, Method, ParseError, ParseFailure, Time, Uri};
 use strowger_transaction::token::{Home, Secrets, branch_home};
 use strowger_transaction::{Flow, write_stateless_reply};
 
@@ -122,9 +122,29 @@ impl Ingress {
             return false;
         };
         self.refused.fetch_add(1, Ordering::Relaxed);
-        let reason = failure.error.to_string();
+        let settings = self.settings.load();
+        let malformed = &settings.compatibility.malformed;
+        let named = match failure.error {
+            ParseError::CSeqMethod => malformed.cseq_method.as_deref(),
+            ParseError::Truncated => malformed.content_length.as_deref(),
+            _ => None,
+        };
+        let reason = named.map_or_else(|| failure.error.to_string(), str::to_owned);
         let reason = (status.get() == 400).then_some(reason.as_bytes());
-        write_stateless_reply(out, &self.secrets, message, flow, status, reason, b"", None);
+        let lines = match &settings.server_header {
+            Some(server) => [b"Server: ", server.as_bytes(), b"\r\n"].concat(),
+            None => Vec::new(),
+        };
+        write_stateless_reply(
+            out,
+            &self.secrets,
+            message,
+            flow,
+            status,
+            reason,
+            &lines,
+            None,
+        );
         true
     }
 

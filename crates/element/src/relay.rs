@@ -253,8 +253,9 @@ impl Core {
                 Action::AskProgram => self.calls.push_back(PolicyCall::Failure(key)),
                 Action::Cancel(branch) => {
                     if let Some(Waiting::Response(client)) = self.waiting(key, branch) {
+                        let reason = self.cancel_reason(key);
                         self.transactions
-                            .cancel_client(now, client, b"", &mut self.batch);
+                            .cancel_client(now, client, &reason, &mut self.batch);
                     }
                 }
                 Action::Abandon(branch, _) => {
@@ -302,6 +303,21 @@ impl Core {
                     self.relays.remove(key);
                 }
             }
+        }
+    }
+
+    /// The Reason of a CANCEL (RFC 3326): so that a phone does not show a call that was taken elsewhere as missed.
+    fn cancel_reason(&self, key: RelayKey) -> Vec<u8> {
+        let cause = self
+            .relays
+            .get(key)
+            .and_then(|relay| relay.context.cancel_cause());
+        match cause {
+            None => Vec::new(),
+            Some(StatusCode::OK) => {
+                b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n".to_vec()
+            }
+            Some(status) => format!("Reason: SIP;cause={}\r\n", status.get()).into_bytes(),
         }
     }
 

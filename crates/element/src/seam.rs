@@ -76,6 +76,8 @@ pub enum Input {
         /// The outcome.
         answer: Answer,
     },
+    /// Another shard has something to say.
+    FromShard(ShardMessage),
     /// New settings, validated as a whole.
     Reconfigure(Arc<Settings>),
     /// An operator's order.
@@ -92,6 +94,18 @@ pub enum Command {
     },
     /// Change the events this shard builds (bits of [`crate::event::Interest`]).
     SetInterest(u32),
+}
+
+/// What shards say to each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShardMessage {
+    /// A suspended request goes on in a function of the program.
+    Continue {
+        /// Its number.
+        number: u64,
+        /// The function.
+        hook: strowger_routing::HookName,
+    },
 }
 
 /// What a parked run waits for, apart from DNS.
@@ -152,6 +166,13 @@ pub enum Output {
         query: QueryId,
         /// What to ask.
         request: Query,
+    },
+    /// Tell another shard of this element.
+    ToShard {
+        /// The shard.
+        shard: u16,
+        /// What to tell it.
+        message: ShardMessage,
     },
     /// Something worth telling, built only if somebody's interest mask asks for it.
     Event(Event),

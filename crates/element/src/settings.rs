@@ -22,6 +22,15 @@ pub struct Listener {
     pub advertised: Option<(Box<str>, u16)>,
 }
 
+/// Reasons of the 400 to requests that cannot be parsed; `None` says it in our words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MalformedReasons {
+    /// CSeq has another method than the request line.
+    pub cseq_method: Option<Box<str>>,
+    /// Content-Length is more than there is.
+    pub content_length: Option<Box<str>>,
+}
+
 /// Habits of other servers, which a door selects; natively all are off.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compatibility {
@@ -33,8 +42,10 @@ pub struct Compatibility {
     pub failure_statuses: bool,
     /// A request whose program failed is left without an answer instead of answered 500.
     pub silent_on_program_failure: bool,
-    /// Bindings in a 200 to REGISTER show the address they are reached at (`received`).
-    pub shows_received: bool,
+    /// Of several 401 or 407 one of our own is made, with the challenges of all.
+    pub own_challenges: bool,
+    /// Malformed requests are answered with these reasons.
+    pub malformed: MalformedReasons,
 }
 
 /// All settings of one element.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use strowger_proxy::{Forward, ResponseChanges};
-use strowger_sip::{Message, Now, StatusCode};
+use strowger_sip::{HeaderName, Message, Now, StatusCode};
 use strowger_transaction::{Flow, ServerKey, write_stateless_reply};
 
 use crate::core::{Core, Parked};
@@ -23,6 +23,15 @@ impl Core {
         };
         let (server, source, received) = (relay.server, relay.source, relay.received);
         let request = Arc::clone(&relay.request);
+        if self.settings.compatibility.own_challenges && !forward.lines.is_empty() {
+            let headers = challenges_of(&forward.response, &forward.lines);
+            let reply = OwnReply {
+                headers: &headers,
+                ..OwnReply::of(status)
+            };
+            self.respond(now, server, received, source, &request, &reply);
+            return;
+        }
         let changes = ResponseChanges {
             keep_identities: relay.program.is_some(),
             ..ResponseChanges::default()
@@ -149,4 +158,16 @@ impl Core {
             self.counters.suspended_cancelled += 1;
         }
     }
+}
+
+/// The challenge lines of a response, and those of the others.
+fn challenges_of(response: &Message, others: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for name in [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate] {
+        for header in response.headers_named(name) {
+            lines.extend_from_slice(response.as_bytes().get(header.line).unwrap_or_default());
+        }
+    }
+    lines.extend_from_slice(others);
+    lines
 }

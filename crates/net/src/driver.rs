@@ -442,6 +442,9 @@ impl Driver {
                 }
                 Output::Query { query, request } => self.services.query(shard, query, request),
                 Output::Event(event) => self.services.event(shard, event),
+                Output::ToShard { shard: to, message } => {
+                    self.deliver(to, Input::FromShard(message));
+                }
             }
         }
         turn.deferred = deferred;

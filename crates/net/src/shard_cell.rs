@@ -33,6 +33,7 @@ impl<'a> Job<'a> {
                 Input::FlowClosed { .. } => "FlowClosed",
                 Input::Resolved { .. } => "Resolved",
                 Input::Completed { .. } => "Completed",
+                Input::FromShard(_) => "FromShard",
                 Input::Reconfigure(_) => "Reconfigure",
                 Input::Command(_) => "Command",
             },

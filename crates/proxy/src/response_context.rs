@@ -79,6 +79,10 @@ pub struct ResponseContext {
     branches_max: usize,
     /// Once all branches have failed a program is asked before the best response is sent.
     asks_program: bool,
+    non_invite_408: bool,
+    quiet_after_cancel: bool,
+    /// The status for which branches are cancelled: a 2xx or 6xx of another branch.
+    cancel_cause: Option<StatusCode>,
 }
 
 impl ResponseContext {
@@ -103,7 +107,15 @@ impl ResponseContext {
                 .map(|seconds| Duration::from_secs(seconds.into())),
             branches_max: settings.branches_max.min(usize::from(u16::MAX)),
             asks_program: false,
+            non_invite_408: settings.non_invite_408,
+            quiet_after_cancel: settings.quiet_after_cancel,
+            cancel_cause: None,
         }
+    }
+
+    /// The status of the response for which branches are being cancelled, if there is one (RFC 3326).
+    pub fn cancel_cause(&self) -> Option<StatusCode> {
+        self.cancel_cause
     }
 
     /// Says whether a program is asked ([`Action::AskProgram`]) when all branches have failed. It is asked once.
@@ -264,7 +276,9 @@ impl ResponseContext {
         } else if status.is_success() {
             self.success(id, response, actions);
         } else if self.end(id, actions) && !self.answered {
-            let suppressed = self.kind == Kind::NonInvite && status == StatusCode::REQUEST_TIMEOUT;
+            let suppressed = self.kind == Kind::NonInvite
+                && status == StatusCode::REQUEST_TIMEOUT
+                && !self.non_invite_408;
             if suppressed {
                 self.best.offer_own(id, status);
             } else {
@@ -272,6 +286,7 @@ impl ResponseContext {
                     .offer(id, status, response, self.stop == Some(Stop::Cancelled));
             }
             if status.class() == 6 {
+                self.cancel_cause = Some(status);
                 self.stop_for(Stop::GlobalFailure, actions);
             }
             self.settle(actions);
@@ -461,7 +476,8 @@ impl ResponseContext {
         }
         if status != StatusCode::TRYING {
             self.rang = true;
-            if !self.answered {
+            let cancelled = self.branch(id).is_some_and(|branch| branch.cancelled);
+            if !self.answered && !(cancelled && self.quiet_after_cancel) {
                 actions.forward(id, response, Vec::new());
             }
         }
@@ -497,6 +513,7 @@ impl ResponseContext {
             if core::mem::take(&mut self.ring_limit_set) {
                 actions.push(Action::ClearRingLimit);
             }
+            self.cancel_cause = Some(StatusCode::OK);
             self.cancel_pending(actions);
         } else {
             actions.counters.successes_repeated += 1;
@@ -606,6 +623,9 @@ impl ResponseContext {
             }
             (Choice::Own(status), _) => actions.push(Action::Reply(status)),
             (Choice::TimedOut, Kind::Invite) => {
+                actions.push(Action::Reply(StatusCode::REQUEST_TIMEOUT))
+            }
+            (Choice::TimedOut, Kind::NonInvite) if self.non_invite_408 => {
                 actions.push(Action::Reply(StatusCode::REQUEST_TIMEOUT))
             }
             (Choice::TimedOut, Kind::NonInvite) => {

@@ -34,6 +34,10 @@ pub struct ProxySettings {
     pub branches_max: usize,
     /// Targets of one request. Default 32.
     pub targets_max: usize,
+    /// A request other than INVITE whose branches all time out is answered 408, which RFC 4320 §4.2 forbids. Default false.
+    pub non_invite_408: bool,
+    /// Provisional responses of a cancelled branch are not passed on. Default false.
+    pub quiet_after_cancel: bool,
     /// Option tags accepted in Proxy-Require (RFC 3261 §16.3 step 5). Default none.
     pub proxy_require: Vec<Box<str>>,
 }
@@ -51,6 +55,8 @@ impl Default for ProxySettings {
             max_breadth: 60,
             branches_max: 32,
             targets_max: 32,
+            non_invite_408: false,
+            quiet_after_cancel: false,
             proxy_require: Vec::new(),
         }
     }

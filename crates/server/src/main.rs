@@ -85,7 +85,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::User(command)) => commands::user::run(given, command, json)?,
         Some(Command::Reg(command)) => commands::registration::run(given, command, json)?,
         Some(Command::Stats(args)) => commands::observe::stats(given, &args, json)?,
-        Some(Command::Rpc(_)) => {}
+        Some(Command::Rpc(args)) => commands::rpc::run(given, &args, json)?,
         Some(Command::Reload) => commands::reload::run(given, json)?,
         Some(Command::Watch(args)) => commands::observe::watch(given, &args, json)?,
         Some(Command::Ping(args)) => return Ok(ExitCode::from(client::ping(&args, json))),

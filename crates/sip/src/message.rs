@@ -37,6 +37,8 @@ pub struct Message {
     pub(crate) max_forwards: NumberField,
     pub(crate) max_forwards_value: Span,
     pub(crate) content_length: Option<u32>,
+    /// `rport` counts as asked for.
+    pub(crate) rport_forced: bool,
 }
 
 /// Request line or status line; `status` is 0 in a request.
@@ -91,6 +93,12 @@ impl Message {
     #[allow(clippy::len_without_is_empty, reason = "a message is never empty")]
     pub fn len(&self) -> usize {
         self.octets.len()
+    }
+
+    /// From now on the source port is noted in the topmost Via, though the sender did not ask for it (RFC 3581 lets only
+    /// the client ask; proxies of phones behind NATs do it all the same).
+    pub fn force_rport(&mut self) {
+        self.rport_forced = true;
     }
 
     /// True for a request.

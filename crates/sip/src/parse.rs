@@ -55,6 +55,7 @@ impl Message {
             cseq_method: Span::ABSENT,
             max_forwards: NumberField::Absent,
             max_forwards_value: Span::ABSENT,
+            rport_forced: false,
             content_length: None,
         });
         if let Ok(message) = &mut result

@@ -39,7 +39,7 @@ impl SourceParams {
             place,
             excess,
             received,
-            rport: asked,
+            rport: asked || message.rport_forced,
         }
     }
 
@@ -122,7 +122,7 @@ impl Edits {
         if !params.excess.is_empty() {
             self.replace_range(params.excess.clone(), b"");
         }
-        if params.received || !params.place.is_empty() {
+        if params.received || params.rport || !params.place.is_empty() {
             self.replace_range_plain(params.place.clone(), |out| params.write(out, source));
         }
     }

@@ -12,6 +12,7 @@ use crate::reply::OwnReply;
 
 impl Run {
     pub(super) fn program_answer(&mut self, answer: &Answer<'_>) -> ReplyOutcome {
+        self.apply_rport();
         let Some(request) = self.request.clone() else {
             return ReplyOutcome::Failed;
         };

@@ -8,6 +8,7 @@ use super::Run;
 
 impl Run {
     pub(super) fn program_save(&mut self, options: SaveOptions) -> SaveOutcome {
+        self.apply_rport();
         let Some(request) = self.request.clone() else {
             return SaveOutcome::Failed;
         };

@@ -11,6 +11,7 @@ use crate::call::PolicyCall;
 use crate::core::Core;
 use crate::program::{Program, add_targets};
 use crate::relay::Way;
+use crate::seam::{Output, ShardMessage};
 
 impl Run {
     /// The Request-URI as the program has it.
@@ -23,6 +24,7 @@ impl Run {
     }
 
     pub(super) fn program_forward(&mut self) -> Result<(), ForwardError> {
+        self.apply_rport();
         let Some(request) = self.request.clone() else {
             return Err(ForwardError::Refused);
         };
@@ -139,6 +141,7 @@ impl Run {
     }
 
     pub(super) fn program_new_transaction(&mut self) -> bool {
+        self.apply_rport();
         if self.server.is_some() || self.relay.is_some() || self.answered {
             return false;
         }
@@ -257,8 +260,19 @@ impl Run {
         }
         let core = self.core_mut();
         if index != u32::from(core.shard) {
+            let Some(shard) = u16::try_from(index)
+                .ok()
+                .filter(|shard| *shard < core.settings.shards)
+            else {
+                return false;
+            };
             core.counters.continued_elsewhere += 1;
-            return false;
+            let message = ShardMessage::Continue {
+                number: u64::from(label),
+                hook,
+            };
+            core.outputs.push_back(Output::ToShard { shard, message });
+            return true;
         }
         match core.suspended.remove(&u64::from(label)) {
             Some(run) => {

@@ -208,6 +208,15 @@ impl Run {
         true
     }
 
+    /// What a program said of `rport` shows in the message from now on.
+    fn apply_rport(&mut self) {
+        if self.draft.force_rport
+            && let Some(request) = self.request.as_mut().and_then(Arc::get_mut)
+        {
+            request.force_rport();
+        }
+    }
+
     /// The draft, to change.
     fn drafting(&mut self) -> &mut Draft {
         self.drafted = true;

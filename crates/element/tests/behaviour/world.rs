@@ -269,6 +269,7 @@ impl World {
                         ..
                     } => self.connects.push((request, remote, transport)),
                     Output::Close { .. } => {}
+                    Output::ToShard { .. } => unreachable!("there is one shard"),
                 }
                 for send in &self.batch.sends {
                     let sent = Sent {

@@ -157,6 +157,7 @@ static COVERED: &[Module] = &[
         "db_url domain_table domain_col did_col",
         "",
     ),
+    covered("async", "workers ms_timer", "", ""),
     covered("hdr", "", "", ""),
     covered(
         "htable",
@@ -165,6 +166,16 @@ static COVERED: &[Module] = &[
          expires_column array_size_suffix event_callback",
         "",
     ),
+    covered(
+        "http_client",
+        "httpredirect httproxyport verify_peer verify_host keep_connections connection_timeout \
+         query_result query_maxdatasize timeout_mode tcp_keepalive tlsversion maxdatasize \
+         authmethod netinterface_len",
+        "httpcon httpproxy useragent tlsclientcert tlsclientkey tlscacert cipher_suites config_file \
+         netinterface",
+        "",
+    ),
+    covered("ipops", "", "", ""),
     covered("kemix", "", "", ""),
     covered("maxfwd", "max_limit", "", ""),
     covered(
@@ -251,6 +262,12 @@ static COVERED: &[Module] = &[
         "sl",
         "bind_tm default_code rich_redirect",
         "default_reason event_callback_fl_ack event_callback_lres_sent",
+        "",
+    ),
+    covered(
+        "sqlops",
+        "sqlbuf_size tr_buf_size connect_mode log_buf_size",
+        "sqlcon",
         "",
     ),
     covered("textops", "", "", ""),

@@ -6,7 +6,7 @@ use strowger_store::{Accounts, DataFolder, Database};
 use super::{say, say_json};
 use crate::config::{Config, Data, Report};
 use crate::exit::Failure;
-use crate::kamailio::{Findings, ScriptFindings};
+use crate::kamailio::{Findings, ScriptFindings, Stores};
 use crate::locate::{Located, tally};
 use crate::serve::hiding;
 
@@ -24,18 +24,22 @@ pub fn run(mut located: Located, json: bool) -> Result<(), Failure> {
         None => ScriptFindings::default(),
     };
     let loaded = config.script.as_ref().map_or(Ok(()), |one| one.try_load());
-    if json && loaded.is_ok() {
-        say_json(&as_json(config, findings, &linted));
+    let stores = loaded.and_then(|()| Stores::load(config));
+    if let (Ok(stores), true) = (&stores, json) {
+        say_json(&as_json(config, findings, &linted, &stores.warnings));
         return Ok(());
     }
     if !json {
         say(&format!("{findings}{linted}"));
     }
-    loaded?;
+    let stores = stores?;
+    for warning in &stores.warnings {
+        say(&format!("warning: {warning}\n"));
+    }
     if let Some(report) = findings.compatibility() {
         say(&format!("{report}\n"));
     }
-    let warnings = findings.warnings() + linted.list.len();
+    let warnings = findings.warnings() + linted.list.len() + stores.warnings.len();
     let note = match warnings {
         0 => String::new(),
         _ => format!(" ({})", tally(0, warnings)),
@@ -56,10 +60,17 @@ pub fn run(mut located: Located, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn as_json(config: &Config, findings: &Findings, linted: &ScriptFindings) -> serde_json::Value {
+fn as_json(
+    config: &Config,
+    findings: &Findings,
+    linted: &ScriptFindings,
+    warnings: &[String],
+) -> serde_json::Value {
     let mut diagnostics = findings.to_json();
     if let Some(list) = diagnostics.as_array_mut() {
         list.extend(linted.to_json());
+        let warning = |text| json!({ "severity": "warning", "message": text });
+        list.extend(warnings.iter().map(warning));
     }
     let mut value = json!({ "ok": true, "file": config.file, "diagnostics": diagnostics });
     let report = findings.compatibility().map(|report| {

@@ -5,6 +5,7 @@ pub mod init;
 pub mod observe;
 pub mod registration;
 pub mod reload;
+pub mod rpc;
 pub mod user;
 
 use std::io::Write;

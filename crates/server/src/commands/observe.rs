@@ -4,11 +4,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use strowger_admin::Status;
 
-use super::{printable, say, say_json, table, try_say};
+use super::{printable, rpc, say, say_json, table, try_say};
 use crate::cli::{StatsArgs, WatchArgs};
 use crate::exit::{Exit, Failure};
 use crate::locate::{Given, instance};
-use crate::socket_client::escaped;
+use crate::socket_client::{Server, escaped};
 
 /// `status`
 ///
@@ -32,6 +32,7 @@ pub fn status(given: Given<'_>, json: bool) -> Result<(), Failure> {
         ("accounts", status.accounts.to_string()),
         ("registrations", status.bindings.to_string()),
         ("authentication", authentication(&status)),
+        ("script", status.script.clone().unwrap_or_default()),
         (
             "data",
             format!("{}, durability {}", status.data, status.durability),
@@ -50,6 +51,7 @@ pub fn status(given: Given<'_>, json: bool) -> Result<(), Failure> {
     ];
     let rows: Vec<Vec<String>> = rows
         .into_iter()
+        .filter(|(name, value)| *name != "script" || !value.is_empty())
         .map(|(name, value)| vec![format!("  {name}"), value])
         .collect();
     let state = status
@@ -77,6 +79,7 @@ fn authentication(status: &Status) -> String {
         .map(|realm| (&realm.name, realm.algorithms.join(", ")));
     let offers: Vec<_> = offers.collect();
     match offers.split_first() {
+        _ if status.script.is_some() => "as the script asks for it".to_owned(),
         _ if !status.authentication => "off (laboratory)".to_owned(),
         None => "on".to_owned(),
         Some(((_, first), rest)) if rest.iter().all(|(_, offer)| offer == first) => {
@@ -113,6 +116,9 @@ struct Row {
 /// The server does not run.
 pub fn stats(given: Given<'_>, args: &StatsArgs, json: bool) -> Result<(), Failure> {
     let server = instance(given, Exit::NotRunning)?.running()?;
+    if let Some(group @ ("sl" | "tm" | "usrloc")) = args.contains.as_deref() {
+        return group_stats(&server, group, json);
+    }
     let rows: Vec<Value> = server.get("/v1/stats")?;
     let wanted = |name: &str| {
         args.contains
@@ -150,6 +156,30 @@ pub fn stats(given: Given<'_>, args: &StatsArgs, json: bool) -> Result<(), Failu
             .collect();
         say(&table(&rows));
     }
+    Ok(())
+}
+
+/// The statistics of a module under the names that Kamailio gives them.
+fn group_stats(server: &Server, group: &str, json: bool) -> Result<(), Failure> {
+    let result = match group {
+        "tm" => rpc::call(server, "tm.stats", &[])?,
+        _ => rpc::call(server, "stats.fetchn", &[format!("{group}:").into()])?,
+    };
+    let prefix = format!("{group}.");
+    let fields = result.as_object().cloned().unwrap_or_default();
+    let fields: serde_json::Map<String, Value> = fields
+        .into_iter()
+        .map(|(name, value)| (name.trim_start_matches(&prefix).to_owned(), value))
+        .collect();
+    if json {
+        say_json(&fields);
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = fields
+        .into_iter()
+        .map(|(name, value)| vec![name, value.to_string()])
+        .collect();
+    say(&table(&rows));
     Ok(())
 }
 

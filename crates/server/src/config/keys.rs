@@ -253,6 +253,8 @@ pub const KEYS: &[Key] = &[
 
     key("admin", "listen", Text, Unset("no HTTP listener"),
         "`ADDRESS:PORT` for /metrics, /health, /ready and /v1/status (read only). Loopback addresses only, unless `allow_remote` is set."),
+    key("admin", "rpc", Flag, Value("false"),
+        "Answer Kamailio's RPC methods (`POST /rpc`) on `listen` too. They can change state, and there is no authentication: loopback addresses only. The command line's socket answers them always."),
     key("admin", "allow_remote", Flag, Value("false"),
         "Accept other than loopback addresses in `listen`. There is no authentication: whoever reaches the port can read."),
     key("admin", "hosts", Texts, Value("[]"),

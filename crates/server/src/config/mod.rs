@@ -199,6 +199,7 @@ pub struct Admin {
     pub listen: Option<SocketAddr>,
     pub hosts: Vec<String>,
     pub socket: Option<PathBuf>,
+    pub rpc: bool,
 }
 
 /// `[log]`

@@ -355,8 +355,17 @@ fn admin(table: Table<'_>, folder: &Path, report: &mut Report) -> Admin {
             "metrics and status are served without authentication",
         );
     }
+    let rpc = table.flag("rpc");
+    if rpc && listen.is_none_or(|address| !address.ip().is_loopback()) {
+        report.error(
+            table.span("rpc"),
+            "[admin] rpc needs a loopback address to listen on",
+            "set listen = \"127.0.0.1:8060\"",
+        );
+    }
     let hosts = table.texts("hosts").unwrap_or_default();
     Admin {
+        rpc,
         listen,
         hosts: hosts
             .into_iter()

@@ -73,11 +73,7 @@ pub fn port_of(kamailio: &KamailioConfig, name: &str) -> Option<u16> {
         .and_then(|port| u16::try_from(port).ok())
 }
 
-fn socket(
-    transport: Transport,
-    address: SocketAddr,
-    position: (usize, usize),
-) -> config::Listen {
+fn socket(transport: Transport, address: SocketAddr, position: (usize, usize)) -> config::Listen {
     config::Listen {
         transport,
         address,
@@ -121,7 +117,8 @@ fn addresses(
             },
         };
         if found.is_empty() {
-            let message = format!("`{host}` is no address, interface or known name of this machine");
+            let message =
+                format!("`{host}` is no address, interface or known name of this machine");
             notes.error(listen.span, message, "write an IP address");
         }
         out.extend(found);

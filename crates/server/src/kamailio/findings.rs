@@ -52,7 +52,10 @@ impl Findings {
             let place = place.map_or_else(String::new, |place| format!(" ({place})"));
             format!("{}{place}", one.message)
         });
-        let missing = report.of(Class::NotSupported).map(|entry| {
+        // What belongs to a module goes with it.
+        let whole = |what: &str| !what.contains('.') || what.starts_with("kemi.");
+        let missing = report.of(Class::NotSupported);
+        let missing = missing.filter(|entry| whole(&entry.what)).map(|entry| {
             let place = report.sources.place(entry.span);
             format!("{} is not supported: {} ({place})", entry.what, entry.why)
         });

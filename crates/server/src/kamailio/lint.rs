@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use strowger_lua::Finding;
+use strowger_lua::{Finding, ScriptError};
 
 use super::{Script, ScriptLines};
 use crate::exit::{Exit, Failure};
@@ -28,11 +28,45 @@ impl Script {
     pub fn try_load(&self) -> Result<(), Failure> {
         let log = Arc::new(ScriptLines::new(self.log_level));
         let loaded = self.factory(log).try_load();
-        loaded.map_err(|error| {
-            let path = self.path();
-            let message = format!("the script {} does not load: {error}", path.display());
-            Failure::new(Exit::Configuration, message)
-        })
+        loaded.map_err(|error| self.does_not_load(&error))
+    }
+
+    /// The error of a script, in the form of those of a configuration.
+    fn does_not_load(&self, error: &ScriptError) -> Failure {
+        let file = match error.file.as_str() {
+            "" => self.path(),
+            file => self.path().with_file_name(file),
+        };
+        let place = match error.line {
+            0 => file.display().to_string(),
+            line => format!("{}:{line}", file.display()),
+        };
+        let mut text = format!("error: {}\n", error.message);
+        match &error.excerpt {
+            Some(excerpt) => {
+                let number = error.line.to_string();
+                let (blank, before) = (number.len(), excerpt.column.saturating_sub(1));
+                text += &format!("  --> {place}:{}\n", excerpt.column);
+                text += &format!(" {number} | {}\n", excerpt.text.replace('\t', " "));
+                text += &format!(" {:blank$} | {:before$}^\n", "", "");
+            }
+            None => text += &format!("  --> {place}\n"),
+        }
+        for line in &error.traceback {
+            text += &format!("  {line}\n");
+        }
+        let json = json!([{
+            "severity": "error",
+            "message": error.message,
+            "file": file.display().to_string(),
+            "line": error.line,
+        }]);
+        let mut failure = Failure::new(
+            Exit::Configuration,
+            "the script does not load; nothing was changed",
+        );
+        failure.report = Some(Box::new((text, json)));
+        failure
     }
 
     /// Looks through the script for what will not do what it seems to.
@@ -90,8 +124,6 @@ impl ScriptFindings {
 
 impl fmt::Display for ScriptFindings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.list
-            .iter()
-            .try_for_each(|one| self.write_one(one, f))
+        self.list.iter().try_for_each(|one| self.write_one(one, f))
     }
 }

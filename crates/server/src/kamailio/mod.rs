@@ -30,11 +30,11 @@ use strowger_kamailio::cfg::{KamailioConfig, Value};
 use strowger_kamailio::kemi::{KemiDoor, KemiFactory, KemiLog, LogLevel, ScriptSource};
 
 pub use findings::Findings;
-pub use lint::ScriptFindings;
 pub use lines::ScriptLines;
+pub use lint::ScriptFindings;
 pub use load::{cfg, script_alone};
-pub use stores::{Stores, reload_addresses, reload_destinations, reload_hash_table};
 pub use section::section;
+pub use stores::{Stores, reload_addresses, reload_destinations, reload_hash_table};
 pub use surroundings::Surroundings;
 
 /// The script that decides, and what is configured for its functions.
@@ -115,7 +115,10 @@ impl Script {
 
     /// The file.
     pub fn path(&self) -> PathBuf {
-        self.folder.join(&self.file)
+        match self.folder.as_os_str() == "." {
+            true => PathBuf::from(&self.file),
+            false => self.folder.join(&self.file),
+        }
     }
 
     /// Adds a value of a module parameter.

@@ -152,7 +152,10 @@ fn own_variables(script: &Script, config: &mut Config) {
             ("trusted_sources", Some(list), _) => {
                 config.limits.trusted_sources = networks(list).collect();
             }
-            ("admin_listen", Some(address), _) => config.admin.listen = address.parse().ok(),
+            ("admin_listen", Some(address), _) => {
+                config.admin.listen = address.parse().ok();
+                config.admin.rpc = config.admin.listen.is_some();
+            }
             _ => {}
         }
     }

@@ -70,7 +70,12 @@ pub fn section(top: Table<'_>, folder: &Path, config: &mut Config, report: &mut 
 
 /// The module of this name; one that is not known is a warning.
 fn module(name: &str, span: Range<usize>, report: &mut Report) -> Option<&'static Module> {
-    let found = modules::module(name);
+    // What scripts call otherwise than `loadmodule` does.
+    let found = modules::module(match name {
+        "kx" => "kemix",
+        "pvx" => "pv",
+        other => other,
+    });
     match found.map(|module| (module.class, module.why)) {
         None => {
             let fix = suggestion(name, modules::names());

@@ -64,7 +64,10 @@ fn listening(config: &Config) -> Vec<String> {
 
 #[test]
 fn without_listen_every_ipv4_address_is_opened_over_udp_and_tcp() {
-    assert_eq!(listening(&good("")), ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]);
+    assert_eq!(
+        listening(&good("")),
+        ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]
+    );
     assert_eq!(
         listening(&good("disable_tcp=yes\nport=5070")),
         ["udp:0.0.0.0:5070"]
@@ -90,14 +93,20 @@ fn listen_names_addresses_interfaces_and_hosts() {
     assert_eq!(config.listen.first().map(|one| one.position), Some((1, 8)));
     let (config, findings) = read("listen=udp:nowhere.test:5060");
     assert!(config.is_none());
-    assert!(findings.to_string().contains("`nowhere.test`"), "{findings}");
+    assert!(
+        findings.to_string().contains("`nowhere.test`"),
+        "{findings}"
+    );
 }
 
 #[test]
 fn aliases_are_the_domains_and_else_the_first_address_is() {
     let config = good("listen=udp:127.0.0.1:5080\nalias=\"Kam.Test\" kam.test:5060\nalias=b.test");
     assert_eq!(config.domains, ["kam.test".into(), "b.test".into()]);
-    assert_eq!(good("listen=udp:127.0.0.1:5080").domains, ["127.0.0.1".into()]);
+    assert_eq!(
+        good("listen=udp:127.0.0.1:5080").domains,
+        ["127.0.0.1".into()]
+    );
     assert_eq!(
         good("listen=udp:sip.example.test").domains,
         ["sip.example.test".into()]
@@ -109,13 +118,22 @@ fn kamailios_defaults_apply_where_nothing_is_said() {
     let config = good("");
     let registrar = &config.registrar;
     assert_eq!(
-        (registrar.expires_min, registrar.expires_default, registrar.expires_max),
+        (
+            registrar.expires_min,
+            registrar.expires_default,
+            registrar.expires_max
+        ),
         (60, 3_600, 31_536_000)
     );
     assert_eq!(registrar.bindings_per_aor_max, 100);
     assert_eq!(config.proxy.ring_seconds_max, Some(120));
     assert_eq!(config.durability, Durability::Memory);
-    assert!(config.server_header.as_deref().is_some_and(|text| text.starts_with("Strowger/")));
+    assert!(
+        config
+            .server_header
+            .as_deref()
+            .is_some_and(|text| text.starts_with("Strowger/"))
+    );
     assert!(script(&config).is_one_domain());
     assert_eq!(script(&config).log_level, LogLevel::Notice);
     assert_eq!(script(&config).path(), Path::new("/etc/kamailio/main.lua"));
@@ -172,7 +190,11 @@ fn variables_of_our_group_say_what_kamailio_has_no_word_for() {
          strowger.dta = \"x\" desc \"x\"",
     );
     assert!(config.is_none());
-    assert_eq!((findings.errors(), findings.warnings()), (2, 1), "{findings}");
+    assert_eq!(
+        (findings.errors(), findings.warnings()),
+        (2, 1),
+        "{findings}"
+    );
 }
 
 #[test]
@@ -214,7 +236,10 @@ fn the_section_of_a_toml_file_is_read_and_its_mistakes_are_told() {
     assert_eq!(report.to_string(), "");
     let config = config.expect("a configuration");
     assert_eq!(config.registrar.bindings_per_aor_max, 3);
-    assert_eq!(config.registrar.expires_max, 7_200, "ours where nothing is said");
+    assert_eq!(
+        config.registrar.expires_max, 7_200,
+        "ours where nothing is said"
+    );
     assert!(config.proxy.parallel);
     let read = script(&config);
     assert_eq!(read.values("htable", "htable").len(), 2);
@@ -227,9 +252,14 @@ fn the_section_of_a_toml_file_is_read_and_its_mistakes_are_told() {
          [kamailio.modparam]\ntm = 3\n[kamailio.modparam.usrloc]\ndb_mod = 1\ndb_mode = \"x\"\nhash_size = [1.5]\n",
     );
     assert!(config.is_none());
-    let text = report.to_string().replace(&folder.display().to_string(), "FOLDER");
+    let text = report
+        .to_string()
+        .replace(&folder.display().to_string(), "FOLDER");
     insta::assert_snapshot!(text);
     let (_, report) = parse("[kamailio]\nmodules = []\n");
-    assert!(report.to_string().contains("`script` is missing"), "{report}");
+    assert!(
+        report.to_string().contains("`script` is missing"),
+        "{report}"
+    );
     let _ = std::fs::remove_dir_all(folder);
 }

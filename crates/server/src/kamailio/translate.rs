@@ -137,9 +137,7 @@ fn advertised(reading: &mut Reading) -> Option<(Box<str>, Option<u16>)> {
     match crate::config::domain(&host) {
         Ok(host) => Some((host.into(), port)),
         Err(refused) => {
-            reading
-                .diagnostics
-                .error(span, refused.reason, refused.fix);
+            reading.diagnostics.error(span, refused.reason, refused.fix);
             None
         }
     }
@@ -238,4 +236,3 @@ fn unused(reading: &mut Reading) {
         "transactions linger as RFC 3261 says",
     );
 }
-

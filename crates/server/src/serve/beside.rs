@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use strowger_kamailio::cfg::Value;
 use strowger_admin::{AllowedHosts, Control, bind_http, bind_socket, serve_http, serve_socket};
 use strowger_element::{Answer, Input};
+use strowger_kamailio::cfg::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::dns::{self, Ask};
@@ -224,9 +224,10 @@ async fn serve(
     ));
     tokio::spawn(serve_errands(&live, errands));
     tokio::spawn(sweep(live.clone()));
+    let rpc = live.config.load().admin.rpc;
     let control: Arc<dyn Control> = live;
     if let Some((listener, hosts)) = doors.http {
-        tokio::spawn(serve_http(listener, control.clone(), hosts));
+        tokio::spawn(serve_http(listener, control.clone(), hosts, rpc));
     }
     tokio::select! {
         served = serve_socket(doors.socket, control) => {

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use std::sync::OnceLock;
 use strowger_admin::{
     Control, ControlError, Imported, ListenerStatus, NewUser, Page, RealmStatus, Registration,
-    Registrations, Reloaded, Sample, Status, UserEntry, Users, WatchFilter, WatchSender,
+    Registrations, Reloaded, RpcFault, Sample, Status, UserEntry, Users, WatchFilter, WatchSender,
 };
 use strowger_element::{Command, Ingress, Input, Settings, Shared};
 use strowger_net::Driver;
@@ -22,13 +22,11 @@ use super::dns::DnsCounters;
 use super::errands::ErrandCounters;
 use super::hub::Hub;
 use super::keeping::Keeping;
-use super::lines::Names;
 use super::log::LogLevel;
 use super::services::Waiter;
-use super::settings::{PlacedListener, element, shown};
+use super::settings::{PlacedListener, shown};
 use crate::config::{Algorithms, Config, Data, Durability};
-use crate::exit::Failure;
-use crate::kamailio::{ScriptLines, Stores};
+use crate::kamailio::ScriptLines;
 use crate::origin::Origin;
 
 /// How long an order to drop registrations may take.
@@ -39,7 +37,8 @@ const DROP_LOOK: Duration = Duration::from_millis(2);
 const LISTED_AT_ONCE: usize = 4_096;
 
 /// What layers count that goes up and down.
-const GAUGES: [&str; 7] = [
+const GAUGES: [&str; 10] = [
+    "client_transactions",
     "journal_batch_largest",
     "journal_waiting",
     "location_aors",
@@ -47,6 +46,8 @@ const GAUGES: [&str; 7] = [
     "parked",
     "registrar_pending",
     "relays",
+    "server_transactions",
+    "suspended",
 ];
 
 /// A running server.
@@ -94,7 +95,7 @@ pub struct Live {
 }
 
 impl Live {
-    fn table(&self) -> &strowger_registrar::SubscriberTable {
+    pub(super) fn table(&self) -> &strowger_registrar::SubscriberTable {
         &self.shared.subscribers
     }
 
@@ -105,7 +106,7 @@ impl Live {
     }
 
     /// Drops all bindings of a user and waits until they are gone; how many there were.
-    fn drop_bindings(&self, user: &User) -> Result<usize, ControlError> {
+    pub(super) fn drop_bindings(&self, user: &User) -> Result<usize, ControlError> {
         let aor = AddressOfRecord::new(user.name.as_bytes(), &user.domain);
         let held = self.bindings_of(&aor).len();
         if held == 0 {
@@ -173,7 +174,7 @@ impl Live {
     }
 
     /// All users with bindings, in the order of addresses of record, until one call returns false.
-    fn every_registered(
+    pub(super) fn every_registered(
         &self,
         mut after: Option<AddressOfRecord>,
         mut each: impl FnMut(&AddressOfRecord, &Bindings) -> bool,
@@ -199,85 +200,6 @@ impl Live {
         self.driver
             .deliver_to_all(|_| Input::Command(Command::SetInterest(interest)));
     }
-
-    /// Reads the file again and takes it over: all or nothing.
-    fn take_over(&self) -> Result<Reloaded, ControlError> {
-        if self.origin.path().is_none() {
-            return Err(ControlError::Invalid(
-                "a trial has no configuration file; `strowger init` writes one for real use".into(),
-            ));
-        }
-        let located = self.origin.load().map_err(|failure| unchanged(&failure))?;
-        let (mut config, report) = (located.config, located.report);
-        if let Origin::Script { file: None, .. } = self.origin {
-            // Its free port was found at the start.
-            config.listen = self.config.load().listen.clone();
-        }
-        if let Some(script) = &config.script {
-            script.try_load().map_err(|failure| unchanged(&failure))?;
-        }
-        let mut stores = Stores::read(&config).map_err(|errors| {
-            ControlError::Configuration(format!(
-                "{}\nnothing was changed, the running configuration stays active",
-                errors.join("\n")
-            ))
-        })?;
-        for user in &config.users {
-            super::accounts::configured(user).map_err(control_error)?;
-        }
-        let old = self.config.load_full();
-        let needs_restart = needs_restart(&old, &config);
-        let effective = with_fixed_parts(config, &old);
-        let mut settings = element(&effective, &self.listeners, &self.lines);
-        settings.shards = self.settings.load().shards;
-        let settings = Arc::new(settings);
-        self.accounts.forget(&old, self.table());
-        let hiding = self
-            .accounts
-            .fill(
-                &effective,
-                std::mem::take(&mut stores.accounts),
-                self.table(),
-            )
-            .map_err(control_error)?;
-        let mut warnings = report.to_string();
-        let mut told = hiding.clone();
-        told.append(&mut stores.warnings);
-        let script = effective.script.as_deref();
-        told.extend(stores.fill(script, &self.shared.scripts, self.driver.now()));
-        for warning in &told {
-            tracing::warn!("{warning}");
-            warnings.push_str(&format!("warning: {warning}\n"));
-        }
-        self.hiding.store(Arc::new(hiding));
-        self.settings.store(settings.clone());
-        self.ingress.reconfigure(settings.clone());
-        self.driver
-            .deliver_to_all(|_| Input::Reconfigure(settings.clone()));
-        self.log.set(&effective.log);
-        self.hub.set_names(Names::of(&effective, &self.listeners));
-        self.config.store(Arc::new(effective));
-        *self
-            .configured_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = SystemTime::now();
-        self.refresh_interest();
-        Ok(Reloaded {
-            warnings,
-            needs_restart,
-        })
-    }
-}
-
-/// A failure of a reload: what ran before goes on.
-fn unchanged(failure: &Failure) -> ControlError {
-    let mut failure = failure.clone();
-    let stays = "nothing was changed, the running configuration stays active";
-    if failure.report.is_none() {
-        return ControlError::Configuration(format!("{}; {stays}", failure.message));
-    }
-    failure.message = failure.message.replace("nothing was changed", stays);
-    ControlError::Configuration(failure.to_string())
 }
 
 /// A binding as lists show it.
@@ -315,64 +237,6 @@ fn resident_octets() -> Option<u64> {
         .map(|kib| kib * 1_024)
 }
 
-/// Keys whose change takes effect only after a restart.
-fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
-    let written = |config: &Config| {
-        config
-            .listen
-            .iter()
-            .map(|one| one.text.clone())
-            .collect::<Vec<_>>()
-    };
-    let sql = |config: &Config| {
-        let script = config.script.as_ref();
-        script.map(|script| script.values("sqlops", "sqlcon").to_vec())
-    };
-    let tcp = |config: &Config| {
-        let limits = &config.limits;
-        let counts = (limits.connections_max, limits.connections_per_source_max);
-        (
-            counts,
-            limits.connection_idle_seconds,
-            limits.connect_timeout_ms,
-            limits.message_timeout_ms,
-        )
-    };
-    let changes = [
-        ("listen", written(old) != written(new)),
-        ("advertise", old.advertise != new.advertise),
-        ("data", old.data != new.data),
-        ("durability", old.durability != new.durability),
-        ("workers", old.workers != new.workers),
-        ("shards", old.shards != new.shards),
-        ("[admin]", old.admin != new.admin),
-        ("[dns]", old.dns != new.dns),
-        ("sqlops.sqlcon", sql(old) != sql(new)),
-        ("[log] format", old.log.json != new.log.json),
-        ("connection limits in [limits]", tcp(old) != tcp(new)),
-    ];
-    changes
-        .into_iter()
-        .filter(|(_, changed)| *changed)
-        .map(|(name, _)| name.to_owned())
-        .collect()
-}
-
-/// The new configuration with what a running process cannot change left as it was.
-fn with_fixed_parts(new: Config, old: &Config) -> Config {
-    Config {
-        listen: old.listen.clone(),
-        advertise: old.advertise.clone(),
-        data: old.data.clone(),
-        durability: old.durability,
-        workers: old.workers,
-        shards: old.shards,
-        admin: old.admin.clone(),
-        dns: old.dns.clone(),
-        ..new
-    }
-}
-
 impl Control for Live {
     fn status(&self) -> Status {
         let config = self.config.load();
@@ -393,10 +257,7 @@ impl Control for Live {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_seconds: self.started.elapsed().as_secs(),
-            configuration: self
-                .origin
-                .path()
-                .map(|file| file.display().to_string()),
+            configuration: self.origin.path().map(|file| file.display().to_string()),
             domains: config.domains.iter().map(ToString::to_string).collect(),
             listeners: listeners.collect(),
             workers: super::settings::workers(&config),
@@ -423,6 +284,10 @@ impl Control for Live {
             configured_at: configured_at
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
+            script: config
+                .script
+                .as_ref()
+                .map(|script| script.path().display().to_string()),
             warnings: self.all_warnings(&config),
         }
     }
@@ -462,6 +327,9 @@ impl Control for Live {
                 drops,
             );
         }
+        self.shared.sl.total().visit(&mut |name, help, value| {
+            samples.push(Sample::counter(format!("sl_{name}"), help, value));
+        });
         samples.push(Sample::gauge(
             "up_seconds",
             "Seconds since the start",
@@ -616,6 +484,14 @@ impl Control for Live {
             Err(error) => tracing::error!("the configuration was not reloaded:\n{error}"),
         }
         result
+    }
+
+    fn rpc(
+        &self,
+        method: &str,
+        params: &[serde_json::Value],
+    ) -> Result<serde_json::Value, RpcFault> {
+        super::rpc::call(self, method, params)
     }
 
     fn watch(&self, filter: WatchFilter, sender: WatchSender) {

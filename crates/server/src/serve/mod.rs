@@ -16,6 +16,8 @@ mod live;
 mod log;
 mod panics;
 mod port_owner;
+mod reload;
+mod rpc;
 mod scripted;
 mod services;
 mod settings;
@@ -56,9 +58,14 @@ fn run_with(
     log: impl FnOnce(&Log) -> LogLevel,
 ) -> Result<(), Failure> {
     let wanted = located.config.log.clone();
+    let script = located.config.script.as_ref();
     // A quiet log, as `debug=-3` of a `kamailio.cfg` asks for, is quiet once the start has been told.
+    let at_start = match script.is_some_and(|script| script.kamailio_defaults) {
+        true => log::louder(wanted.level, "info"),
+        false => wanted.level,
+    };
     let log = log(&Log {
-        level: log::louder(wanted.level, "info"),
+        level: at_start,
         ..wanted.clone()
     });
     for line in located.report.lines() {

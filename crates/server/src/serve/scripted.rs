@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use strowger_element::{Compatibility, Settings};
+use strowger_element::{Compatibility, MalformedReasons, Settings};
 use strowger_kamailio::KamailioProfile;
 use strowger_kamailio::kemi::KemiFactory;
 use strowger_registrar::{PathMode, RegistrarProfile};
@@ -54,6 +54,8 @@ fn timers(script: &Script, profile: KamailioProfile, settings: &mut Settings) {
     let timers = &mut settings.timers;
     timers.timer_a_capped_at_t2 = profile.timer_a_capped_at_t2;
     timers.non_invite_408 = profile.non_invite_408;
+    settings.proxy.non_invite_408 = profile.non_invite_408;
+    settings.proxy.quiet_after_cancel = true;
     let usual = script.kamailio_defaults.then_some(FR_TIMER_MS);
     if let Some(millis) = script.int("tm", "fr_timer").or(usual) {
         let millis = u64::try_from(millis.clamp(100, 600_000)).unwrap_or(30_000);
@@ -76,7 +78,11 @@ fn compatibility(script: &Script) -> Compatibility {
         cancel_reason: Some(CANCELING.into()),
         failure_statuses: true,
         silent_on_program_failure: false,
-        shows_received: true,
+        own_challenges: true,
+        malformed: MalformedReasons {
+            cseq_method: Some("CSeq method does not match request method".into()),
+            content_length: Some("Content-Length mis-match".into()),
+        },
     }
 }
 

@@ -87,7 +87,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     let kept = keep(&config, locked)?;
     let secrets = secrets(kept.folder.as_ref())?;
     let doors = Doors::open(&config)?;
-    let mut stores = Stores::read(&config).map_err(|errors| unreadable(&errors))?;
+    let mut stores = Stores::load(&config)?;
     for warning in &stores.warnings {
         tracing::warn!("{warning}");
     }
@@ -207,11 +207,6 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
         beside,
         _lock: kept.lock,
     })
-}
-
-/// What the script's tables are read from cannot be read.
-fn unreadable(errors: &[String]) -> Failure {
-    Failure::new(Exit::Configuration, errors.join("\n"))
 }
 
 /// Opens the data folder as its only instance.

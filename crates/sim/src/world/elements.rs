@@ -143,6 +143,7 @@ impl World {
                     self.queue.push(at, Event::Dns(node, shard, query, answer));
                 }
             }
+            Output::ToShard { .. } => {}
             // No program runs in these worlds, and nobody else has errands.
             Output::Query {
                 request: Query::Errand(_),

@@ -1,3 +1,5 @@
+//! Tests of `dialogs`.
+
 use super::*;
 
 const NOW: Time = Time::from_secs(1_000);

@@ -38,7 +38,11 @@ impl ErrandCounters {
             ("errands_http", "HTTP requests of scripts", &self.http),
             ("errands_sql", "SQL statements of scripts", &self.sql),
             ("errands_sleep", "Times that scripts slept", &self.sleeps),
-            ("errands_failed", "Errands of scripts that failed", &self.failed),
+            (
+                "errands_failed",
+                "Errands of scripts that failed",
+                &self.failed,
+            ),
             (
                 "errands_refused",
                 "Errands of scripts refused because there were too many",

@@ -116,7 +116,6 @@ fn rows(connection: &Connection, statement: &str) -> rusqlite::Result<SqlRows> {
     let mut out = SqlRows {
         columns: statement
             .column_names()
-            .into_iter()
             .map(|name| name.as_bytes().into())
             .collect(),
         ..SqlRows::default()

@@ -1,3 +1,5 @@
+//! Tests of `auth`.
+
 use strowger_routing::{DigestOutcome, ReplyOutcome};
 
 use crate::cfg::Value;

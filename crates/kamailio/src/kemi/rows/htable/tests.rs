@@ -1,3 +1,5 @@
+//! Tests of `htable`.
+
 use std::sync::Arc;
 
 use strowger_routing::tables::ScriptTables;

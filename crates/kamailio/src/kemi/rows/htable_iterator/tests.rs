@@ -1,3 +1,5 @@
+//! Tests of `htable_iterator`.
+
 use std::sync::Arc;
 
 use strowger_routing::tables::ScriptTables;

@@ -1,3 +1,5 @@
+//! Tests of `http`.
+
 use strowger_lua::Outcome;
 use strowger_routing::{Errand, ErrandAnswer, HttpRequest};
 use strowger_sip::Time;

@@ -1,3 +1,5 @@
+//! Tests of `media`.
+
 use strowger_lua::Class;
 
 use crate::kemi::fake::{FakeContext, FakeHost};

@@ -1,3 +1,5 @@
+//! Tests of `registrar`.
+
 use strowger_routing::{DraftTarget, LookupOutcome, SaveOutcome};
 
 use crate::kemi::fake::{FakeContext, run_lua};

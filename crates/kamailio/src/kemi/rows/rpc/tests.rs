@@ -1,3 +1,5 @@
+//! Tests of `rpc`.
+
 use crate::kemi::fake::{FakeContext, run_lua};
 
 const INVITE: &str = "INVITE sip:bob@kam.test SIP/2.0

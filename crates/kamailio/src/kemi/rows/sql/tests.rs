@@ -1,3 +1,5 @@
+//! Tests of `sql`.
+
 use strowger_lua::Outcome;
 use strowger_sip::Time;
 

@@ -1,3 +1,5 @@
+//! Tests of `tm`.
+
 use strowger_routing::{
     ForwardError, ReplyOutcome, StoredMessage, TransactionMatch, TransactionView,
 };

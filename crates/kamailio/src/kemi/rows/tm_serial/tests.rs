@@ -1,3 +1,5 @@
+//! Tests of `tm_serial`.
+
 use strowger_routing::DraftTarget;
 
 use crate::cfg::Value;

@@ -1,3 +1,5 @@
+//! Tests of `tm_settings`.
+
 use core::time::Duration;
 
 use crate::kemi::fake::{FakeContext, run_lua};

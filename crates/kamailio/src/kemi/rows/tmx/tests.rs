@@ -1,3 +1,5 @@
+//! Tests of `tmx`.
+
 use crate::kemi::fake::{FakeContext, FakeHost, run_lua};
 use crate::kemi::run::RoutePlace;
 

@@ -1,3 +1,5 @@
+//! Tests of `waits`.
+
 use strowger_lua::Outcome;
 use strowger_sip::Time;
 
