@@ -60,6 +60,22 @@ fn accounts_are_known_by_their_uri() {
     }
 }
 
+#[test]
+fn the_status_of_an_own_reply_is_that_of_the_transaction() {
+    let script = r#"
+        function ksr_request_route()
+            local before = KSR.tm.t_get_status_code()
+            KSR.tm.t_newtran()
+            KSR.tm.t_reply(480, "Nobody")
+            KSR.info(before .. " " .. KSR.tm.t_get_status_code() .. " " .. KSR.pv.get("$T_reply_code"))
+        end
+    "#;
+    let (settings, log) = scripted_with(script, settings(), |_| {});
+    let sent = World::new(settings).send(&request("OPTIONS", "bob", "g1"));
+    assert_eq!(statuses_to(&sent, ALICE), [480]);
+    assert_eq!(log.0.lock().expect("lines").concat(), "Info: -1 480 480");
+}
+
 const LIMITED: &str = r#"
     function ksr_request_route()
         if KSR.is_ACK() or KSR.is_CANCEL() then return 1 end
