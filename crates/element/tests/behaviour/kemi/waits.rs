@@ -3,7 +3,7 @@
 use strowger_element::{Answer, Input, Query};
 use strowger_routing::{Errand, ErrandAnswer};
 
-use crate::host::{invite, request, scripted, world};
+use super::host::{invite, request, scripted, world};
 use crate::world::{ALICE, World, lines, statuses_to};
 
 const ASK: &str = r#"

@@ -3,7 +3,7 @@
 use strowger_kamailio::cfg::Value;
 use strowger_routing::tables::dispatcher::parse_list;
 
-use crate::host::{invite, request, scripted_with, world};
+use super::host::{invite, request, scripted_with, world};
 use crate::world::{ALICE, BOB, CAROL, World, lines, settings, statuses_to, the, udp};
 
 /// A world whose script has these module parameters.
