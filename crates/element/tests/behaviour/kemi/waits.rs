@@ -181,3 +181,28 @@ fn a_suspended_request_that_nobody_continues_is_ended() {
     world.pass_seconds(70);
     assert!(world.element.is_idle());
 }
+
+#[test]
+fn a_reload_loses_no_request_that_waits() {
+    let script = |text: &str| {
+        format!(
+            r#"
+            function ksr_request_route()
+                KSR.http_client.query("http://127.0.0.1:8080/who", "$var(answer)")
+                KSR.sl.send_reply(480, "{text}")
+            end
+        "#
+        )
+    };
+    let (settings, _) = scripted(&script("old"));
+    let mut world = World::new(settings);
+    world.send(&request("MESSAGE", "bob", "f1"));
+    let (settings, _) = scripted(&script("new"));
+    world.input(Input::Reconfigure(std::sync::Arc::new(settings)));
+    world.send(&request("MESSAGE", "bob", "f2"));
+    assert_eq!(world.journal.len(), 2);
+    let sent = answer(&mut world, &found());
+    assert_eq!(statuses_to(&sent, ALICE).len(), 2);
+    world.pass_seconds(70);
+    assert!(world.element.is_idle());
+}
