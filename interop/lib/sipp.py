@@ -28,14 +28,15 @@ class Sipp:
         with open(os.path.join(self.directory, "users.csv"), "w", encoding="utf-8") as out:
             out.write(f"SEQUENTIAL\n{user};[authentication username={user} password={server.passwords[user]}]\n")
 
-    def start(self, scenario, calls=1, callee="bob", rate=5, seconds=15):
+    def start(self, scenario, calls=1, callee="bob", rate=5, seconds=15, at_once=None, options=("-trace_msg",)):
+        """`at_once`: calls open at a time, all if nothing is said."""
         name = f"sipp-{self.user}-{scenario}"
         argv = ["sipp", self.target, "-sf", os.path.join(FOLDER, f"{scenario}.xml"), "-inf", "users.csv",
                 "-key", "domain", self.server.domain, "-key", "callee", callee,
                 "-auth_uri", self.server.domain if "register" in scenario else f"{callee}@{self.server.domain}", "-i", self.host, "-p", self.port,
-                "-mi", self.host, "-mp", 40000 + self.port, "-t", self.transport, "-m", calls, "-l", calls, "-r", rate,
+                "-mi", self.host, "-mp", 40000 + self.port, "-t", self.transport, "-m", calls, "-l", at_once or calls, "-r", rate,
                 "-timeout", f"{seconds}s", "-timeout_error", "-recv_timeout", 9000, "-nostdin",
-                "-trace_err", "-trace_msg", "-message_file", f"{name}.messages", "-error_file", f"{name}.errors"]
+                "-trace_err", *options, "-message_file", f"{name}.messages", "-error_file", f"{name}.errors"]
         process = self.world.start(name, argv, self.directory)
         process.wanted_seconds = seconds
         return process
@@ -55,6 +56,13 @@ class Sipp:
                 with open(path, encoding="utf-8", errors="replace") as f:
                     text += f"=== {os.path.basename(path)}\n{f.read()[-5000:]}\n"
         return text
+
+    def lines(self, process, scenario):
+        """Of a run with `-trace_shortmsg`: (seconds, sent, Call-ID, method of CSeq, start line) of each message."""
+        with open(os.path.join(self.directory, f"{scenario}_{process.pid}_shortmessages.log"), encoding="ascii", errors="replace") as f:
+            for line in f:
+                _, _, seconds, direction, call_id, cseq, start = line.rstrip("\n").split("\t")
+                yield float(seconds), direction == "S", call_id, cseq.split()[-1], start
 
     def messages(self, process):
         with open(os.path.join(self.directory, f"{process.name}.messages"), encoding="utf-8", errors="replace") as f:
