@@ -4,11 +4,12 @@
 
 mod counting;
 mod scenarios;
+mod shard;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use scenarios::{SCENARIOS, Work};
+use scenarios::SCENARIOS;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -19,35 +20,35 @@ fn main() -> ExitCode {
         .as_slice()
     {
         ["names"] => SCENARIOS.iter().for_each(|(name, ..)| println!("{name}")),
-        ["allocations"] => SCENARIOS.iter().for_each(|(name, file, work)| {
-            let mut bench = Work::new(file);
-            // The first round brings reused memory to its size.
-            (0..3).for_each(|_| work(&mut bench));
+        ["allocations"] => SCENARIOS.iter().for_each(|(name, make)| {
+            let mut round = make();
+            // The first rounds bring reused memory to its size.
+            (0..3).for_each(|_| round());
             let before = counting::allocations();
-            (0..100).for_each(|_| work(&mut bench));
+            (0..100).for_each(|_| round());
             println!(
                 "{name} {}",
                 (counting::allocations() - before) as f64 / 100.0
             );
         }),
-        ["time"] => SCENARIOS.iter().for_each(|(name, file, work)| {
-            let mut bench = Work::new(file);
+        ["time"] => SCENARIOS.iter().for_each(|(name, make)| {
+            let mut round = make();
             let best = (0..5).map(|_| {
                 let start = Instant::now();
-                (0..100_000).for_each(|_| work(&mut bench));
-                start.elapsed().as_nanos() / 100_000
+                (0..20_000).for_each(|_| round());
+                start.elapsed().as_nanos() / 20_000
             });
             println!("{name} {} ns", best.min().unwrap_or_default());
         }),
         [wanted, count] => {
-            let Some((_, file, work)) = SCENARIOS.iter().find(|(name, ..)| name == wanted) else {
+            let Some((_, make)) = SCENARIOS.iter().find(|(name, ..)| name == wanted) else {
                 return usage();
             };
             let Ok(count) = count.parse::<u32>() else {
                 return usage();
             };
-            let mut bench = Work::new(file);
-            (0..count).for_each(|_| work(&mut bench));
+            let mut round = make();
+            (0..count).for_each(|_| round());
         }
         _ => return usage(),
     }

@@ -4,6 +4,7 @@
 use std::hint::black_box;
 use std::net::SocketAddr;
 
+use crate::shard::{Decides, Shard};
 use strowger_sip::{Edits, HeaderName, Limits, Message, Method, StatusCode, write_response};
 
 /// Memory and settings that a worker keeps from message to message.
@@ -33,21 +34,38 @@ impl Work {
     }
 }
 
-/// Name, message, work.
-pub type Scenario = (&'static str, &'static str, fn(&mut Work));
+/// Work that is done again and again.
+pub type Round = Box<dyn FnMut()>;
+
+/// A name, and what makes the work.
+pub type Scenario = (&'static str, fn() -> Round);
 
 /// All that is measured.
 pub const SCENARIOS: &[Scenario] = &[
-    ("parse-invite", "invite-949.sip", parse),
-    ("parse-register", "register-664.sip", parse),
-    ("parse-ok", "ok-498.sip", parse),
-    ("all-invite", "invite-949.sip", all),
-    ("all-register", "register-664.sip", all),
-    ("all-ok", "ok-498.sip", all),
-    ("proxy-invite", "invite-949.sip", proxy_request),
-    ("proxy-ok", "ok-498.sip", proxy_response),
-    ("reply-invite", "invite-949.sip", reply),
+    ("parse-invite", || with("invite-949.sip", parse)),
+    ("parse-register", || with("register-664.sip", parse)),
+    ("parse-ok", || with("ok-498.sip", parse)),
+    ("all-invite", || with("invite-949.sip", all)),
+    ("all-register", || with("register-664.sip", all)),
+    ("all-ok", || with("ok-498.sip", all)),
+    ("proxy-invite", || with("invite-949.sip", proxy_request)),
+    ("proxy-ok", || with("ok-498.sip", proxy_response)),
+    ("reply-invite", || with("invite-949.sip", reply)),
+    ("options-native", || shard(Decides::Native, Shard::options)),
+    ("options-script", || shard(Decides::Script, Shard::options)),
+    ("call-native", || shard(Decides::Native, Shard::call)),
+    ("call-script", || shard(Decides::Script, Shard::call)),
 ];
+
+fn with(file: &'static str, work: fn(&mut Work)) -> Round {
+    let mut bench = Work::new(file);
+    Box::new(move || work(&mut bench))
+}
+
+fn shard(decides: Decides, work: fn(&mut Shard)) -> Round {
+    let mut shard = Shard::new(decides);
+    Box::new(move || work(&mut shard))
+}
 
 fn parse(work: &mut Work) {
     black_box(work.message());

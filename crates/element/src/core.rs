@@ -75,6 +75,8 @@ pub(crate) struct Core {
     pub(crate) suspended: HashMap<u64, Box<Run>, FixedState>,
     /// Where runs of the policy are parked, by the policy's own number.
     pub(crate) parked_runs: HashMap<u64, QueryId, FixedState>,
+    /// Parked runs that hold a transaction, by the `user` of that transaction.
+    pub(crate) held_requests: HashMap<u64, QueryId, FixedState>,
     /// Messages for which the policy was asked.
     pub(crate) messages: u64,
     pub(crate) transactions: Transactions,
@@ -138,6 +140,7 @@ impl Core {
             waiting_requests: WaitingRequests::new(seed),
             suspended: HashMap::with_hasher(FixedState::with_seed(seed)),
             parked_runs: HashMap::with_hasher(FixedState::with_seed(seed)),
+            held_requests: HashMap::with_hasher(FixedState::with_seed(seed)),
             messages: 0,
             settings,
             shared,

@@ -46,6 +46,12 @@ impl WaitingRequests {
     }
 }
 
+/// The `user` of a server transaction that a run holds and that is not relayed: apart from all keys of relays, whose
+/// slots end long before.
+pub(crate) const fn held_by(number: u64) -> u64 {
+    1 << 63 | number
+}
+
 impl Core {
     /// How long a parked INVITE waits before it is answered 100 (RFC 3261 §17.2.1).
     const TRYING_MILLIS: u64 = 200;
@@ -84,6 +90,9 @@ impl Core {
         }
         self.timers.arm(deadline, ElementTimer::Query(query));
         self.parked_runs.insert(id, query);
+        if run.server.is_some() {
+            self.held_requests.insert(held_by(run.number), query);
+        }
         let parked = ParkedRun { id, run: Some(run) };
         self.parked.insert(query, Parked::Policy(Box::new(parked)));
     }
@@ -92,6 +101,7 @@ impl Core {
     pub(crate) fn unpark(&mut self, parked: &ParkedRun) {
         self.parked_runs.remove(&parked.id);
         let Some(run) = &parked.run else { return };
+        self.held_requests.remove(&held_by(run.number));
         if let Some(key) = run.key {
             self.waiting_requests.0.remove(&key);
         }
@@ -210,7 +220,7 @@ impl Core {
                 key,
                 request,
                 (&run.flow, back),
-                u64::MAX,
+                held_by(run.number),
                 &mut self.batch,
             ),
             None => self.transactions.create_server(
@@ -218,7 +228,7 @@ impl Core {
                 key,
                 request,
                 &run.flow,
-                u64::MAX,
+                held_by(run.number),
                 &mut self.batch,
             ),
         };

@@ -11,6 +11,7 @@ use crate::core::{Core, Parked};
 use crate::counters::ElementCounters;
 use crate::relay_table::RelayKey;
 use crate::reply::OwnReply;
+use crate::run::Run;
 
 impl Core {
     /// Forwards a response of a branch (§16.7).
@@ -91,11 +92,12 @@ impl Core {
         if !self.transactions.server_is_pending(server) {
             return;
         }
-        let Some(key) = self.transactions.server_user(server).map(RelayKey::unpack) else {
+        let Some(user) = self.transactions.server_user(server) else {
             return;
         };
+        let key = RelayKey::unpack(user);
         if self.relays.get(key).is_none() {
-            return self.cancel_unrelayed(now, server);
+            return self.cancel_unrelayed(now, server, user);
         }
         if let Some(relay) = self.relays.get_mut(key) {
             relay.context.cancel(&mut self.actions);
@@ -122,27 +124,28 @@ impl Core {
         self.reply_own(now, now.monotonic, flow, cancel, &reply);
     }
 
-    /// A CANCEL for an INVITE that a program keeps with a transaction and without branches: parked, or suspended.
-    fn cancel_unrelayed(&mut self, now: Now, server: ServerKey) {
-        let number = self
+    /// A CANCEL for an INVITE that a program keeps with a transaction and without branches: suspended, or parked.
+    fn cancel_unrelayed(&mut self, now: Now, server: ServerKey, user: u64) {
+        let number = user & u64::from(u32::MAX);
+        let is_this = |run: &Run| run.server == Some(server);
+        let mut suspended = self
             .suspended
-            .iter()
-            .find(|(_, run)| run.server == Some(server))
-            .map(|(number, _)| *number);
-        let suspended = number.and_then(|number| self.suspended.remove(&number));
+            .get(&number)
+            .is_some_and(|run| is_this(run))
+            .then(|| self.suspended.remove(&number))
+            .flatten();
         let kept = suspended.is_some();
-        let parked = self.parked.values_mut().find_map(|parked| match parked {
-            Parked::Policy(parked) => parked
-                .run
-                .as_deref_mut()
-                .filter(|run| run.server == Some(server)),
-            _ => None,
-        });
-        let mut held = suspended;
-        let run = match (&mut held, parked) {
+        let parked = match self.held_requests.get(&user) {
+            Some(query) => match self.parked.get_mut(query) {
+                Some(Parked::Policy(parked)) => parked.run.as_deref_mut(),
+                _ => None,
+            },
+            None => None,
+        };
+        let run = match (&mut suspended, parked) {
             (Some(run), _) => &mut **run,
-            (None, Some(run)) => run,
-            (None, None) => return,
+            (None, Some(run)) if is_this(run) => run,
+            _ => return,
         };
         if !run.is_invite() || run.answered {
             return;

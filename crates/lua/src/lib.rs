@@ -34,7 +34,7 @@ pub use clock::{BudgetClock, InstructionClock};
 pub use counters::LuaCounters;
 pub use error::{ErrorKind, Excerpt, ScriptError};
 pub use host::ScriptHost;
-pub use lint::{Finding, check};
+pub use lint::{Answers, Finding, check, check_answers};
 pub use run::{Call, Entry, Loaded, LogLine, LogSink, Outcome, Run, WaitToken};
 pub use settings::{HostSettings, HostingForm};
 pub use source::{DiskFolder, MemoryFolder, ScriptFolder};

@@ -477,7 +477,8 @@ impl ResponseContext {
         if status != StatusCode::TRYING {
             self.rang = true;
             let cancelled = self.branch(id).is_some_and(|branch| branch.cancelled);
-            if !self.answered && !(cancelled && self.quiet_after_cancel) {
+            let quiet = cancelled && self.quiet_after_cancel;
+            if !self.answered && !quiet {
                 actions.forward(id, response, Vec::new());
             }
         }

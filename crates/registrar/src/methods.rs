@@ -5,7 +5,7 @@ use strowger_sip::{HeaderName, Message, Method, NameAddr};
 /// A bit for each known method, by [`Method::known_index`]; `None` if the request says nothing.
 pub(crate) fn allowed_methods(request: &Message, contact: &NameAddr<'_>) -> Option<u16> {
     if let Some(value) = contact.params.value(b"methods") {
-        return Some(bits([&*value]));
+        return Some(bits([value]));
     }
     request.has_header(HeaderName::Allow).then(|| {
         bits(

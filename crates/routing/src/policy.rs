@@ -100,7 +100,11 @@ pub trait RoutingPolicy: Send {
         context: Box<dyn RoutingContext>,
         _now: Now,
     ) -> Routed {
-        Routed::done(context)
+        // The program that waited is gone: its request must not be left.
+        Routed {
+            context,
+            progress: Progress::Failed("the program that waited is gone".into()),
+        }
     }
 
     /// A parked run will not be resumed: its request was cancelled.

@@ -62,6 +62,7 @@ impl Run {
                 .respond(now, server, received, flow, &request, &reply)
         });
         if sent {
+            self.replied = answer.status.get();
             ReplyOutcome::Sent
         } else {
             ReplyOutcome::Refused

@@ -194,6 +194,7 @@ impl Run {
                 || (self.server.is_some() && !self.answered && !self.transaction_is_pending()),
             id_index: shard,
             id_label: number,
+            reply_code: self.replied,
             ..TransactionView::default()
         };
         let Some(relay) = self.relay.and_then(|key| self.core().relays.get(key)) else {

@@ -62,6 +62,8 @@ pub(crate) struct Run {
     pub(crate) looked_up: bool,
     /// The request has its final answer, or was forwarded.
     pub(crate) answered: bool,
+    /// The status that the program answered with through the transaction; 0 for none.
+    pub(crate) replied: u16,
     /// The caller has cancelled.
     pub(crate) cancelled: bool,
     /// Further targets were added to a relayed request.
@@ -110,6 +112,7 @@ impl Default for Run {
             targets: Bindings::new(),
             looked_up: false,
             answered: false,
+            replied: 0,
             cancelled: false,
             forwarded: false,
             suspended: false,
@@ -150,6 +153,7 @@ impl Run {
         self.targets.clear();
         self.looked_up = false;
         self.answered = false;
+        self.replied = 0;
         self.cancelled = false;
         self.forwarded = false;
         self.suspended = false;

@@ -6,6 +6,7 @@ mod calls;
 mod cancel_table;
 mod draft;
 mod forking;
+mod kemi;
 mod nat;
 mod next_hop;
 mod random_calls;

@@ -7,6 +7,7 @@
 //!                          └──── context, outcome ◄─────────────┘
 //! ```
 
+mod answers;
 mod change;
 mod door;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod run;
 mod sdp;
 mod source;
 
+pub use answers::answers;
 pub use change::{CHANGED_OCTETS_MAX, CHANGES_MAX};
 pub use door::{KemiDoor, KemiLog, LogLevel, ScriptSource};
 pub use kept::Kept;

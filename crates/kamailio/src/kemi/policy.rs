@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use strowger_lua::{
-    BudgetClock, Call, Entry, FaultAnswer, FunctionTable, HostSettings, LogSink, Outcome, Run,
-    ScriptFolder, ScriptHost, Tolerance, Value, WaitToken,
+    BudgetClock, Call, Entry, ErrorKind, FaultAnswer, FunctionTable, HostSettings, LogSink,
+    Outcome, Run, ScriptFolder, ScriptHost, Tolerance, Value, WaitToken,
 };
 use strowger_routing::{
     ErrandAnswer, HookName, PolicyFactory, PolicyInterest, Progress, Routed, RoutingContext,
@@ -127,12 +127,9 @@ impl PolicyFactory for KemiFactory {
             .map(RoutingPolicy::into_any)
             .and_then(|before| before.downcast::<KemiPolicy>().ok());
         let policy = match earlier {
-            Some(earlier) if *earlier.table_of == *self.door.script.file => {
-                earlier.reloaded(self, now)
-            }
-            _ => KemiPolicy::new(self, seed, now),
+            Some(earlier) if earlier.serves(&self.door) => earlier.reloaded(self, now),
+            _ => KemiPolicy::new(self, seed.wrapping_add(u64::from(shard)), now),
         };
-        let _ = shard;
         Box::new(policy)
     }
 }
@@ -153,8 +150,8 @@ pub struct KemiPolicy {
     hooks: HashMap<HookName, Entry, FixedState>,
     waiting: HashMap<u64, Waiting, FixedState>,
     interest: PolicyInterest,
-    /// The script that the host has loaded.
-    table_of: Box<str>,
+    /// What the host was made for.
+    made_for: Arc<KemiDoor>,
     hasher: FixedState,
 }
 
@@ -180,7 +177,7 @@ impl KemiPolicy {
             hooks: HashMap::with_hasher(FixedState::with_seed(seed)),
             waiting: HashMap::with_hasher(FixedState::with_seed(seed)),
             interest: PolicyInterest::default(),
-            table_of: door.script.file.as_str().into(),
+            made_for: Arc::clone(&door),
             hasher: FixedState::with_seed(seed),
         };
         policy.learn_interest(&door);
@@ -194,13 +191,25 @@ impl KemiPolicy {
         if let Some(shard) = &mut self.shard {
             shard.door = Arc::clone(&door);
         }
-        if let Err(error) = self.host.load(&door.script.file, None, now).result
-            && let Some(shard) = &self.shard
+        let mut loaded = self.host.load(&door.script.file, None, now).result;
+        if loaded
+            .as_ref()
+            .is_err_and(|error| error.kind == ErrorKind::Busy)
         {
+            // Runs that wait since before the last reload have waited long enough.
+            self.host.retire_previous();
+            loaded = self.host.load(&door.script.file, None, now).result;
+        }
+        if let (Err(error), Some(shard)) = (loaded, &self.shard) {
             shard.log(LogLevel::Error, error.to_string().as_bytes());
         }
         self.learn_interest(&door);
         *self
+    }
+
+    /// True if the host, its folder and the functions that it shows are right for this configuration too.
+    fn serves(&self, door: &KemiDoor) -> bool {
+        self.made_for.script == door.script && self.made_for.modules == door.modules
     }
 
     fn learn_interest(&mut self, door: &KemiDoor) {
@@ -336,7 +345,10 @@ impl RoutingPolicy for KemiPolicy {
         now: Now,
     ) -> Routed {
         let Some(waiting) = self.waiting.remove(&run) else {
-            return Routed::done(context);
+            return Routed {
+                context,
+                progress: Progress::Failed("the script that waited is gone".into()),
+            };
         };
         let Some(mut kemi) = self.begin(context, waiting.place) else {
             unreachable!("a run gives the state of its shard back");

@@ -1,7 +1,10 @@
 //! Checks a script against the functions it may call, before it runs: names that do not exist, numbers used as
 //! booleans, wrong argument counts. It reads tokens, not the grammar: what it is not sure of it passes over.
 
+mod answers;
 mod tokens;
+
+pub use answers::{Answers, check_answers};
 
 use crate::table::{Returns, Signature};
 use tokens::{Token, Word};

@@ -88,3 +88,56 @@ fn what_is_no_lua_is_passed_over() {
         findings(source);
     }
 }
+
+#[test]
+fn a_route_that_can_end_unanswered_is_found() {
+    let answers: strowger_lua::Answers<'_> =
+        &|module, name| matches!((module, name), ("sl", "send_reply") | ("tm", "t_relay"));
+    let found = |script: &str| {
+        strowger_lua::check_answers(script, "KSR", "route", answers).map(|finding| finding.line)
+    };
+    let relayed = "function relay()\n KSR.tm.t_relay()\n KSR.x.exit()\nend\n";
+    for (script, line) in [
+        ("function route()\n return 1\nend", Some(3)),
+        ("function route()\n KSR.sl.send_reply(404, 'x')\nend", None),
+        (
+            "function route()\n if KSR.is_ACK() then return 1 end\n KSR.tm.t_relay()\nend",
+            None,
+        ),
+        (
+            "function route()\n if KSR.is_ACK() then return 1 end\nend",
+            Some(3),
+        ),
+        (
+            "function route()\n if a then\n  KSR.tm.t_relay()\n end\nend",
+            Some(5),
+        ),
+        (
+            "function route()\n if a then\n  KSR.tm.t_relay()\n else\n  KSR.sl.send_reply(1, 2)\n end\nend",
+            None,
+        ),
+        (
+            "function route()\n if a then\n  KSR.tm.t_relay()\n elseif b then\n  c()\n else\n  KSR.tm.t_relay()\n end\nend",
+            Some(9),
+        ),
+        (
+            "function route()\n while a do KSR.tm.t_relay() end\nend",
+            Some(3),
+        ),
+        (
+            "function route()\n if KSR.tm.t_relay() < 0 then\n  log()\n end\nend",
+            None,
+        ),
+        (
+            "function route()\n local f = function() KSR.tm.t_relay() end\nend",
+            Some(3),
+        ),
+    ] {
+        assert_eq!(found(script), line, "{script}");
+    }
+    let calls = format!("{relayed}function route()\n relay()\nend");
+    assert_eq!(found(&calls), None);
+    let circle = "function a() b() end\nfunction b() a() end\nfunction route() a() end";
+    assert_eq!(found(circle), None);
+    assert_eq!(found("function other() end"), None);
+}

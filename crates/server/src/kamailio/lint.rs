@@ -81,9 +81,13 @@ impl Script {
         })?;
         let log = Arc::new(ScriptLines::new(self.log_level));
         let known = self.factory(log).table().signatures();
+        let mut list = strowger_lua::check(&text, "KSR", &known);
+        let answers: strowger_lua::Answers<'_> = &strowger_kamailio::kemi::answers;
+        let unanswered = strowger_lua::check_answers(&text, "KSR", "ksr_request_route", answers);
+        list.extend(unanswered);
         Ok(ScriptFindings {
             file: path.display().to_string(),
-            list: strowger_lua::check(&text, "KSR", &known),
+            list,
             text,
         })
     }

@@ -1,7 +1,7 @@
 //! Seed 2's own examples through KEMI: replies with and without a transaction, from request and failure routes, with the
 //! counters before and after; the statistics.
 
-use crate::host::{invite, request, scripted, statistics, world};
+use super::host::{invite, request, scripted, statistics, world};
 use crate::world::{ALICE, BOB, World, lines, statuses_to, the, udp};
 
 const REFUSALS: &str = r#"

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
+use super::host::{invite, scripted, scripted_with, statistics};
 use crate::draft::Draft;
-use crate::host::{invite, scripted, scripted_with, statistics};
 use crate::world::{World, settings};
 
 const REFUSE: &str = r#"

@@ -1,6 +1,6 @@
 //! Branches and responses as scripts see and change them.
 
-use crate::host::{invite, request, scripted, world};
+use super::host::{invite, request, scripted, world};
 use crate::world::{ALICE, BOB, CAROL, HERE, World, lines, statuses_to, the};
 
 #[test]
@@ -76,15 +76,15 @@ fn replies_pass_both_functions_and_can_be_changed_and_dropped() {
     let (settings, log) = scripted(script);
     let mut world = World::new(settings);
     let sent = world.send(&invite("bob", "b1"));
-    let to_bob = the(&sent, "INVITE").clone();
+    let to_bob = the(&sent, "INVITE");
     assert!(
         world
-            .answer(&to_bob, "183 Session Progress", "b1")
+            .answer(to_bob, "183 Session Progress", "b1")
             .is_empty()
     );
-    let sent = world.answer(&to_bob, "180 Ringing", "b1");
+    let sent = world.answer(to_bob, "180 Ringing", "b1");
     assert_eq!(sent[0].header("X-Seen").as_deref(), Some("yes"));
-    let sent = world.answer(&to_bob, "200 OK", "b1");
+    let sent = world.answer(to_bob, "200 OK", "b1");
     assert_eq!(statuses_to(&sent, ALICE), [200]);
     assert_eq!(sent[0].header("X-Seen").as_deref(), Some("yes"));
     assert_eq!(
@@ -106,9 +106,9 @@ fn a_reply_that_the_core_function_drops_reaches_no_transaction() {
     "#;
     let mut world = world(script);
     let sent = world.send(&request("MESSAGE", "bob", "c1"));
-    let to_bob = the(&sent, "MESSAGE").clone();
-    assert!(world.answer(&to_bob, "404 Not Found", "b1").is_empty());
-    let sent = world.answer(&to_bob, "200 OK", "b1");
+    let to_bob = the(&sent, "MESSAGE");
+    assert!(world.answer(to_bob, "404 Not Found", "b1").is_empty());
+    let sent = world.answer(to_bob, "200 OK", "b1");
     assert_eq!(statuses_to(&sent, ALICE), [200]);
 }
 
@@ -130,7 +130,7 @@ fn flags_and_values_live_as_long_as_the_transaction() {
     let (settings, log) = scripted(script);
     let mut world = World::new(settings);
     let sent = world.send(&request("MESSAGE", "bob", "d1"));
-    let sent = world.answer(&the(&sent, "MESSAGE").clone(), "488 No", "b1");
+    let sent = world.answer(the(&sent, "MESSAGE"), "488 No", "b1");
     assert_eq!(statuses_to(&sent, ALICE), [488]);
     assert_eq!(
         log.0.lock().expect("lines").concat(),
@@ -159,8 +159,8 @@ fn a_cancel_reaches_the_script_and_ends_the_call() {
     let mut world = World::new(settings);
     let draft = invite("bob", "e1");
     let sent = world.send(&draft);
-    let to_bob = the(&sent, "INVITE").clone();
-    world.answer(&to_bob, "180 Ringing", "b1");
+    let to_bob = the(&sent, "INVITE");
+    world.answer(to_bob, "180 Ringing", "b1");
     let sent = world.send(&draft.cancel());
     assert_eq!(
         lines(&sent),
@@ -169,7 +169,7 @@ fn a_cancel_reaches_the_script_and_ends_the_call() {
             format!("CANCEL sip:bob@{BOB} SIP/2.0 -> {BOB}"),
         ]
     );
-    let sent = world.answer(&to_bob, "487 Request Terminated", "b1");
+    let sent = world.answer(to_bob, "487 Request Terminated", "b1");
     assert_eq!(statuses_to(&sent, ALICE), [487]);
     assert_eq!(log.0.lock().expect("lines").concat(), "Info: canceled 1\n");
 }
@@ -201,8 +201,8 @@ fn stateless_forwarding_brings_responses_back() {
     "#;
     let mut world = world(script);
     let sent = world.send(&request("MESSAGE", "bob", "g1"));
-    let to_bob = the(&sent, "MESSAGE").clone();
-    let sent = world.answer(&to_bob, "200 OK", "b1");
+    let to_bob = the(&sent, "MESSAGE");
+    let sent = world.answer(to_bob, "200 OK", "b1");
     assert_eq!(statuses_to(&sent, ALICE), [200]);
     assert!(world.element.is_idle());
 }

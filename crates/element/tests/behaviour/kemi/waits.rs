@@ -3,7 +3,7 @@
 use strowger_element::{Answer, Input, Query};
 use strowger_routing::{Errand, ErrandAnswer};
 
-use crate::host::{invite, request, scripted, world};
+use super::host::{invite, request, scripted, world};
 use crate::world::{ALICE, World, lines, statuses_to};
 
 const ASK: &str = r#"
@@ -178,6 +178,31 @@ fn a_suspended_request_that_nobody_continues_is_ended() {
     assert!(world.send(&draft).is_empty());
     let sent = world.pass_seconds(130);
     assert!(statuses_to(&sent, ALICE).len() <= 1);
+    world.pass_seconds(70);
+    assert!(world.element.is_idle());
+}
+
+#[test]
+fn a_reload_loses_no_request_that_waits() {
+    let script = |text: &str| {
+        format!(
+            r#"
+            function ksr_request_route()
+                KSR.http_client.query("http://127.0.0.1:8080/who", "$var(answer)")
+                KSR.sl.send_reply(480, "{text}")
+            end
+        "#
+        )
+    };
+    let (settings, _) = scripted(&script("old"));
+    let mut world = World::new(settings);
+    world.send(&request("MESSAGE", "bob", "f1"));
+    let (settings, _) = scripted(&script("new"));
+    world.input(Input::Reconfigure(std::sync::Arc::new(settings)));
+    world.send(&request("MESSAGE", "bob", "f2"));
+    assert_eq!(world.journal.len(), 2);
+    let sent = answer(&mut world, &found());
+    assert_eq!(statuses_to(&sent, ALICE).len(), 2);
     world.pass_seconds(70);
     assert!(world.element.is_idle());
 }

@@ -3,7 +3,7 @@
 use strowger_kamailio::cfg::Value;
 use strowger_routing::tables::dispatcher::parse_list;
 
-use crate::host::{invite, request, scripted_with, world};
+use super::host::{invite, request, scripted_with, world};
 use crate::world::{ALICE, BOB, CAROL, World, lines, settings, statuses_to, the, udp};
 
 /// A world whose script has these module parameters.
@@ -58,6 +58,22 @@ fn accounts_are_known_by_their_uri() {
         let sent = world.send(&request("OPTIONS", user, &format!("b{user}")));
         assert_eq!(lines(&sent), [format!("SIP/2.0 480 {known} -> {ALICE}")]);
     }
+}
+
+#[test]
+fn the_status_of_an_own_reply_is_that_of_the_transaction() {
+    let script = r#"
+        function ksr_request_route()
+            local before = KSR.tm.t_get_status_code()
+            KSR.tm.t_newtran()
+            KSR.tm.t_reply(480, "Nobody")
+            KSR.info(before .. " " .. KSR.tm.t_get_status_code() .. " " .. KSR.pv.get("$T_reply_code"))
+        end
+    "#;
+    let (settings, log) = scripted_with(script, settings(), |_| {});
+    let sent = World::new(settings).send(&request("OPTIONS", "bob", "g1"));
+    assert_eq!(statuses_to(&sent, ALICE), [480]);
+    assert_eq!(log.0.lock().expect("lines").concat(), "Info: -1 480 480");
 }
 
 const LIMITED: &str = r#"

@@ -2,7 +2,7 @@
 
 use strowger_element::EventKind;
 
-use crate::host::{invite, request, scripted, world};
+use super::host::{invite, request, scripted, world};
 use crate::world::{ALICE, World, lines, statuses_to};
 
 #[test]
