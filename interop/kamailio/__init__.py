@@ -4,5 +4,6 @@ from lib.trial import Rows
 
 EXAMPLE = Rows()
 COVERAGE = Rows()
+FUNCTIONS = Rows()
 REPLIES = Rows()
 BENCH = Rows()

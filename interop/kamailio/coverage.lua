@@ -98,8 +98,10 @@ case["list_uris"] = listed({ "$ru", "$rU", "$rd", "$rp", "$rP", "$rz", "$ou", "$
 		"$dd", "$dp", "$dP", "$br",
 	"$ds", "$nh(u)", "$nh(U)", "$nh(d)", "$nh(p)", "$nh(P)" })
 case["list_parties"] = listed({ "$fu", "$fU", "$fd", "$fn", "$ft", "$tu", "$tU", "$td", "$tn", "$tt", "$ct",
-		"$ctu", "$cts", "$ai", "$pu",
+		"$ai", "$pu",
 	"$di", "$re", "$rt", "$au", "$ad", "$aU", "$ar", "$aa", "$adu", "$ua" })
+-- Names of later versions than 5.6.
+case["list_later"] = listed({ "$ctu", "$cts" })
 case["list_message"] = listed({ "$ci", "$cs", "$csb", "$rm", "$rmid", "$rs", "$rr", "$rb", "$bs", "$cT", "$cl",
 		"$mt", "$hdr(X-Multi)",
 	"$(hdr(X-Multi)[0])", "$(hdr(X-Multi)[1])", "$(hdr(X-Multi)[-1])", "$(hdr(X-Multi)[2])", "$(hdr(X-Multi)[*])",

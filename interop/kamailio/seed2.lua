@@ -16,6 +16,8 @@ local function with_transaction(reply)
 end
 
 local function relay_then(route)
+	-- Kamailio counts Max-Forwards down only here; ours does in any case.
+	KSR.maxfwd.process_maxfwd(10)
 	KSR.tm.t_on_failure(route)
 	if KSR.tm.t_relay() < 0 then KSR.sl.sl_reply_error() end
 end

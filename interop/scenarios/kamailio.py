@@ -2,8 +2,8 @@
 
 import os
 
-from kamailio import (BENCH, COVERAGE, EXAMPLE, REPLIES, rows_bench, rows_calls, rows_coverage, rows_forks,  # noqa: F401
-                      rows_nat, rows_registration, rows_requests, rows_seed2, rows_silence)
+from kamailio import (BENCH, COVERAGE, EXAMPLE, FUNCTIONS, REPLIES, rows_bench, rows_calls, rows_coverage,  # noqa: F401
+                      rows_forks, rows_functions, rows_nat, rows_registration, rows_requests, rows_seed2, rows_silence)
 from lib.kamailio import ADDRESSES, servers
 from lib.scenario import OnDemand, scenario
 from lib.trial import compare
@@ -34,6 +34,12 @@ def example(world):
 def coverage(world):
     """What the functions of the script interface return that the example does not reach."""
     compare(world, COVERAGE, *servers(world, **own(world, "coverage.lua")))
+
+
+@scenario("kamailio-functions", seconds=60)
+def functions(world):
+    """What the functions that messages are read and changed with answer, for many arguments."""
+    compare(world, FUNCTIONS, *servers(world, **own(world, "functions.lua")))
 
 
 @scenario("kamailio-seed2", seconds=100)

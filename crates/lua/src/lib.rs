@@ -40,5 +40,5 @@ pub use settings::{HostSettings, HostingForm};
 pub use source::{DiskFolder, MemoryFolder, ScriptFolder};
 pub use table::{
     Arg, Args, ArgumentFault, Class, ExitMarker, FaultAnswer, FunctionTable, Kind, Parameter,
-    Prelude, Ret, Returns, Row, Signature, Value, Wait, format_number, parse_number,
+    Prelude, Ret, Returns, Row, Signature, Tolerance, Value, Wait, format_number, parse_number,
 };

@@ -35,6 +35,8 @@ pub struct RoutePlan {
     own: SmallVec<[Range<usize>; 2]>,
     /// Route values count for nothing and stay as they are: a program routes by other means.
     ignored: bool,
+    /// The URI of ours that was reached last, where it was taken off already.
+    taken_off: Option<Box<[u8]>>,
 }
 
 /// Who we are, as far as routes go.
@@ -51,6 +53,14 @@ impl RoutePlan {
         RoutePlan {
             ignored: true,
             ..RoutePlan::default()
+        }
+    }
+
+    /// What is left of this plan once its route values were taken off the request.
+    pub fn carried_out(&self, request: &Message) -> RoutePlan {
+        RoutePlan {
+            taken_off: self.own_route(request).map(Into::into),
+            ..RoutePlan::ignoring()
         }
     }
 
@@ -126,8 +136,11 @@ impl RoutePlan {
     }
 
     /// The URI of ours that was reached last.
-    pub fn own_route<'a>(&self, request: &'a Message) -> Option<&'a [u8]> {
-        request.as_bytes().get(self.own.last()?.clone())
+    pub fn own_route<'a>(&'a self, request: &'a Message) -> Option<&'a [u8]> {
+        match self.own.last() {
+            Some(range) => request.as_bytes().get(range.clone()),
+            None => self.taken_off.as_deref(),
+        }
     }
 
     /// The Route values that stay and lead on, topmost first.
@@ -139,7 +152,8 @@ impl RoutePlan {
             .filter(|route| !self.removed.contains(&route.range))
     }
 
-    pub(crate) fn removed(&self) -> &[Range<usize>] {
+    /// The Route values to take off, by their ranges in the request.
+    pub fn removed(&self) -> &[Range<usize>] {
         &self.removed
     }
 }

@@ -339,9 +339,17 @@ impl Run {
         let Some(message) = message else {
             return false;
         };
+        let obeyed = !is_response && self.draft.loose_routed;
+        if obeyed {
+            for range in self.route.removed() {
+                let range = range.clone();
+                self.draft.edits.remove_list_item(message, range);
+            }
+        }
         if self.draft.edits.is_empty() {
             return true;
         }
+        let route = obeyed.then(|| self.route.carried_out(message));
         let changed = match changed_message(&self.draft.edits, message, self.core()) {
             Some(changed) => Arc::new(changed),
             None => return false,
@@ -353,9 +361,8 @@ impl Run {
         } else {
             self.request = Some(changed);
             self.credentials = None;
-            // Ranges of the plan are those of the message before.
-            if self.draft.loose_routed {
-                self.route = RoutePlan::ignoring();
+            if let Some(route) = route {
+                self.route = route;
                 self.draft.loose_routed = false;
             }
         }

@@ -74,6 +74,10 @@ pub struct KemiDoor {
     pub globals: BTreeMap<String, Value>,
     /// Variables of the operator's own.
     pub custom: BTreeMap<(String, String), Value>,
+    /// The number of the process (`$pp`).
+    pub process_id: u32,
+    /// The environment of the process (`$env`).
+    pub environment: BTreeMap<String, String>,
     /// `default_code` and `default_reason` of `sl`.
     pub reply_defaults: ReplyDefaults,
     /// Takes lines of the script.
@@ -90,6 +94,8 @@ impl KemiDoor {
             parameters: BTreeMap::new(),
             globals: BTreeMap::new(),
             custom: BTreeMap::new(),
+            process_id: 0,
+            environment: BTreeMap::new(),
             reply_defaults: ReplyDefaults::default(),
             log,
         }

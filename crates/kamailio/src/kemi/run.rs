@@ -1,6 +1,7 @@
 //! One run of a script: the context that it acts on, and what its shard keeps from run to run.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::door::{KemiDoor, LogLevel};
 use super::kept::Kept;
 use crate::pattern::{PatternFlags, compile};
 use crate::pv::{PvFormat, PvSpec, PvValue, Variables};
+use crate::sl::InternalError;
 
 /// Pseudo-variables, formats and expressions that a shard keeps compiled, of each kind (4,096). Scripts that compute them
 /// from what they receive would fill it without end; when it is full it begins anew.
@@ -52,6 +54,8 @@ pub struct ShardState {
     specs: HashMap<Box<[u8]>, Option<Arc<PvSpec>>, FixedState>,
     formats: HashMap<Box<[u8]>, Option<Arc<PvFormat>>, FixedState>,
     patterns: HashMap<Box<[u8]>, Option<Arc<Regex>>, FixedState>,
+    /// What the next random number is made of.
+    chance: Cell<u64>,
     /// How often the compiled things were all forgotten because there were too many.
     pub compiled_forgotten: u64,
     /// Functions that failed because the engine they need is not there.
@@ -73,6 +77,7 @@ impl ShardState {
             specs: HashMap::with_hasher(hasher()),
             formats: HashMap::with_hasher(hasher()),
             patterns: HashMap::with_hasher(hasher()),
+            chance: Cell::new(seed),
             compiled_forgotten: 0,
             engine_failures: 0,
             chance_percent: None,
@@ -146,6 +151,15 @@ impl ShardState {
         }
     }
 
+    /// The next number of `$RANDOM`, 0 to 2,147,483,647 (splitmix64).
+    pub fn random(&self) -> i64 {
+        let state = self.chance.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.chance.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        i64::try_from((mixed ^ (mixed >> 31)) >> 33).unwrap_or(0)
+    }
+
     /// A line of the script or about it.
     pub fn log(&self, level: LogLevel, text: &[u8]) {
         if self.door.log.wants(level) {
@@ -166,6 +180,8 @@ pub struct KemiRun {
     pub resumption: Option<Resumption>,
     /// What the last function returned (`$rc`).
     pub return_code: i64,
+    /// What `sl_reply_error` answers.
+    pub last_error: InternalError,
 }
 
 impl KemiRun {

@@ -84,6 +84,9 @@ impl PvSource for KemiRun {
     }
 
     fn stored(&self, which: Stored) -> Option<&Message> {
+        if !self.context.transaction().exists {
+            return None;
+        }
         self.context.stored(match which {
             Stored::Request => StoredMessage::Request,
             Stored::Reply => StoredMessage::Reply,
@@ -124,13 +127,18 @@ impl PvSource for KemiRun {
                 .definitions
                 .get(name)
                 .map_or(PvValue::Null, |text| PvValue::from(text.as_str())),
-            // The environment of the process is nobody's business on the wire; none of it is shown.
-            Named::Environment => PvValue::Null,
+            Named::Environment => door
+                .environment
+                .get(name)
+                .map_or(PvValue::Null, |text| PvValue::from(text.as_str())),
             Named::CustomVariable => {
                 let Some((group, name)) = name.split_once('.') else {
                     return PvValue::Null;
                 };
-                let found = door.custom.get(&(group.to_owned(), name.to_owned()));
+                let found = match group {
+                    "core" => door.globals.get(name),
+                    _ => door.custom.get(&(group.to_owned(), name.to_owned())),
+                };
                 match found.map(|value| (value.integer(), value.text())) {
                     Some((_, Some(text))) => PvValue::owned(text.as_bytes().to_vec()),
                     Some((Some(number), None)) => PvValue::Int(number),
@@ -151,6 +159,10 @@ impl PvSource for KemiRun {
         i64::try_from(self.context.message_id()).unwrap_or(i64::MAX)
     }
 
+    fn random(&self) -> i64 {
+        self.shard.random()
+    }
+
     fn wall(&self) -> Time {
         self.context.now().wall
     }
@@ -165,6 +177,10 @@ impl PvSource for KemiRun {
         };
         let tag = self.context.local_tag(stateless)?;
         Some(Cow::Owned(tag.into_vec()))
+    }
+
+    fn process_id(&self) -> i64 {
+        i64::from(self.shard.door.process_id)
     }
 
     fn server_id(&self) -> i64 {

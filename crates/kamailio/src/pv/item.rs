@@ -158,6 +158,13 @@ pub(crate) enum Pv {
     SendSocket,
     SendSocketName,
     Via(usize, &'static str),
+    /// What `$sel` says by another pseudo-variable: a text, null where that is empty, or 0 if so said.
+    Selected(Box<PvSpec>, bool),
+    /// Its part of a Via.
+    SelectedVia(i64, &'static str),
+    /// Its parameter of a Via.
+    SelectedViaParam(i64, String),
+    Random,
     DestinationSet,
     Branch(BranchPart),
     Flags(Flags, bool),

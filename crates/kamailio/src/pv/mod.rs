@@ -11,6 +11,7 @@ mod read;
 mod read_address;
 mod read_flow;
 mod read_header;
+mod select;
 mod source;
 mod spec;
 mod store;

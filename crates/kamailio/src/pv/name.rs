@@ -25,6 +25,8 @@ pub(crate) enum Taking {
     Xavp(Family),
     /// How many values another one has.
     Count,
+    /// A path into the message.
+    Select,
     /// It belongs to a module that is not there.
     Module(&'static str),
 }
@@ -274,9 +276,9 @@ fn elsewhere(name: &str) -> Option<Taking> {
         "Tf" => Plain(Pv::Clock(ClockPart::Text)),
         "TV" => Word(|word| {
             Some(Pv::Clock(match word {
-                b"s" | b"Ts" => ClockPart::Seconds,
-                b"u" => ClockPart::Microseconds,
-                b"n" => ClockPart::Both,
+                b"s" | b"sn" => ClockPart::Seconds,
+                b"u" | b"un" => ClockPart::Microseconds,
+                b"Sn" => ClockPart::Both,
                 _ => return None,
             }))
         }),
@@ -303,7 +305,8 @@ fn elsewhere(name: &str) -> Option<Taking> {
         }),
         "pp" => Plain(Pv::ProcessId),
         "sid" => Plain(Pv::ServerId),
-        "sel" => Module("select framework"),
+        "sel" => Taking::Select,
+        "RANDOM" => Plain(Pv::Random),
         "dlg" | "dlg_ctx" => Module("dialog"),
         "dsv" | "dsg" => Module("dispatcher"),
         "rdir" => Module("rr"),
@@ -328,7 +331,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
          via0 via1 mf mF bf bF sf sF var vn vz avp xavp xavu xavi shv sht shtex shtinc shtdec \
          shtcn shtcv shtitkey shtitval cnt T_reply_code T_reply_reason T_reply_ruid T_branch_idx T_req T_rpl T_inv T au \
          ad aU ar aa adu Au ai pu pU pd pn di dir dip re rt rc retcode TS Ts TV Tf timef utimef \
-         time utime ltt stat version pp sid def env ccp null _s sel dlg dlg_ctx dlg_var dsv dsg \
+         time utime ltt stat version pp sid def env ccp null _s sel RANDOM dlg dlg_ctx dlg_var dsv dsg \
          rdir sbranch rpl rcv snd sndto http_req http_rs http_rb http_ok http_err uac_req sdp \
          rtpstat tls redis dbr jsonrpl";
     NAMES.split_whitespace()

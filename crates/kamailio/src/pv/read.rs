@@ -41,6 +41,20 @@ impl PvSpec {
             }
             Pv::Credential(part) => read_header::credential(message, *part),
             Pv::Via(place, part) => read_header::via(message, *place, part),
+            Pv::Selected(inner, zero_is_nothing) => match selected(inner.read(source)) {
+                PvValue::Str(text) if *zero_is_nothing && *text == *b"0" => PvValue::Null,
+                value => value,
+            },
+            Pv::SelectedVia(place, part) => selected(
+                read_header::via_at(message, *place).map_or(PvValue::Null, |place| {
+                    read_header::via(message, place, part)
+                }),
+            ),
+            Pv::SelectedViaParam(place, name) => read_header::via_at(message, *place)
+                .map_or(PvValue::Null, |place| {
+                    read_header::via_param(message, place, name)
+                }),
+            Pv::Random => PvValue::Int(source.random()),
             Pv::Socket(of, part) => read_flow::socket(*of, *part, source),
             Pv::Transport => read_flow::transport(source),
             Pv::TransportId => read_flow::transport_id(source),
@@ -162,6 +176,14 @@ impl PvIndex {
     }
 }
 
+/// A value as a select has it: always a text, never an empty one.
+fn selected(value: PvValue<'_>) -> PvValue<'_> {
+    match value.text() {
+        Some(text) if !text.is_empty() => PvValue::owned(text.into_owned()),
+        _ => PvValue::Null,
+    }
+}
+
 fn text<'s>(text: String) -> PvValue<'s> {
     PvValue::owned(text.into_bytes())
 }
@@ -221,7 +243,7 @@ fn method(message: &Message) -> Cow<'_, [u8]> {
     }
 }
 
-/// One bit for each method that Kamailio numbers; null for others.
+/// One bit for each method that Kamailio numbers, and one for all others.
 fn method_id(message: &Message) -> PvValue<'static> {
     PvValue::Int(match message.method() {
         Method::Invite => 1,
@@ -238,7 +260,7 @@ fn method_id(message: &Message) -> PvValue<'static> {
         Method::Update => 2_048,
         Method::Refer => 4_096,
         Method::Publish => 8_192,
-        Method::Extension(_) => return PvValue::Null,
+        Method::Extension(_) => 524_288,
     })
 }
 

@@ -148,7 +148,7 @@ pub(crate) fn branch(part: BranchPart, place: Place, source: &dyn PvSource) -> P
         BranchPart::Flags => PvValue::Int(i64::from(branch.flags)),
         BranchPart::Q => branch
             .q
-            .map_or(PvValue::Null, |q| written(|out| push_q(out, q))),
+            .map_or(PvValue::Null, |q| PvValue::Int(i64::from(q))),
         BranchPart::Count => PvValue::Null,
     }
 }

@@ -114,7 +114,38 @@ fn digest_field<'m>(value: &'m [u8], name: &[u8]) -> Option<&'m [u8]> {
     })
 }
 
-/// A part of the first or second Via.
+/// Parts of a Via that scripts ask for.
+pub(crate) const VIA_PARTS: &[&str] = &[
+    "host",
+    "port",
+    "proto",
+    "transport",
+    "branch",
+    "rport",
+    "received",
+    "name",
+    "version",
+];
+
+/// Where the Via lies that is meant: from 0, or back from -1, the last.
+pub(crate) fn via_at(message: &Message, place: i64) -> Option<usize> {
+    if let Ok(place) = usize::try_from(place) {
+        return Some(place);
+    }
+    let back = usize::try_from(place.unsigned_abs()).ok()?;
+    message.vias().count().checked_sub(back)
+}
+
+/// A parameter of a Via; null if it is absent or has no value.
+pub(crate) fn via_param<'m>(message: &'m Message, place: usize, name: &str) -> PvValue<'m> {
+    let Some(Ok(via)) = message.vias().nth(place) else {
+        return PvValue::Null;
+    };
+    let value = via.params.value(name.as_bytes());
+    PvValue::maybe(value.filter(|value| !value.is_empty()))
+}
+
+/// A part of a Via, counted from 0.
 pub(crate) fn via<'m>(message: &'m Message, place: usize, part: &str) -> PvValue<'m> {
     let Some(Ok(via)) = message.vias().nth(place) else {
         return PvValue::Null;
@@ -126,6 +157,9 @@ fn via_part<'m>(via: &Via<'m>, part: &str) -> Option<PvValue<'m>> {
     match part {
         "host" => Some(written(|out| via.host.write(out))),
         "port" => Some(PvValue::Int(i64::from(via.sent_by_port_or_default()))),
+        "transport" => Some(PvValue::octets(via.transport_token)),
+        "name" => Some(PvValue::octets(b"SIP")),
+        "version" => Some(PvValue::octets(b"2.0")),
         "proto" => Some(PvValue::owned(via.transport_token.to_ascii_lowercase())),
         "branch" => via.branch().map(PvValue::octets),
         "rport" => via

@@ -248,6 +248,10 @@ pub trait PvSource {
     fn message_id(&self) -> i64 {
         0
     }
+    /// A number from 0 to 2,147,483,647, another one each time.
+    fn random(&self) -> i64 {
+        0
+    }
     /// The wall clock.
     fn wall(&self) -> Time {
         Time::ZERO

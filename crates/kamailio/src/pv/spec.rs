@@ -5,6 +5,7 @@ use std::fmt;
 use super::format::PvFormat;
 use super::item::{Pv, PvIndex};
 use super::name::{Taking, taking};
+use super::select::{Selected, selected};
 use super::source::Family;
 use super::transform::{self, Transform};
 
@@ -264,6 +265,7 @@ fn inner_item(
         (Taking::Inner(stored), Some(inner)) => {
             Pv::Through(stored, Box::new(PvSpec::parse(inner)?))
         }
+        (Taking::Select, Some(inner)) => select(inner)?,
         (Taking::Count, Some(inner)) => Pv::Count(Box::new(PvSpec::parse(inner)?)),
         (Taking::Cell(item), Some(inner)) => {
             let (table, key) = split_arrow(inner)
@@ -277,6 +279,22 @@ fn inner_item(
         (Taking::Xavp(family), Some(inner)) => return Ok((xavp(family, inner)?, None)),
     };
     Ok((taken, None))
+}
+
+/// What a path means.
+fn select(path: &[u8]) -> Result<Pv, PvError> {
+    Ok(match selected(path) {
+        Some(Selected::Like(text)) => {
+            Pv::Selected(Box::new(PvSpec::parse(text.as_bytes())?), false)
+        }
+        Some(Selected::Port(text)) => Pv::Selected(Box::new(PvSpec::parse(text.as_bytes())?), true),
+        Some(Selected::Via(place, part)) => Pv::SelectedVia(place, part),
+        Some(Selected::ViaParam(place, name)) => Pv::SelectedViaParam(place, name),
+        None => {
+            let path = String::from_utf8_lossy(path);
+            return Err(PvError::new(0, format!("there is no path `{path}`")));
+        }
+    })
 }
 
 /// `s:name` and `i:4` are old ways to write `name` and `4`.

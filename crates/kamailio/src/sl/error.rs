@@ -24,7 +24,9 @@ pub struct ErrorReply {
 }
 
 impl InternalError {
-    /// Nothing was recorded.
+    /// Nothing went wrong.
+    pub const NONE: InternalError = InternalError(0);
+    /// Something went wrong; it is not said what.
     pub const UNSPECIFIED: InternalError = InternalError(-1);
     /// Sending to the next hop failed.
     pub const SEND: InternalError = InternalError(-477);

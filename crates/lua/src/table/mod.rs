@@ -24,6 +24,19 @@ pub enum FaultAnswer {
     Error,
 }
 
+/// Which wrong arguments a call is not refused for.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tolerance {
+    /// None.
+    #[default]
+    Strict,
+    /// Those that a function in C does not see when it reads so many values of the stack: excess arguments are not looked
+    /// at, nil and a value of another kind read as 0 or an empty string. A function without parameters still takes none,
+    /// and a call without any argument is still refused where one is needed. A nil at the end and an argument left out
+    /// look alike.
+    OfStack,
+}
+
 /// A piece of source that a door runs in every new VM, before any script.
 #[derive(Copy, Clone, Debug)]
 pub struct Prelude {
@@ -51,6 +64,7 @@ pub struct Signature {
 pub struct FunctionTable<C: 'static> {
     root: &'static str,
     fault: FaultAnswer,
+    tolerance: Tolerance,
     rows: BTreeMap<(&'static str, &'static str), &'static Row<C>>,
     unloaded: BTreeSet<&'static str>,
     preludes: Vec<Prelude>,
@@ -62,6 +76,7 @@ impl<C> FunctionTable<C> {
         FunctionTable {
             root,
             fault,
+            tolerance: Tolerance::Strict,
             rows: BTreeMap::new(),
             unloaded: BTreeSet::new(),
             preludes: Vec::new(),
@@ -101,6 +116,17 @@ impl<C> FunctionTable<C> {
     /// What wrong arguments answer.
     pub fn fault_answer(&self) -> FaultAnswer {
         self.fault
+    }
+
+    /// Says which wrong arguments are forgiven.
+    pub fn tolerate(&mut self, tolerance: Tolerance) -> &mut Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Which wrong arguments are forgiven.
+    pub fn tolerance(&self) -> Tolerance {
+        self.tolerance
     }
 
     /// The sources of the door.
@@ -148,8 +174,8 @@ impl<C> FunctionTable<C> {
         let row = self.find(module, name)?;
         let mut args: smallvec::SmallVec<[Arg; 4]> = arguments.iter().map(Arg::from).collect();
         Some(
-            row.coerce(&mut args)
-                .map(|()| (row.call)(context, Args::new(&args))),
+            row.coerce(&mut args, self.tolerance)
+                .map(|_| (row.call)(context, Args::new(&args))),
         )
     }
 }

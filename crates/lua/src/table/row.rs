@@ -2,9 +2,9 @@
 
 use smallvec::SmallVec;
 
-use super::Signature;
 use super::argument::{Arg, Args, ArgumentFault};
 use super::value::Ret;
+use super::{Signature, Tolerance};
 
 /// What a parameter accepts.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -194,33 +194,48 @@ impl<C> Row<C> {
                 })
     }
 
-    /// Brings the arguments into the kinds of the parameters and fills those left out.
+    /// Brings the arguments into the kinds of the parameters and fills those left out. What was wrong and forgiven, if
+    /// anything was.
     ///
     /// # Errors
-    /// If there are too few, too many, or one cannot be read as its kind.
-    pub fn coerce(&self, arguments: &mut SmallVec<[Arg; 4]>) -> Result<(), ArgumentFault> {
+    /// If there are too few, too many, or one cannot be read as its kind, and that is not forgiven.
+    pub fn coerce(
+        &self,
+        arguments: &mut SmallVec<[Arg; 4]>,
+        tolerance: Tolerance,
+    ) -> Result<Option<ArgumentFault>, ArgumentFault> {
         while arguments.last().is_some_and(Arg::is_absent) {
             arguments.pop();
         }
         let given = arguments.len();
+        let forgives = tolerance == Tolerance::OfStack && given > 0 && !self.parameters.is_empty();
+        let mut forgiven = None;
+        let mut meet = |fault| {
+            if !forgives {
+                return Err(fault);
+            }
+            forgiven.get_or_insert(fault);
+            Ok(())
+        };
         if given > self.parameters.len() {
-            return Err(self.signature().wrong_count(given));
+            meet(self.signature().wrong_count(given))?;
         }
         arguments.resize(self.parameters.len(), Arg::Absent);
         for (index, (argument, parameter)) in arguments.iter_mut().zip(self.parameters).enumerate()
         {
             if argument.is_absent() && !parameter.optional {
-                return Err(if index >= given {
+                meet(if index >= given {
                     self.signature().wrong_count(given)
                 } else {
                     ArgumentFault::wrong_kind(index, parameter, argument)
-                });
+                })?;
             }
             if !argument.coerce(parameter.kind) {
-                return Err(ArgumentFault::wrong_kind(index, parameter, argument));
+                meet(ArgumentFault::wrong_kind(index, parameter, argument))?;
+                *argument = Arg::Absent;
             }
         }
-        Ok(())
+        Ok(forgiven)
     }
 }
 

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::convert::to_lua;
 use super::place;
 use super::watch::Shared;
-use crate::table::{Arg, Args, ArgumentFault, FaultAnswer, Kind, Ret, Row, Value};
+use crate::table::{Arg, Args, ArgumentFault, FaultAnswer, Kind, Ret, Row, Tolerance, Value};
 
 type List = SmallVec<[Arg; 4]>;
 
@@ -27,6 +27,7 @@ type Answer = Either<i64, mlua::Value>;
 pub(crate) struct Dispatch<C> {
     pub shared: Arc<Shared<C>>,
     pub fault: FaultAnswer,
+    pub tolerance: Tolerance,
     pub memory_octets_max: usize,
 }
 
@@ -78,10 +79,12 @@ impl<C: Send + 'static> Dispatch<C> {
     /// Calls the row. If the run must be parked, the wait lies in the slot.
     #[inline]
     fn call(&self, lua: &Lua, row: &Row<C>, arguments: &mut List) -> mlua::Result<Answer> {
-        if !row.fits(arguments)
-            && let Err(fault) = row.coerce(arguments)
-        {
-            return self.fault(lua, row, &fault).map(Either::Right);
+        if !row.fits(arguments) {
+            match row.coerce(arguments, self.tolerance) {
+                Ok(None) => {}
+                Ok(Some(fault)) => self.forgiven(lua, row, &fault),
+                Err(fault) => return self.fault(lua, row, &fault).map(Either::Right),
+            }
         }
         let ret = {
             let mut slot = self.shared.slot();
@@ -124,6 +127,13 @@ impl<C: Send + 'static> Dispatch<C> {
         let made = make(lua);
         lua.set_memory_limit(self.memory_octets_max)?;
         made
+    }
+
+    #[cold]
+    fn forgiven(&self, lua: &Lua, row: &Row<C>, fault: &ArgumentFault) {
+        self.shared.slot().argument_faults += 1;
+        self.shared
+            .log(lua, false, &format!("{}: {fault}", row.full_name()));
     }
 
     #[cold]

@@ -91,6 +91,7 @@ impl<C: Send + 'static> Generation<C> {
         let dispatch = Dispatch {
             shared: Arc::clone(shared),
             fault: table.fault_answer(),
+            tolerance: table.tolerance(),
             memory_octets_max: settings.memory_octets_max,
         };
         generation.register(table, &dispatch, &waiting, &exiting)?;

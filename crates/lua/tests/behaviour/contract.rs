@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use strowger_lua::{FaultAnswer, HostSettings, MemoryFolder, Outcome, Value};
+use strowger_lua::{FaultAnswer, HostSettings, MemoryFolder, Outcome, Tolerance, Value};
 
 use crate::world::{EXIT, World};
 
@@ -102,6 +102,54 @@ fn a_table_may_raise_errors_for_wrong_arguments() {
         Some("main.lua:2: freeswitch.log: wrong argument count: 0 given, 1 needed")
     );
     assert_eq!(world.host.counters().argument_faults, 1);
+}
+
+#[test]
+fn a_table_may_forgive_what_a_function_in_c_does_not_see() {
+    use strowger_lua::{Parameter, Ret, Returns, Row};
+    static ROWS: &[Row<crate::world::Request>] = &[
+        Row::new(
+            "m",
+            "set",
+            &[Parameter::text("key"), Parameter::int("value")],
+            Returns::Value,
+            "Shows its arguments.",
+            |_, args| Ret::text([args.text(0), args.int(1).to_string().as_bytes()].concat()),
+        ),
+        Row::new("m", "none", &[], Returns::Int, "Takes nothing.", |_, _| {
+            Ret::Int(1)
+        }),
+    ];
+    let mut table = strowger_lua::FunctionTable::new("KSR", FaultAnswer::False);
+    table.add(ROWS).tolerate(Tolerance::OfStack);
+    let calls = [
+        ("set('k', 1)", "k1", false),
+        ("set('k', 1, 'x', 'y')", "k1", true),
+        ("set('k', nil)", "k0", true),
+        ("set('k')", "k0", true),
+        ("set(nil, 1)", "1", true),
+        ("set({}, 'x')", "0", true),
+        ("set(nil, nil)", "false", true),
+        ("set()", "false", true),
+        ("none()", "1", false),
+        ("none('x')", "false", true),
+    ];
+    let mut script = "function route() local out = {}\n".to_owned();
+    for (call, ..) in calls {
+        script += &format!("out[#out + 1] = tostring(KSR.m.{call})\n");
+    }
+    script += "return table.concat(out, ' ') end";
+    let folder = MemoryFolder::new().with("main.lua", &script);
+    let mut world = World::empty(HostSettings::default(), folder, table);
+    world.host.load("main.lua", None, world.now).result.unwrap();
+    let results: Vec<&str> = calls.iter().map(|(_, result, _)| *result).collect();
+    let Outcome::Returned(values) = world.call("route").outcome else {
+        panic!()
+    };
+    assert_eq!(values, [Value::text(results.join(" "))]);
+    let faults = calls.iter().filter(|(_, _, fault)| *fault).count();
+    assert_eq!(world.log.lock().unwrap().len(), faults);
+    assert_eq!(world.host.counters().argument_faults, faults as u64);
 }
 
 #[test]

@@ -162,6 +162,12 @@ impl Script {
         }
     }
 
+    /// What challenges offer: in our own forms `auth`, if nothing is said; in Kamailio's nothing then.
+    pub fn qop(&self) -> Option<&str> {
+        self.text("auth", "qop")
+            .or((!self.kamailio_defaults).then_some("auth"))
+    }
+
     /// What the door is made with.
     pub fn door(&self, log: Arc<dyn KemiLog>) -> KemiDoor {
         let source = ScriptSource {
@@ -174,6 +180,13 @@ impl Script {
         door.parameters.clone_from(&self.parameters);
         door.globals.clone_from(&self.globals);
         door.custom.clone_from(&self.custom);
+        door.process_id = std::process::id();
+        door.environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        if let (Some(qop), None) = (self.qop(), door.text("auth", "qop")) {
+            door.set_parameter("auth", "qop", Value::Text(qop.to_owned()));
+        }
         door.read_reply_defaults();
         door
     }

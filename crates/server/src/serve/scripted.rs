@@ -47,7 +47,7 @@ pub fn overlay(config: &Config, factory: KemiFactory, settings: &mut Settings) {
     settings.registrar.path = path(script);
     settings.registrar.outbound = script.int("registrar", "outbound_mode").unwrap_or(0) != 0;
     // A challenge has qop if the script's flags or the parameter ask for it; credentials without it are taken.
-    settings.auth.qop_required = script.text("auth", "qop").is_some_and(|qop| qop == "auth");
+    settings.auth.qop_required = script.qop() == Some("auth");
 }
 
 fn timers(script: &Script, profile: KamailioProfile, settings: &mut Settings) {
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(settings.registrar.path, PathMode::Ignore);
         let ours = overlaid(false, &[]);
         assert_eq!(ours.timers.timer_b, Duration::from_secs(32));
-        assert!(!ours.one_domain);
+        assert!(!ours.one_domain && ours.auth.qop_required);
     }
 
     #[test]

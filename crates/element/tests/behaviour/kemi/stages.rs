@@ -1,7 +1,7 @@
 //! Branches and responses as scripts see and change them.
 
 use super::host::{invite, request, scripted, world};
-use crate::world::{ALICE, BOB, CAROL, World, lines, statuses_to, the};
+use crate::world::{ALICE, BOB, CAROL, HERE, World, lines, statuses_to, the};
 
 #[test]
 fn a_branch_function_changes_its_branch_alone() {
@@ -205,4 +205,41 @@ fn stateless_forwarding_brings_responses_back() {
     let sent = world.answer(to_bob, "200 OK", "b1");
     assert_eq!(statuses_to(&sent, ALICE), [200]);
     assert!(world.element.is_idle());
+}
+
+#[test]
+fn a_route_that_was_obeyed_does_not_leave_though_the_message_was_made_anew() {
+    for (apply, changes) in [(false, false), (true, false), (true, true)] {
+        let script = format!(
+            r#"
+            function ksr_request_route()
+                local code = KSR.rr.loose_route()
+                if {changes} then KSR.hdr.append("X-Code: " .. code .. "\r\n") end
+                if {apply} then KSR.textopsx.msg_apply_changes() end
+                KSR.info((KSR.pv.get("$hdr(Route)") or "none") .. "\n")
+                KSR.info(KSR.rr.check_route_param("mark=1") .. "\n")
+                KSR.tm.t_relay()
+            end
+            "#
+        );
+        let (settings, log) = scripted(&script);
+        let mut world = World::new(settings);
+        let draft = request("OPTIONS", "bob", "g1")
+            .uri("sip:bob@192.0.2.9")
+            .line(&format!("Route: <sip:{HERE};lr;mark=1>, <sip:{BOB};lr>"));
+        let sent = world.send(&draft);
+        let relayed = the(&sent, "OPTIONS");
+        assert_eq!(relayed.flow.remote.to_string(), BOB);
+        assert_eq!(relayed.header("Route"), Some(format!("<sip:{BOB};lr>")));
+        let lines = log.0.lock().expect("lines");
+        let expected = match apply {
+            true => format!("Info: <sip:{BOB};lr>\n"),
+            false => format!("Info: <sip:{HERE};lr;mark=1>, <sip:{BOB};lr>\n"),
+        };
+        assert_eq!(
+            *lines,
+            [expected, "Info: 1\n".to_owned()],
+            "{apply} {changes}"
+        );
+    }
 }

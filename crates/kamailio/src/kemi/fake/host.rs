@@ -13,6 +13,7 @@ use super::{FakeContext, Lines, note, show, taken};
 use crate::kemi::door::{KemiDoor, KemiLog, LogLevel, ScriptSource};
 use crate::kemi::policy::{log_sink, table};
 use crate::kemi::run::{KemiRun, Resumption, RoutePlace, ShardState};
+use crate::sl::InternalError;
 
 #[derive(Debug)]
 struct FakeLog(Lines);
@@ -187,6 +188,7 @@ impl FakeHost {
             place,
             resumption: None,
             return_code: 0,
+            last_error: InternalError::NONE,
         }
     }
 

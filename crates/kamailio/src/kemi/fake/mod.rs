@@ -338,6 +338,10 @@ impl RoutingContext for FakeContext {
     }
     fn obey_route(&mut self) -> Option<bool> {
         self.act("obey_route");
+        if !self.outcomes.next_route.is_empty() {
+            let next = self.outcomes.next_route.clone();
+            self.draft.set_destination(Some(next.as_bytes()));
+        }
         self.outcomes.obey_route
     }
     fn own_route(&self) -> Option<&[u8]> {

@@ -28,6 +28,8 @@ pub(crate) struct Outcomes {
     pub(crate) continue_suspended: bool,
     pub(crate) armed: Hooks,
     pub(crate) obey_route: Option<bool>,
+    /// The destination that `obey_route` sets, if it is not empty.
+    pub(crate) next_route: String,
     pub(crate) own_route: Option<Vec<u8>>,
     pub(crate) save: SaveOutcome,
     pub(crate) lookup_bindings: LookupOutcome,
@@ -58,6 +60,7 @@ impl Default for Outcomes {
             continue_suspended: false,
             armed: Hooks::default(),
             obey_route: None,
+            next_route: String::new(),
             own_route: None,
             save: SaveOutcome::Inserted,
             lookup_bindings: LookupOutcome::None,

@@ -176,9 +176,9 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
 ];
 
 fn challenge(run: &mut KemiRun, realm: &[u8], flags: i64, status: Option<StatusCode>) -> Ret {
-    let by_default = || match run.shard.door.text("auth", "qop") {
-        Some(qop) => !qop.is_empty(),
-        None => true,
+    let by_default = || {
+        let qop = run.shard.door.text("auth", "qop");
+        qop.is_some_and(|qop| !qop.is_empty())
     };
     let qop = flags & (QOP_AUTH | QOP_AUTH_INT) != 0 || (flags & NO_QOP == 0 && by_default());
     // The nonce that was checked a moment ago and found too old makes the challenge stale by itself.

@@ -11,6 +11,8 @@ use crate::pv::{PvSink, UriText};
 
 /// The value of Max-Forwards above which it is lowered, if `max_limit` says nothing else.
 const MAX_FORWARDS_LIMIT: i64 = 256;
+/// `max_limit` where nothing is said. Observed on 5.6.3.
+const MAX_LIMIT: u32 = 70;
 
 const FLAG: &[Parameter] = &[Parameter::int("flag")];
 const SOCKET: &[Parameter] = &[Parameter::text("socket")];
@@ -178,7 +180,7 @@ fn append_branch(run: &mut KemiRun, uri: &[u8], q: Option<u16>) -> bool {
 fn process_maxfwd(run: &mut KemiRun, args: Args<'_>) -> Ret {
     let least = args.int(0);
     let limit = run.shard.door.int("maxfwd", "max_limit");
-    let limit = limit.unwrap_or(MAX_FORWARDS_LIMIT);
+    let limit = limit.map_or(MAX_LIMIT, |limit| u32::try_from(limit).unwrap_or(MAX_LIMIT));
     let added = u32::try_from(least).ok();
     let Some(added) = added.filter(|_| (0..MAX_FORWARDS_LIMIT).contains(&least)) else {
         run.log(LogLevel::Error, b"Max-Forwards to add is not 0 to 255");
@@ -190,7 +192,7 @@ fn process_maxfwd(run: &mut KemiRun, args: Args<'_>) -> Ret {
     let (number, answer) = match run.context.message().max_forwards() {
         Err(_) => return Ret::Int(-2),
         Ok(Some(0)) => return Ret::Int(-1),
-        Ok(Some(value)) if i64::from(value) > limit => (added, 1),
+        Ok(Some(value)) if value > limit => (limit, 1),
         Ok(Some(value)) => (value - 1, 1),
         Ok(None) => (added, 2),
     };

@@ -32,7 +32,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         Returns::Int,
         "adds a header line behind all others",
         |run, args| {
-            add(run, args.text(0), &|message, edits, lines| {
+            add(run, args.optional_text(0), &|message, edits, lines| {
                 edits.append_lines(message, lines);
             })
         },
@@ -43,7 +43,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         Returns::Int,
         "adds a header line behind the last of a name, or behind all",
         |run, args| {
-            add(run, args.text(0), &|message, edits, lines| {
+            add(run, args.optional_text(0), &|message, edits, lines| {
                 let last = headers_named(message, args.text(1)).last();
                 match last.map(|header| header.line.end) {
                     Some(at) if at < message.header_end() => edits.insert_lines(at, lines),
@@ -58,7 +58,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         Returns::Int,
         "adds a header line before all others",
         |run, args| {
-            add(run, args.text(0), &|message, edits, lines| {
+            add(run, args.optional_text(0), &|message, edits, lines| {
                 edits.insert_lines(message.header_start(), lines);
             })
         },
@@ -69,7 +69,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         Returns::Int,
         "adds a header line before the first of a name, or before all",
         |run, args| {
-            add(run, args.text(0), &|message, edits, lines| {
+            add(run, args.optional_text(0), &|message, edits, lines| {
                 let first = headers_named(message, args.text(1)).next();
                 let at = first.map_or(message.header_start(), |header| header.line.start);
                 edits.insert_lines(at, lines);
@@ -80,8 +80,8 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         "remove",
         NAME,
         Returns::Int,
-        "removes all header fields of a name",
-        |run, args| yes_no(remove(run, args.text(0))),
+        "removes all header fields of a name, if there are any",
+        |run, args| yes_no(!args.text(0).is_empty() && remove(run, args.text(0))),
     ),
     f(
         "rmappend",
@@ -92,7 +92,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
             if !remove(run, args.text(0)) {
                 return Ret::Int(-1);
             }
-            add(run, args.text(1), &|message, edits, lines| {
+            add(run, args.optional_text(1), &|message, edits, lines| {
                 edits.append_lines(message, lines);
             })
         },
@@ -106,7 +106,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
             if !remove(run, args.text(0)) {
                 return Ret::Int(-1);
             }
-            add(run, args.text(1), &|message, edits, lines| {
+            add(run, args.optional_text(1), &|message, edits, lines| {
                 edits.insert_lines(message.header_start(), lines);
             })
         },
@@ -190,7 +190,10 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
 ];
 
 /// Adds lines where `put` puts them. A text that is no header line is refused, and told to the log.
-fn add(run: &mut KemiRun, text: &[u8], put: &dyn Fn(&Message, &mut Edits, &[u8])) -> Ret {
+fn add(run: &mut KemiRun, text: Option<&[u8]>, put: &dyn Fn(&Message, &mut Edits, &[u8])) -> Ret {
+    let Some(text) = text else {
+        return Ret::Int(-1);
+    };
     match lines(text) {
         Some(lines) if lines.is_empty() => Ret::Int(1),
         Some(lines) => yes_no(run.change(lines.len(), &mut |message, edits| {

@@ -312,7 +312,7 @@ fn store(
     done: i64,
     f: impl FnOnce(&HashTable, Time) -> Result<(), TableError>,
 ) -> Ret {
-    let Some((table, now)) = table(run, args) else {
+    let Some((table, now)) = table(run, args).filter(|_| args.optional_text(1).is_some()) else {
         return Ret::Int(-1);
     };
     match f(&table, now) {

@@ -211,15 +211,15 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         "get_env",
         NAME,
         Returns::Value,
-        "a variable of the environment; none is shown",
-        |_, _| Ret::text(""),
+        "a variable of the environment; an empty string for none",
+        |run, args| got(environment(run, args), IfNull::Empty),
     ),
     f(
         "get_envn",
         NAME,
         Returns::Int,
-        "a variable of the environment as a number; none is shown",
-        |_, _| Ret::Int(0),
+        "a variable of the environment as a number; 0 for what is none",
+        |run, args| Ret::Int(integer(&environment(run, args)).unwrap_or(0)),
     ),
 ];
 
@@ -236,6 +236,12 @@ fn body(run: &KemiRun) -> PvValue<'_> {
 fn definition<'r>(run: &'r KemiRun, args: Args<'_>) -> PvValue<'r> {
     let name = core::str::from_utf8(args.text(0)).unwrap_or_default();
     let text = run.shard.door.definitions.get(name);
+    text.map_or(PvValue::Null, |text| PvValue::from(text.as_str()))
+}
+
+fn environment<'r>(run: &'r KemiRun, args: Args<'_>) -> PvValue<'r> {
+    let name = core::str::from_utf8(args.text(0)).unwrap_or_default();
+    let text = run.shard.door.environment.get(name);
     text.map_or(PvValue::Null, |text| PvValue::from(text.as_str()))
 }
 

@@ -3,6 +3,7 @@
 mod auth;
 mod cfgutils;
 mod core;
+mod core_questions;
 mod corex;
 mod dialog;
 mod dialog_state;
@@ -57,6 +58,9 @@ pub(crate) use htable_iterator::{iterator_key, iterator_value};
 
 /// All rows, in the order of the files.
 pub static ALL: &[&[Row<KemiRun>]] = &[
+    core::LINES,
+    core_questions::METHODS,
+    core_questions::ROWS,
     core::ROWS,
     core::EXITS,
     sl::ROWS,

@@ -6,6 +6,7 @@ use strowger_sip::Uri;
 
 use crate::kemi::door::LogLevel;
 use crate::kemi::run::KemiRun;
+use crate::sl::InternalError;
 
 const TABLE: &[Parameter] = &[Parameter::text("table")];
 const TABLE_URI: &[Parameter] = &[Parameter::text("table"), Parameter::text("uri")];
@@ -182,7 +183,14 @@ fn save(run: &mut KemiRun, flags: i64) -> Ret {
         no_reply: flags & 2 != 0,
         one_binding: flags & 4 != 0,
     };
-    Ret::Int(match run.context.save_bindings(options) {
+    let outcome = run.context.save_bindings(options);
+    if matches!(
+        outcome,
+        SaveOutcome::TooMany | SaveOutcome::Refused | SaveOutcome::Failed
+    ) {
+        run.last_error = InternalError::UNSPECIFIED;
+    }
+    Ret::Int(match outcome {
         SaveOutcome::Inserted | SaveOutcome::Pending => 1,
         SaveOutcome::Updated => 2,
         SaveOutcome::Deleted => 3,

@@ -72,17 +72,14 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
     f(
         "loose_route",
         &[],
-        "obeys the Route header fields: 1 if the topmost was ours",
-        |run, _| yes_no(run.context.obey_route() == Some(true)),
+        "obeys the Route header fields: 1 if the topmost was ours; -3 if it was the only one and the request is of no dialog",
+        |run, _| Ret::Int(loose_route(run)),
     ),
     f(
         "loose_route_preloaded",
         &[],
-        "the same, for a request outside of a dialog",
-        |run, _| {
-            let preloaded = run.context.message().to_tag().is_none();
-            yes_no(preloaded && run.context.obey_route() == Some(true))
-        },
+        "the same; 1 if our Route was the only one and the request is of no dialog",
+        |run, _| yes_no(loose_route(run) == NOTHING_LEFT),
     ),
     f(
         "check_route_param",
@@ -111,6 +108,25 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         },
     ),
 ];
+
+/// Observed on 5.6.3: the code of a request of no dialog whose only Route was ours.
+const NOTHING_LEFT: i64 = -3;
+
+fn loose_route(run: &mut KemiRun) -> i64 {
+    let destination = |run: &KemiRun| run.context.draft().target.destination.clone();
+    let before = destination(run);
+    run.context.draft_mut().set_destination(None);
+    let obeyed = run.context.obey_route() == Some(true);
+    let is_last = destination(run).is_empty();
+    if is_last && !before.is_empty() {
+        run.context.draft_mut().set_destination(Some(&before));
+    }
+    match obeyed {
+        true if is_last && run.context.message().to_tag().is_none() => NOTHING_LEFT,
+        true => 1,
+        false => -1,
+    }
+}
 
 /// The parameters of our Route, with the semicolon before them.
 fn own_parameters(run: &KemiRun) -> Option<&[u8]> {

@@ -259,20 +259,22 @@ fn thin(run: &mut KemiRun, args: Args<'_>, in_list: &InList, keeps: bool) -> Ret
         if !concerned || !media.transport.to_ascii_uppercase().starts_with(b"RTP") {
             continue;
         }
-        let (kept, gone): (Vec<&[u8]>, Vec<&[u8]>) = media
+        let leaves = |format: &[u8]| in_list(&media, format, args.text(0)) != keeps;
+        let gone: Vec<&[u8]> = media
             .formats
             .iter()
-            .partition(|format| in_list(&media, format, args.text(0)) == keeps);
-        if gone.is_empty() {
-            continue;
+            .copied()
+            .filter(|one| leaves(one))
+            .collect();
+        // Each by itself with the blank before it, so that one call after another may take some.
+        let mut at = media.line.range.start;
+        for (index, word) in media.line.text.split(|octet| *octet == b' ').enumerate() {
+            let end = at + word.len();
+            if index > 2 && !word.is_empty() && leaves(word) {
+                changes.push((at - 1..end, Vec::new()));
+            }
+            at = end + 1;
         }
-        let mut text = [b"m=", media.kind, b" ", media.port, b" ", media.transport].concat();
-        for format in &kept {
-            text.push(b' ');
-            text.extend_from_slice(format);
-        }
-        text.extend_from_slice(b"\r\n");
-        changes.push((media.line.range.clone(), text));
         for line in &media.attributes {
             if gone.iter().any(|format| describes(line, format)) {
                 changes.push((line.range.clone(), Vec::new()));

@@ -5,7 +5,7 @@ use strowger_routing::{Answer, How};
 
 use crate::kemi::run::KemiRun;
 use crate::pv::PvValue;
-use crate::sl::{AnsweredBy, Caller, InternalError, changed_code, prepare, return_code};
+use crate::sl::{AnsweredBy, Caller, changed_code, prepare, return_code};
 
 const REPLY: &[Parameter] = &[Parameter::int("code"), Parameter::text("reason")];
 
@@ -100,9 +100,9 @@ fn reply(run: &mut KemiRun, how: How, args: Args<'_>) -> Ret {
     Ret::Int(return_code(run.context.answer(&answer)))
 }
 
-/// Answers an internal error. What went wrong before is not carried over in scripts, as in Kamailio.
+/// Answers the internal error that was recorded last.
 fn reply_error(run: &mut KemiRun, how: How) -> Ret {
-    let error = InternalError::UNSPECIFIED.reply();
+    let error = run.last_error.reply();
     let by = match how {
         How::Either if run.context.transaction().exists => AnsweredBy::Transaction,
         _ => AnsweredBy::Stateless,

@@ -134,29 +134,41 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         "`/expression/replacement/flags` in the first (f), the last (l) or all (a) header fields of a name",
         subst_hf,
     ),
-    f("cmp_str", TWO, "the texts are equal", |_, args| {
-        yes_no(args.text(0) == args.text(1))
-    }),
+    f(
+        "cmp_str",
+        TWO,
+        "the texts are equal; -2 if the first is the lesser",
+        |_, args| ordered(args.text(0), args.text(1)),
+    ),
     f(
         "cmp_istr",
         TWO,
-        "the texts are equal, in either case; -2 if not",
+        "the texts are equal, in either case; -2 if the first is the lesser",
         |_, args| {
-            let equal = args.text(0).eq_ignore_ascii_case(args.text(1));
-            Ret::Int(if equal { 1 } else { -2 })
+            let lower = |index| args.text(index).to_ascii_lowercase();
+            ordered(&lower(0), &lower(1))
         },
     ),
     f(
         "starts_with",
         TWO,
-        "the text begins with the other",
-        |_, args| yes_no(args.text(0).starts_with(args.text(1))),
+        "the text begins with the other; -2 if it would come before it",
+        |_, args| match args.text(0).get(..args.text(1).len()) {
+            Some(start) => ordered(start, args.text(1)),
+            None => Ret::Int(-1),
+        },
     ),
     f(
         "ends_with",
         TWO,
-        "the text ends with the other",
-        |_, args| yes_no(args.text(0).ends_with(args.text(1))),
+        "the text ends with the other; -2 if its end would come before it",
+        |_, args| {
+            let start = args.text(0).len().checked_sub(args.text(1).len());
+            match start.and_then(|start| args.text(0).get(start..)) {
+                Some(end) => ordered(end, args.text(1)),
+                None => Ret::Int(-1),
+            }
+        },
     ),
     f(
         "search_str",
@@ -207,6 +219,15 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         regex_substring,
     ),
 ];
+
+/// Observed on 5.6.3: which of two texts comes first counts.
+fn ordered(one: &[u8], other: &[u8]) -> Ret {
+    Ret::Int(match one.cmp(other) {
+        core::cmp::Ordering::Equal => 1,
+        core::cmp::Ordering::Less => -2,
+        core::cmp::Ordering::Greater => -1,
+    })
+}
 
 fn found(at: Option<usize>) -> Ret {
     let place = at.and_then(|at| i64::try_from(at).ok());

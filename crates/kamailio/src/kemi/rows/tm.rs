@@ -9,7 +9,7 @@ use strowger_sip::{Message, Transport, Uri};
 use crate::kemi::door::LogLevel;
 use crate::kemi::run::{KemiRun, RoutePlace};
 use crate::pv::{PvValue, UriText};
-use crate::sl::{Caller, prepare};
+use crate::sl::{Caller, InternalError, prepare};
 
 const REPLY: &[Parameter] = &[Parameter::int("code"), Parameter::text("reason")];
 const FUNCTION: &[Parameter] = &[Parameter::text("function")];
@@ -248,7 +248,11 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
 /// What a script sees of forwarding.
 fn relay(run: &mut KemiRun) -> Ret {
     super::dialog_state::is_known(run);
-    Ret::Int(match run.context.forward() {
+    let forwarded = run.context.forward();
+    if forwarded.is_err() {
+        run.last_error = InternalError::UNSPECIFIED;
+    }
+    Ret::Int(match forwarded {
         Ok(()) => 1,
         Err(ForwardError::Refused | ForwardError::Full) => -1,
         Err(ForwardError::BadUri) => -400,

@@ -111,7 +111,7 @@ const ALL: &str = "
     $TS
     $TV(s)
     $TV(u)
-    $TV(n)
+    $TV(Sn)
     $Tf
     $timef(%Y-%m-%d)
     $time(mon)
@@ -172,6 +172,7 @@ fn faults_are_told_with_their_place() {
          $(var(t){re.subst,/a})
          $(hdr(A)[a])
          $sht(a)
+         $TV(n)
          $TV(q)
          $
          $(",

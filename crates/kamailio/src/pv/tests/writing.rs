@@ -144,7 +144,7 @@ fn further_branches() {
     $(branch(uri)[1])  [sip:br@x.test]
     $branch(count)  2
     $ds  [Contact: <sip:u2@d2.test:7001>, <sip:b2@x.test>, <sip:br@x.test>;q=0.5]
-    $(branch(q)[1])  [0.5]
+    $(branch(q)[1])  500
     ");
     world.set("$mf", 8);
     assert_eq!(

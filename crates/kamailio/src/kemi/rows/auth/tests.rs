@@ -89,25 +89,31 @@ fn an_empty_realm_is_an_error() {
 #[test]
 fn challenges_read_their_flags() {
     for (call, act) in [
-        ("auth_challenge('r', 0)", "qop=true stale=false status=None"),
+        (
+            "auth_challenge('r', 0)",
+            "qop=false stale=false status=None",
+        ),
         (
             "auth_challenge('r', 2)",
             "qop=false stale=false status=None",
         ),
         ("auth_challenge('r', 4)", "qop=true stale=false status=None"),
         ("auth_challenge('r', 8)", "qop=true stale=false status=None"),
-        ("auth_challenge('r', 16)", "qop=true stale=true status=None"),
+        (
+            "auth_challenge('r', 16)",
+            "qop=false stale=true status=None",
+        ),
         (
             "auth_challenge_hftype('r', 0, 1)",
-            "qop=true stale=false status=Some(401)",
+            "qop=false stale=false status=Some(401)",
         ),
         (
             "auth_challenge_hftype('r', 0, 2)",
-            "qop=true stale=false status=Some(407)",
+            "qop=false stale=false status=Some(407)",
         ),
         (
             "auth_challenge_hftype('r', 0, 0)",
-            "qop=true stale=false status=None",
+            "qop=false stale=false status=None",
         ),
         (
             "www_challenge('r', 2)",
@@ -115,7 +121,7 @@ fn challenges_read_their_flags() {
         ),
         (
             "proxy_challenge('r', 0)",
-            "qop=true stale=false status=Some(407)",
+            "qop=false stale=false status=Some(407)",
         ),
     ] {
         let run = run_lua(
@@ -158,7 +164,7 @@ fn a_challenge_after_a_stale_nonce_says_so() {
         let run = run_lua(script, digest(outcome));
         assert_eq!(
             run.acts[1],
-            format!("challenge r qop=true stale={stale} status=None")
+            format!("challenge r qop=false stale={stale} status=None")
         );
     }
 }

@@ -201,6 +201,13 @@ fn sessions_are_thinned_out() {
             224,
             "8 101/96",
         ),
+        // What one call takes off, another does not bring back.
+        (
+            "keep_codecs_by_name('PCMA,telephone-event', '') and KSR.sdpops.remove_codecs_by_id('101', '')",
+            0,
+            141,
+            "8/",
+        ),
         ("keep_codecs_by_id('8', '')", 0, 141, "8/"),
         ("keep_codecs_by_name('G729', '')", 0, 117, "/"),
         ("remove_media('video')", 1, 199, "0 8 101"),

@@ -8,18 +8,18 @@ use super::{INVITE, OPTIONS, REPLY, check, of};
 use crate::kemi::fake::run_lua;
 
 #[test]
-fn log_functions_return_nothing() {
+fn log_functions_answer_false() {
     let run = check(
         of(INVITE),
         "
-        KSR.dbg('1') => nil
-        KSR.info('2') => nil
-        KSR.notice('3') => nil
-        KSR.warn('4') => nil
-        KSR.err('5') => nil
-        KSR.crit('6') => nil
-        KSR.log('warn', '7') => nil
-        KSR.log('zzz', '8') => nil
+        KSR.dbg('1') => false
+        KSR.info('2') => false
+        KSR.notice('3') => false
+        KSR.warn('4') => false
+        KSR.err('5') => false
+        KSR.crit('6') => false
+        KSR.log('warn', '7') => false
+        KSR.log('zzz', '8') => false
         KSR.route('X') => -1
         ",
     );
@@ -96,6 +96,18 @@ fn myself_is_a_listener_or_a_domain() {
         KSR.is_myself('sip:kam.test') => true
         KSR.is_myself('sip:other.test') => false
         KSR.is_myself('127.0.0.1') => true
+        KSR.is_myself('KAM.test') => true
+        KSR.is_myself('other.test') => false
+        KSR.is_myself('127.0.0.1:5060') => false
+        KSR.is_myself('kam.test:5060') => false
+        KSR.is_myself('udp:127.0.0.1:5060') => false
+        KSR.is_myself('sip:x@127.0.0.1') => true
+        KSR.is_myself('sip:127.0.0.1:9') => false
+        KSR.is_myself('sip:127.0.0.1;transport=TCP') => true
+        KSR.is_myself('sip:127.0.0.1;transport=tls') => false
+        KSR.is_myself('sip:127.0.0.1;transport=none') => false
+        KSR.is_myself('sip:kam.test:9;transport=tls') => true
+        KSR.is_myself('') => false
         KSR.is_myself('tel:1') => false
         ",
     );
@@ -130,6 +142,7 @@ fn transports_and_address_families() {
                 KSR.is_{other}() => false
                 KSR.is_proto('sctp|{name}') => true
                 KSR.is_proto('{other}') => false
+                KSR.is_proto('') => false
                 KSR.is_IPv6() => true
                 KSR.is_IPv4() => false
                 "
@@ -182,7 +195,7 @@ fn uris_and_the_way_of_replies() {
         KSR.force_rport() => true
         KSR.add_local_rport() => true
         KSR.set_reply_no_connect() => true
-        KSR.set_drop() => nil
+        KSR.set_drop() => false
         KSR.forward() => 1
         ",
     );
@@ -214,4 +227,77 @@ fn a_run_ends_where_it_is_told_to() {
     assert!(matches!(run.outcome, Outcome::Exited(_)) && run.draft().dropped);
     let run = run_lua("return pcall(KSR.x.exit)", of(OPTIONS));
     assert_eq!(run.shown(), "false [~~ksr~exit~~]");
+}
+
+#[test]
+fn methods_are_read_from_lists() {
+    // Observed on 5.6.3: in any case; a list must know all its methods.
+    let request = |method: &str| of(&OPTIONS.replace("OPTIONS", method));
+    check(
+        request("OPTIONS"),
+        "
+        KSR.is_method('options') => true
+        KSR.is_method('INVITE|OPTIONS') => true
+        KSR.is_method('INVITE| options') => true
+        KSR.is_method('INVITE|BYE') => false
+        KSR.is_method('INVITE,OPTIONS') => false
+        KSR.is_method('INVITE OPTIONS') => false
+        KSR.is_method('OPTI') => false
+        KSR.is_method(' OPTIONS') => false
+        KSR.is_method('') => false
+        KSR.is_method('OPTIONS|FOO') => false
+        ",
+    );
+    check(
+        request("FOO"),
+        "
+        KSR.is_method('foo') => true
+        KSR.is_method('INVITE|FOO') => false
+        KSR.pv.get('$rmid') => 524288
+        ",
+    );
+}
+
+#[test]
+fn excess_arguments_are_not_looked_at_and_nil_is_empty() {
+    // Observed on 5.6.3, but that a nil at the end and an argument left out look alike here.
+    let run = check(
+        of(OPTIONS),
+        "
+        KSR.setflag(3, 4) => true
+        KSR.setflag(nil) => false
+        KSR.setflag('x') => true
+        KSR.isflagset(0) => true
+        KSR.pv.get('$rU', 'x') => [bob]
+        KSR.hdr.append('X: y', 'z') => 1
+        KSR.hdr.append() => false
+        KSR.hdr.append({}) => -1
+        KSR.is_OPTIONS('x') => false
+        KSR.pv.sets('$var(q)', nil) => true
+        KSR.pv.get('$var(q)') => []
+        KSR.log(nil, 'x') => false
+        ",
+    );
+    assert!(
+        run.draft().flags & 0b1001 == 0b1001,
+        "{:b}",
+        run.draft().flags
+    );
+}
+
+#[test]
+fn transports_have_letters() {
+    // Observed on 5.6.3.
+    check(
+        of(OPTIONS),
+        "
+        KSR.is_proto('u') => true
+        KSR.is_proto('tU') => true
+        KSR.is_proto('T') => false
+        KSR.setdsturi('sip:next.test') => true
+        KSR.setdsturi('') => true
+        KSR.pv.get('$du') => nil
+        KSR.hdr.remove('') => -1
+        ",
+    );
 }

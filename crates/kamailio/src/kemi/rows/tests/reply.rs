@@ -17,7 +17,7 @@ fn replies_leave_as_they_are_asked_for() {
         KSR.sl.send_reply_mode(200, 'Fine', 1) => 1
         KSR.sl.sl_send_reply(99, 'x') => -1
         KSR.sl.send_reply(700, 'x') => -1
-        KSR.sl.sl_send_reply(404) => false
+        KSR.sl.sl_send_reply() => false
         ",
     );
     assert!(run.draft().reply_no_connect);
@@ -69,8 +69,27 @@ fn internal_errors_are_answered() {
         KSR.sl.send_reply_error() => 1
         ",
     );
-    assert_eq!(run.acts.len(), 2);
-    assert!(run.acts[0].starts_with("answer Stateless 500") && run.acts[0].ends_with(" error"));
+    assert_eq!(
+        run.acts,
+        [
+            "answer Stateless 500 No error (0/SL) error",
+            "answer Either 500 No error (0/SL) error",
+        ]
+    );
+    let failing = of(INVITE).with(|context| {
+        context.outcomes.forward = Err(strowger_routing::ForwardError::NoRoute);
+    });
+    let run = check(
+        failing,
+        "
+        KSR.tm.t_relay() => -478
+        KSR.sl.sl_reply_error() => 1
+        ",
+    );
+    assert_eq!(
+        run.acts.last().map(String::as_str),
+        Some("answer Stateless 500 I\\'m terribly sorry, server error occurred (1/SL) error")
+    );
     let within = of(INVITE).with(|context| {
         context.outcomes.transaction = TransactionView {
             exists: true,

@@ -164,16 +164,22 @@ fn the_request_uri_is_substituted() {
 
 #[test]
 fn texts_are_compared() {
-    // Observed, but starts_with and ends_with, which have several negative answers there.
+    // Observed.
     check(
         of(INVITE),
         r#"
         KSR.textops.cmp_str("a","a") => 1
         KSR.textops.cmp_str("a","A") => -1
+        KSR.textops.cmp_str("a","ab") => -2
         KSR.textops.cmp_istr("a","A") => 1
+        KSR.textops.cmp_istr("b","A") => -1
         KSR.textops.cmp_istr("a","b") => -2
         KSR.textops.starts_with("abc","ab") => 1
         KSR.textops.starts_with("abc","AB") => -1
+        KSR.textops.starts_with("abc","bc") => -2
+        KSR.textops.starts_with("a","abc") => -1
+        KSR.textops.ends_with("abc","cd") => -2
+        KSR.textops.ends_with("abc","ab") => -1
         KSR.textops.starts_with("abc","") => 1
         KSR.textops.ends_with("abc","bc") => 1
         KSR.textops.ends_with("abc","ab") => -1

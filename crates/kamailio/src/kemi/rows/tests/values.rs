@@ -252,3 +252,80 @@ fn shared_values_outlive_a_message() {
         ",
     );
 }
+
+#[test]
+fn the_environment_and_the_process_are_what_the_door_says() {
+    let configure = |door: &mut crate::kemi::KemiDoor| {
+        door.environment.insert("PLACE".into(), "here".into());
+        door.environment.insert("NUMBER".into(), "7".into());
+        door.process_id = 42;
+        let debug = crate::cfg::Value::Integer(2);
+        door.globals.insert("debug".into(), debug);
+    };
+    super::check_with(
+        configure,
+        of(INVITE),
+        r#"
+        KSR.pv.get("$env(PLACE)") => [here]
+        KSR.pv.get("$env(NOTHING)") => nil
+        KSR.kx.get_env("PLACE") => [here]
+        KSR.kx.get_envn("NUMBER") => 7
+        KSR.kx.get_envn("PLACE") => 0
+        KSR.pv.get("$pp") => 42
+        KSR.pv.get("$sel(@sys.pid)") => [42]
+        KSR.pv.get("$sel(cfg_get.core.debug)") => [2]
+        "#,
+    );
+}
+
+#[test]
+fn random_numbers_are_others_each_time() {
+    let mut host = crate::kemi::fake::FakeHost::new(
+        "return KSR.pv.get('$RANDOM'), KSR.pv.get('$RANDOM')",
+        |_| {},
+    );
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..8 {
+        let run = host.request(of(INVITE));
+        for value in run.values() {
+            let strowger_lua::Value::Int(number) = value else {
+                panic!("{value:?}");
+            };
+            assert!((0..=i64::from(i32::MAX)).contains(number));
+            seen.insert(*number);
+        }
+    }
+    assert_eq!(seen.len(), 16);
+}
+
+#[test]
+fn messages_of_the_transaction_are_null_without_one() {
+    let call = r#"KSR.pv.get("$T_req($rm)")"#;
+    check(of(INVITE), &format!("{call} => nil"));
+    let within = of(INVITE).with(|context| {
+        context.outcomes.transaction.exists = true;
+        let request = crate::kemi::fake::parsed(INVITE);
+        context.stored = vec![(strowger_routing::StoredMessage::Request, request)];
+    });
+    check(within, &format!("{call} => [INVITE]"));
+}
+
+#[test]
+fn selects_say_what_pseudo_variables_say() {
+    // Observed on 5.6.3.
+    check(
+        of(INVITE),
+        r#"
+        KSR.pv.get("$sel(@method)") => [INVITE]
+        KSR.pv.get("$sel(ruri.port)") => [5070]
+        KSR.pv.get("$sel(@to.uri.port)") => nil
+        KSR.pv.get("$sel(@to.tag)") => nil
+        KSR.pv.get("$sel(@hf_value.nosuch)") => nil
+        KSR.pv.get("$sel(@msg.type)") => [1]
+        KSR.pv.get("$sel(@via.name)") => [SIP]
+        KSR.pv.get("$sel(@via[9].host)") => nil
+        KSR.pv.get("$sel(@via[-9].host)") => nil
+        KSR.pv.get("$sel(@nosuch)") => nil
+        "#,
+    );
+}
