@@ -15,7 +15,7 @@ use strowger_proxy::{BranchId, Target, Wait};
 use strowger_resolve::{
     Answer as DnsAnswer, NextHop, NextHopError, Resolution, Step, Target as HopTarget,
 };
-use strowger_sip::{Now, StatusCode, Transport, Uri};
+use strowger_sip::{Now, StatusCode, Time, Transport, Uri};
 use strowger_transaction::{ClientKey, Flow, ListenerId, TimerKey};
 
 use crate::connect::Connecting;
@@ -65,6 +65,10 @@ pub(crate) struct Branch {
     pub(crate) draft: Option<Box<strowger_routing::Draft>>,
     /// The flow it was sent on.
     pub(crate) sent_on: Option<Flow>,
+    /// The program is hearing its final response, and may take its time: nobody else ends the branch meanwhile.
+    pub(crate) hearing: bool,
+    /// When the time ends that a program gave it for any response.
+    pub(crate) silent_until: Option<Time>,
 }
 
 impl Branch {
@@ -78,6 +82,8 @@ impl Branch {
             asked: false,
             draft: None,
             sent_on: None,
+            hearing: false,
+            silent_until: None,
         }
     }
 }
@@ -242,16 +248,24 @@ impl Core {
             .and_then(|branch| branch.target.listener)
             .map(ListenerId);
         let received = relay.program.as_ref().map(|_| relay.source.listener);
-        let fits = |id: &ListenerId| {
+        self.fitting(chosen, transport, remote)
+            .or_else(|| self.fitting(received, transport, remote))
+            .or_else(|| self.settings.listener_towards(transport, remote))
+    }
+
+    /// The listener, if it has this transport and the address family of the peer.
+    pub(crate) fn fitting(
+        &self,
+        listener: Option<ListenerId>,
+        transport: Transport,
+        remote: &SocketAddr,
+    ) -> Option<ListenerId> {
+        listener.filter(|id| {
             self.settings.listener(*id).is_some_and(|listener| {
                 listener.transport == transport
                     && listener.address.is_ipv4() == remote.ip().to_canonical().is_ipv4()
             })
-        };
-        chosen
-            .filter(fits)
-            .or_else(|| received.filter(fits))
-            .or_else(|| self.settings.listener_towards(transport, remote))
+        })
     }
 
     fn connect(&mut self, now: Now, at: BranchRef, target: HopTarget, for_size: bool) {

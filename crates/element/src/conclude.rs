@@ -19,6 +19,8 @@ use crate::timer::ElementTimer;
 impl Core {
     /// How long a suspended request is kept; then it is answered 408, or 500 where that is not allowed.
     pub const SUSPENDED_SECONDS_MAX: u64 = 120;
+    /// How often one request may continue itself.
+    pub const CONTINUATIONS_MAX: u8 = 16;
 
     /// Makes the run of a call; gives `spare` back if what it was about is gone.
     pub(crate) fn begin_call(
@@ -33,8 +35,25 @@ impl Core {
         self.messages += 1;
         run.number = self.messages;
         let stage = match call {
-            PolicyCall::Branch(at) => self.begin_branch_run(at, run),
-            PolicyCall::Failure(key) => self.begin_failure_run(key, run),
+            PolicyCall::Branch(at) => {
+                let stage = self.begin_branch_run(at, run);
+                if stage.is_none() && self.branch_waits(at) {
+                    self.begin_branch(now, at);
+                    self.process(now, at.relay);
+                }
+                stage
+            }
+            PolicyCall::Failure(key) => {
+                let stage = self.begin_failure_run(key, run);
+                if stage.is_none()
+                    && let Some(relay) = self.relays.get_mut(key)
+                {
+                    // The hook was taken away meanwhile.
+                    relay.context.program_ended(false, &mut self.actions);
+                    self.process(now, key);
+                }
+                stage
+            }
             PolicyCall::TransactionReply { at, message } => {
                 self.begin_transaction_reply_run(at, message, run)
             }
@@ -77,7 +96,6 @@ impl Core {
         draft.target = draft_target_of(&branch.target);
         draft.branches.clear();
         run.set_draft(draft);
-        run.attachment = program.attachment.take();
         run.number = program.number;
         run.subject = Subject::Branch(at);
         run.flow = relay.source;
@@ -93,7 +111,6 @@ impl Core {
         let mut draft = program.draft.clone();
         draft.branches.clear();
         run.set_draft(draft);
-        run.attachment = program.attachment.take();
         run.number = program.number;
         run.subject = Subject::Failure(key);
         run.flow = relay.source;
@@ -114,12 +131,10 @@ impl Core {
         let hook = program.draft.hooks.reply.clone()?;
         let mut draft = strowger_routing::Draft {
             flags: program.draft.flags,
-            hooks: program.draft.hooks.clone(),
             ..strowger_routing::Draft::default()
         };
         draft.target = draft_target_of(&branch.target);
         run.set_draft(draft);
-        run.attachment = program.attachment.take();
         run.number = program.number;
         run.subject = Subject::TransactionReply(at);
         run.flow = branch
@@ -215,8 +230,17 @@ impl Core {
     ) -> Option<Box<Run>> {
         match run.subject {
             Subject::Request if run.suspended && failed.is_none() => {
-                match run.continued_in.take() {
-                    Some(hook) => self.calls.push_back(PolicyCall::Continue(run, hook)),
+                let hook = run.continued_in.take();
+                run.continuations += u8::from(hook.is_some());
+                match hook {
+                    Some(hook) if run.continuations <= Self::CONTINUATIONS_MAX => {
+                        self.calls.push_back(PolicyCall::Continue(run, hook));
+                    }
+                    Some(_) => {
+                        run.suspended = false;
+                        self.request_ended(now, &mut run, Some("it continues itself for ever"));
+                        return Some(run);
+                    }
                     None => self.keep_suspended(now, run),
                 }
                 return None;
@@ -233,16 +257,22 @@ impl Core {
         Some(run)
     }
 
-    fn keep_suspended(&mut self, now: Now, run: Box<Run>) {
+    fn keep_suspended(&mut self, now: Now, mut run: Box<Run>) {
         let number = run.number & u64::from(u32::MAX);
         let limit = core::time::Duration::from_secs(Self::SUSPENDED_SECONDS_MAX);
-        self.timers
-            .arm(now.monotonic + limit, ElementTimer::Suspended(number));
+        let ends = now.monotonic + limit;
+        self.timers.arm(ends, ElementTimer::Suspended(number));
+        run.suspended_until = ends;
         self.suspended.insert(number, run);
     }
 
     /// A suspended request was not continued in time.
     pub(crate) fn suspended_too_long(&mut self, now: Now, number: u64) {
+        // A timer of an earlier suspension says nothing.
+        let due = |run: &Run| run.suspended_until <= now.monotonic;
+        if !self.suspended.get(&number).is_some_and(|run| due(run)) {
+            return;
+        }
         let Some(mut run) = self.suspended.remove(&number) else {
             return;
         };
@@ -264,11 +294,16 @@ impl Core {
         let Some(relay) = self.relays.get_mut(at.relay) else {
             return;
         };
-        if let Some(program) = relay.program.as_deref_mut() {
-            program.attachment = run.attachment.take();
-        }
         let draft = core::mem::take(&mut run.draft);
-        let dropped = draft.dropped || failed.is_some();
+        // A function that fails changes nothing; the branch is sent all the same, and the failure is counted.
+        if failed.is_some() {
+            if self.branch_waits(at) {
+                self.begin_branch(now, at);
+                self.process(now, at.relay);
+            }
+            return;
+        }
+        let dropped = draft.dropped;
         let Some(branch) = relay.branches.get_mut(usize::from(at.branch.0)) else {
             return;
         };
@@ -308,9 +343,11 @@ impl Core {
                 branch.target.flags = flags.1;
             }
             if let Some(program) = relay.program.as_deref_mut() {
-                program.attachment = run.attachment.take();
                 program.draft.flags = flags.0;
-                program.draft.hooks = core::mem::take(&mut run.draft.hooks);
+                let armed = core::mem::take(&mut run.draft.hooks);
+                let hooks = &mut program.draft.hooks;
+                hooks.reply = armed.reply.or(hooks.reply.take());
+                hooks.failure = armed.failure.or(hooks.failure.take());
                 relay
                     .context
                     .ask_program(program.draft.hooks.failure.is_some());
@@ -347,10 +384,14 @@ impl Core {
             return;
         };
         if let Some(program) = relay.program.as_deref_mut() {
-            program.attachment = run.attachment.take();
             program.parked = None;
             program.draft = draft;
             program.draft.branches.clear();
+            // A function that arms itself again without a new target would be asked for ever.
+            let goes_on = run.forwarded && !run.answered && relay.context.may_start();
+            if !goes_on {
+                program.draft.hooks.failure = None;
+            }
             relay
                 .context
                 .ask_program(program.draft.hooks.failure.is_some());

@@ -45,6 +45,8 @@ pub struct ElementCounters {
     pub responses_dropped: u64,
     /// Suspended requests that were cancelled.
     pub suspended_cancelled: u64,
+    /// Turns that ended before the policy was asked all that it is to be asked.
+    pub calls_put_off: u64,
     /// Suspended requests that another shard was asked to continue.
     pub continued_elsewhere: u64,
     /// Responses whose connection had closed and could not be opened again.
@@ -169,6 +171,11 @@ impl ElementCounters {
             "responses_dropped",
             "Responses that a program dropped",
             self.responses_dropped,
+        );
+        f(
+            "calls_put_off",
+            "Turns that ended before the policy was asked everything",
+            self.calls_put_off,
         );
         f(
             "suspended_cancelled",

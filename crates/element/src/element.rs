@@ -33,6 +33,9 @@ impl Element {
     /// What we answer ourselves (RFC 3261 §20.5).
     pub const ALLOW: &[u8] = Core::ALLOW;
 
+    /// Calls of the policy for one input; what is left waits for the next turn of the shard.
+    pub const CALLS_PER_INPUT_MAX: usize = 1_000;
+
     /// A shard with these settings. `seed` makes hash tables and choices of equal weight unpredictable to peers.
     pub fn new(
         settings: Arc<Settings>,
@@ -94,6 +97,9 @@ impl Element {
 
     /// When [`Element::handle_timeout`] must be called next.
     pub fn poll_timeout(&self) -> Option<Time> {
+        if !self.core().calls.is_empty() {
+            return Some(Time::ZERO);
+        }
         self.core().poll_timeout()
     }
 
@@ -124,20 +130,26 @@ impl Element {
         );
         self.policy = settings.policy.make(shard, self.seed, Some(before), now);
         let interest = self.policy.interest();
-        let core = self.core_mut();
+        let Some(core) = &mut self.core else {
+            unreachable!("the core is lent for the time of a call only");
+        };
+        // Runs of a policy that is gone must not go on in another.
+        core.end_foreign_runs(now, &|run| self.policy.holds(run));
         core.policy_interest = interest;
         core.handle_input(now, Input::Reconfigure(settings));
     }
 
     /// Asks the policy what is to be asked, and lets transactions say what they did, until there is nothing left.
     fn serve(&mut self, now: Now) {
-        loop {
+        for _ in 0..Self::CALLS_PER_INPUT_MAX {
             self.core_mut().transaction_events(now);
             let Some(call) = self.core_mut().calls.pop_front() else {
                 return;
             };
             self.carry_out(now, call);
         }
+        // Others have their turn first; the shard is due again at once.
+        self.core_mut().counters.calls_put_off += 1;
     }
 
     fn arrived(&mut self, now: Now, arrival: Arrival) {

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, Ordering};
 use strowger_registrar::{shard_of, write_canonical};
+use strowger_routing::PolicyChoice;
 use strowger_sip::{Limits, Message, Method, ParseError, ParseFailure, Time, Uri};
 use strowger_transaction::token::{Home, Secrets, branch_home};
 use strowger_transaction::{Flow, write_stateless_reply};
@@ -75,7 +76,11 @@ impl Ingress {
         }
         let by_record = match message.method() {
             Method::Register => true,
-            Method::Cancel => is_for_ourselves(message, &settings),
+            // Of a program an INVITE for ourselves may well have a transaction.
+            Method::Cancel => {
+                matches!(settings.policy, PolicyChoice::Native(_))
+                    && is_for_ourselves(message, &settings)
+            }
             _ => false,
         };
         if by_record && let Ok(uri) = Uri::parse(message.to().uri) {

@@ -71,8 +71,8 @@ impl Core {
             && let Some(key) = run.key
         {
             self.waiting_requests.0.insert(key, query);
-            if run.is_invite() {
-                let at = now.monotonic + Duration::from_millis(Self::TRYING_MILLIS);
+            if run.is_invite() && !run.tried {
+                let at = run.received + Duration::from_millis(Self::TRYING_MILLIS);
                 self.timers.arm(at, ElementTimer::ParkedTrying(query));
             }
         }
@@ -112,6 +112,29 @@ impl Core {
         }
     }
 
+    /// A parked run will not go on: its request was cancelled.
+    pub(crate) fn forget_run(&mut self, id: u64) {
+        if let Some(query) = self.parked_runs.remove(&id)
+            && let Some(Parked::Policy(parked)) = self.parked.remove(&query)
+        {
+            self.unpark(&parked);
+        }
+    }
+
+    /// Ends the parked runs that a new policy does not hold.
+    pub(crate) fn end_foreign_runs(&mut self, now: Now, holds: &dyn Fn(u64) -> bool) {
+        let mut foreign: Vec<(u64, QueryId)> = self
+            .parked_runs
+            .iter()
+            .map(|(run, query)| (*run, *query))
+            .filter(|(run, _)| !holds(*run))
+            .collect();
+        foreign.sort_unstable_by_key(|(_, query)| *query);
+        for (run, _) in foreign {
+            self.run_was_ended(now, run, "its script was replaced");
+        }
+    }
+
     /// The policy has ended a parked run itself.
     pub(crate) fn run_was_ended(&mut self, now: Now, id: u64, why: &str) {
         let Some(query) = self.parked_runs.remove(&id) else {
@@ -134,10 +157,11 @@ impl Core {
         message: &Message,
     ) -> bool {
         if message.method() == Method::Cancel {
-            let key = self.transactions.invite_key(message);
-            return match self.waiting_requests.0.get(&key).copied() {
+            let invite = self.transactions.invite_key(message);
+            return match self.waiting_requests.0.get(&invite).copied() {
                 Some(query) => self.cancel_waiting(now, query, flow, message),
-                None => false,
+                // A copy of a CANCEL whose own run is parked.
+                None => self.waiting_requests.0.contains_key(&key),
             };
         }
         message.method() != Method::Ack && self.waiting_requests.0.contains_key(&key)
@@ -155,7 +179,12 @@ impl Core {
         {
             run.answered = true;
             run.cancelled = true;
-            self.answer_statefully(now, run, &OwnReply::of(StatusCode::REQUEST_TERMINATED));
+            let reply = OwnReply::of(StatusCode::REQUEST_TERMINATED);
+            if !self.answer_statefully(now, run, &reply)
+                && let Some(request) = run.request.clone()
+            {
+                self.reply_own(now, run.received, run.flow, &request, &reply);
+            }
         }
         self.parked.insert(query, Parked::Policy(parked));
         true
@@ -163,12 +192,14 @@ impl Core {
 
     /// A parked INVITE has waited for 200 ms.
     pub(crate) fn parked_trying(&mut self, now: Now, query: QueryId) {
-        let Some(Parked::Policy(parked)) = self.parked.get(&query) else {
+        let Some(Parked::Policy(parked)) = self.parked.get_mut(&query) else {
             return;
         };
-        let Some(run) = parked.run.as_ref().filter(|run| !run.answered) else {
+        let Some(run) = parked.run.as_mut().filter(|run| !run.answered) else {
             return;
         };
+        run.tried = true;
+        let force_rport = run.draft.force_rport;
         if let Some(request) = run.request.clone() {
             let (flow, received) = (run.flow, run.received);
             self.reply_own(
@@ -176,7 +207,10 @@ impl Core {
                 received,
                 flow,
                 &request,
-                &OwnReply::of(StatusCode::TRYING),
+                &OwnReply {
+                    force_rport,
+                    ..OwnReply::of(StatusCode::TRYING)
+                },
             );
         }
     }

@@ -6,7 +6,7 @@ use strowger_proxy::{Target, TargetSet, Wait};
 use strowger_routing::{Draft, DraftTarget};
 use strowger_sip::{Message, Now, StatusCode};
 
-use crate::branch::BranchRef;
+use crate::branch::{BranchRef, Waiting};
 use crate::call::PolicyCall;
 use crate::core::Core;
 use crate::relay_table::RelayKey;
@@ -123,6 +123,11 @@ impl Core {
         };
         program.last_status = response.status().map_or(0, StatusCode::get);
         if program.draft.hooks.reply.is_some() {
+            if response.status().is_some_and(StatusCode::is_final)
+                && let Some(branch) = self.branch_mut(at)
+            {
+                branch.hearing = true;
+            }
             self.calls.push_back(PolicyCall::TransactionReply {
                 at,
                 message: response,
@@ -134,6 +139,9 @@ impl Core {
 
     /// A response of a branch counts now.
     pub(crate) fn heard(&mut self, now: Now, at: BranchRef, response: Message) {
+        if let Some(branch) = self.branch_mut(at) {
+            branch.hearing = false;
+        }
         if response.status().is_some_and(StatusCode::is_final) {
             self.branch_final(now, at, response);
         } else {
@@ -164,14 +172,21 @@ impl Core {
             .get(at.relay)
             .and_then(|relay| relay.context.state(at.branch))
             == Some(strowger_proxy::BranchState::Calling);
-        if !calling {
+        let Some(branch) = self.branch_mut(at).filter(|_| calling) else {
+            return;
+        };
+        // A timer of an earlier try says nothing, and a final response that is being heard has come in time.
+        if branch.hearing
+            || branch
+                .silent_until
+                .is_none_or(|until| until > now.monotonic)
+        {
             return;
         }
-        if let Some(branch) = self.branch_mut(at)
-            && let crate::branch::Waiting::Response(client) = branch.waiting
-        {
-            branch.waiting = crate::branch::Waiting::Nothing;
-            self.transactions.release_client(client);
+        if let Waiting::Response(client) = branch.waiting {
+            // It may still answer: then with the CANCEL that is held for it, or with a 2xx, which is passed on.
+            self.transactions
+                .cancel_client(now, client, b"", &mut self.batch);
         }
         self.with_context(at, |context, branch, actions| {
             context.timeout(branch, actions)

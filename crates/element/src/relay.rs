@@ -247,6 +247,7 @@ impl Core {
                         .program_mut(key)
                         .and_then(|program| program.parked.take());
                     if let Some(id) = parked {
+                        self.forget_run(id);
                         self.calls.push_back(PolicyCall::Abandon(id));
                     }
                 }
@@ -407,6 +408,15 @@ impl Core {
     pub(crate) fn timer_c(&mut self, now: Now, at: BranchRef) {
         if let Some(branch) = self.branch_mut(at) {
             branch.timer_c = None;
+            if branch.hearing {
+                // Its final response is there, and with the program.
+                let again = core::time::Duration::from_secs(1);
+                let timer = self.set_timer(None, now, again, ElementTimer::TimerC(at));
+                if let Some(branch) = self.branch_mut(at) {
+                    branch.timer_c = Some(timer);
+                }
+                return;
+            }
         }
         self.with_context(at, |context, branch, actions| {
             context.timer(branch, actions)

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use strowger_proxy::{
-    DialogHop, Forwarding, LocalSide, Program, RecordRouteToken, ResponseChanges, RoutePlan,
-    Target, is_secure, next_hop, request_hash,
+    DialogHop, Forwarding, LocalSide, Program, RecordRouteToken, RecordRouting, ResponseChanges,
+    RoutePlan, Target, is_secure, next_hop, request_hash,
 };
 use strowger_resolve::{Answer as DnsAnswer, NextHop, Resolution, Step};
 use strowger_routing::Draft;
 use strowger_sip::{Message, Now, Transport, Uri};
-use strowger_transaction::{Flow, TransmitToken, marked_via_target};
+use strowger_transaction::{Flow, ListenerId, TransmitToken, marked_via_target};
 
 use crate::connect::Connecting;
 use crate::core::{Core, Parked};
@@ -217,9 +217,18 @@ impl Core {
                     .arm(now.monotonic + limit, ElementTimer::Query(query));
             }
             Step::Target(target) => {
+                let draft = waiting.forward.draft.as_deref();
+                let chosen = draft
+                    .and_then(|draft| draft.target.listener)
+                    .map(ListenerId);
+                let received = draft.map(|_| waiting.forward.source.listener);
                 let listener = self
-                    .settings
-                    .listener_towards(target.transport, &target.address);
+                    .fitting(chosen, target.transport, &target.address)
+                    .or_else(|| self.fitting(received, target.transport, &target.address))
+                    .or_else(|| {
+                        self.settings
+                            .listener_towards(target.transport, &target.address)
+                    });
                 match listener {
                     Some(listener) if target.transport == Transport::Udp => {
                         let flow = Flow::udp(listener, target.address);
@@ -269,6 +278,13 @@ impl Core {
             self.counters.discarded += 1;
             return;
         };
+        let plain = forward
+            .draft
+            .as_ref()
+            .and_then(|draft| Some((draft.record_route.as_ref()?, &draft.record_route_params)));
+        let parameters: Vec<u8> = plain.map_or_else(Vec::new, |(plain, more)| {
+            [&plain.parameters[..], more].concat()
+        });
         let forwarding = Forwarding {
             request,
             route,
@@ -284,7 +300,11 @@ impl Core {
                 sent_by: &downstream.text,
             },
             branch: &branch,
-            record_route: None,
+            record_route: plain.map(|(plain, _)| RecordRouting::Plain {
+                user: &plain.user,
+                parameters: &parameters,
+                double: plain.double,
+            }),
             max_breadth: None,
             remove: &remove,
             extra: b"",

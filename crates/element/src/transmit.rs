@@ -321,9 +321,9 @@ impl Core {
             .program
             .as_deref()
             .and_then(|program| program.draft.response_timeout);
-        if let Some(limit) = limit {
-            let at = ElementTimer::NoResponse(at);
-            self.timers.arm(now.monotonic + limit, at);
+        branch.silent_until = limit.map(|limit| now.monotonic + limit);
+        if let Some(until) = branch.silent_until {
+            self.timers.arm(until, ElementTimer::NoResponse(at));
         }
         let mut given_up = false;
         self.with_context(at, |context, branch, actions| {

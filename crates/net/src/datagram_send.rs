@@ -48,6 +48,8 @@ pub(crate) struct DatagramSender {
     headers: MultiHeaders<SockaddrStorage>,
     order: Vec<u32>,
     run: Vec<u32>,
+    /// First place of each one's peer, and its own place.
+    ranks: Vec<(u32, u32)>,
     failed: Vec<u32>,
 }
 
@@ -58,6 +60,7 @@ impl DatagramSender {
             order: Vec::new(),
             run: Vec::new(),
             failed: Vec::new(),
+            ranks: Vec::new(),
         }
     }
 
@@ -78,6 +81,7 @@ impl DatagramSender {
                 |place: &u32| at(batch, *place).map(|send| (send.flow.listener, send.flow.remote));
             self.order
                 .sort_unstable_by_key(|place| (key(place), *place));
+            self.keep_sequence(batch);
         }
         let order = core::mem::take(&mut self.order);
         let mut rest = order.as_slice();
@@ -96,6 +100,31 @@ impl DatagramSender {
         }
         self.order = order;
         &self.failed
+    }
+
+    /// Peers in the order of their first message: what was written first leaves first, as far as runs to one peer allow
+    /// it. A 100 must not be overtaken by what the forwarded request brings about.
+    fn keep_sequence(&mut self, batch: &TransmitBatch) {
+        let key =
+            |place: &u32| at(batch, *place).map(|send| (send.flow.listener, send.flow.remote));
+        self.ranks.clear();
+        let mut first = None;
+        for place in &self.order {
+            let this = key(place);
+            let rank = match first {
+                Some((rank, same)) if same == this => rank,
+                _ => *place,
+            };
+            first = Some((rank, this));
+            self.ranks.push((rank, *place));
+        }
+        if self.ranks.first().map(|(rank, _)| rank) == self.ranks.last().map(|(rank, _)| rank) {
+            return;
+        }
+        self.ranks.sort_unstable();
+        self.order.clear();
+        self.order
+            .extend(self.ranks.iter().map(|(_, place)| *place));
     }
 
     /// Sends what leaves from one socket.

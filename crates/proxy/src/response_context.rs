@@ -128,6 +128,34 @@ impl ResponseContext {
         self.ring_limit = limit;
     }
 
+    /// A program adds targets though branches have failed or rang too long: the request begins again, with a ringing
+    /// time of its own if one is given. False if it was answered or cancelled.
+    pub fn begin_again(&mut self, ring_limit: Option<Duration>, actions: &mut Actions) -> bool {
+        if self.answered || self.stop == Some(Stop::Cancelled) {
+            return false;
+        }
+        self.stop = None;
+        self.cancel_cause = None;
+        self.ring_limit = ring_limit.or(self.ring_limit);
+        if core::mem::take(&mut self.ring_limit_set) {
+            actions.push(Action::ClearRingLimit);
+        }
+        true
+    }
+
+    /// The status that the request would be answered with now.
+    pub fn outcome(&self) -> StatusCode {
+        let best = self.best.status();
+        match (self.stop, best) {
+            // A 487 that we brought about ourselves says nothing.
+            (Some(Stop::RingLimit), Some((StatusCode::REQUEST_TERMINATED, _)) | None) => {
+                StatusCode::REQUEST_TIMEOUT
+            }
+            (_, Some((status, _))) => status,
+            (_, None) => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
     /// The program has ended; `answered` if it sent a final response itself. Its further targets were announced with
     /// [`ResponseContext::set_more_targets`].
     pub fn program_ended(&mut self, answered: bool, actions: &mut Actions) {

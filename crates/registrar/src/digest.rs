@@ -262,6 +262,10 @@ impl Authenticator<'_> {
         if !self.same_resource(&credentials.uri, request.request_uri()) {
             return Judgement::Malformed("Digest URI Is Of Another Request");
         }
+        // Nothing is no password: a look-up that found none must not let anybody in.
+        if matches!(secret, Secret::Password(b"") | Secret::Ha1(b"")) {
+            return Judgement::Malformed("No Password");
+        }
         let (user, with_domain) = self.user_of(&credentials.user);
         let account = matches!(secret, Secret::Account);
         let subscriber = account

@@ -107,6 +107,11 @@ pub trait RoutingPolicy: Send {
         }
     }
 
+    /// True if it has a parked run of this number. After a change of policy the others are ended.
+    fn holds(&self, _run: u64) -> bool {
+        false
+    }
+
     /// A parked run will not be resumed: its request was cancelled.
     fn abandon(&mut self, _run: u64) {}
 

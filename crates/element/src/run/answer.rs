@@ -46,16 +46,15 @@ impl Run {
             How::Either => self.server.is_none(),
             How::Stateful => false,
         };
+        if !stateless && self.server.is_none() && !self.program_new_transaction() {
+            return ReplyOutcome::Failed;
+        }
         self.answered = answer.status.is_final();
         let (now, received, flow) = (self.now, self.received, self.flow);
         if stateless {
             self.core_mut()
                 .reply_own(now, received, flow, &request, &reply);
             return ReplyOutcome::Sent;
-        }
-        if self.server.is_none() && !self.program_new_transaction() {
-            self.answered = false;
-            return ReplyOutcome::Failed;
         }
         let sent = self.server.is_some_and(|server| {
             self.core_mut()

@@ -137,7 +137,7 @@ impl RoutingContext for Run {
     }
 
     fn draft(&self) -> &Draft {
-        &self.draft
+        self.draft_now()
     }
 
     fn draft_mut(&mut self) -> &mut Draft {
@@ -157,11 +157,20 @@ impl RoutingContext for Run {
     }
 
     fn attachment(&mut self) -> &mut Option<Box<dyn Any + Send>> {
-        &mut self.attachment
+        match (self.relay, &mut self.core) {
+            (Some(key), Some(core)) => match core.program_mut(key) {
+                Some(program) => &mut program.attachment,
+                None => &mut self.attachment,
+            },
+            _ => &mut self.attachment,
+        }
     }
 
     fn attachment_ref(&self) -> Option<&(dyn Any + Send)> {
-        self.attachment.as_deref()
+        match self.relay.and_then(|key| self.core().program(key)) {
+            Some(program) => program.attachment.as_deref(),
+            None => self.attachment.as_deref(),
+        }
     }
 
     fn apply_changes(&mut self) -> bool {

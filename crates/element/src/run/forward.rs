@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use strowger_proxy::RoutePlan;
-use strowger_routing::{ForwardError, HookName, Hooks, TransactionMatch, TransactionView};
+use strowger_routing::{
+    Answer, ForwardError, HookName, Hooks, How, TransactionMatch, TransactionView,
+};
 use strowger_sip::{HeaderName, Message, Method, StatusCode, Uri};
 
 use super::{Run, Subject};
@@ -16,10 +18,11 @@ use crate::seam::{Output, ShardMessage};
 impl Run {
     /// The Request-URI as the program has it.
     pub(super) fn program_request_uri(&self) -> &[u8] {
-        if self.draft.target.uri.is_empty() {
+        let draft = self.draft_now();
+        if draft.target.uri.is_empty() {
             self.request_uri_bytes()
         } else {
-            &self.draft.target.uri
+            &draft.target.uri
         }
     }
 
@@ -47,6 +50,11 @@ impl Run {
         }
         self.readable()?;
         if self.server.is_some() && !self.transaction_is_pending() {
+            return Err(ForwardError::Refused);
+        }
+        if !self.draft.max_forwards_done && matches!(request.max_forwards(), Ok(Some(0))) {
+            let answer = Answer::new(How::Either, StatusCode::TOO_MANY_HOPS, None);
+            self.program_answer(&answer);
             return Err(ForwardError::Refused);
         }
         self.answered = true;
@@ -91,7 +99,10 @@ impl Run {
         let Some(relay) = core.relays.get_mut(key) else {
             return Err(ForwardError::Refused);
         };
-        if !relay.context.may_start() {
+        if !relay
+            .context
+            .begin_again(draft.ring_timeout, &mut core.actions)
+        {
             return Err(ForwardError::Refused);
         }
         let before = relay.targets.len();
@@ -207,11 +218,7 @@ impl Run {
             .as_ref()
             .map_or(0, |program| program.last_status);
         view.reply_code = match self.subject {
-            Subject::Failure(_) => relay
-                .context
-                .best()
-                .map_or(StatusCode::REQUEST_TIMEOUT, |(status, _)| status)
-                .get(),
+            Subject::Failure(_) => relay.context.outcome().get(),
             _ => last,
         };
         if let Subject::Branch(at) | Subject::TransactionReply(at) = self.subject {

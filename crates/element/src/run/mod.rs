@@ -79,6 +79,12 @@ pub(crate) struct Run {
     pub(crate) number: u64,
     /// Position of the header field with the credentials that were verified.
     pub(crate) credentials: Option<usize>,
+    /// It was answered 100 while it waited.
+    pub(crate) tried: bool,
+    /// How often it continued itself.
+    pub(crate) continuations: u8,
+    /// When its suspension ends.
+    pub(crate) suspended_until: Time,
     /// A program has changed the draft.
     drafted: bool,
 }
@@ -122,6 +128,9 @@ impl Default for Run {
             errand: None,
             number: 0,
             credentials: None,
+            tried: false,
+            continuations: 0,
+            suspended_until: Time::ZERO,
             drafted: false,
         }
     }
@@ -161,6 +170,8 @@ impl Run {
         self.attachment = None;
         self.errand = None;
         self.credentials = None;
+        self.tried = false;
+        self.continuations = 0;
         if core::mem::take(&mut self.drafted) {
             self.draft.clear();
         }
@@ -221,10 +232,25 @@ impl Run {
         }
     }
 
-    /// The draft, to change.
+    /// The draft, to change: after the request was relayed that of the relay.
     fn drafting(&mut self) -> &mut Draft {
         self.drafted = true;
-        &mut self.draft
+        let relayed = self.relay.filter(|_| self.subject == Subject::Request);
+        match (relayed, &mut self.core) {
+            (Some(key), Some(core)) => match core.program_mut(key) {
+                Some(program) => &mut program.draft,
+                None => &mut self.draft,
+            },
+            _ => &mut self.draft,
+        }
+    }
+
+    /// The draft.
+    fn draft_now(&self) -> &Draft {
+        let relayed = self.relay.filter(|_| self.subject == Subject::Request);
+        relayed
+            .and_then(|key| self.core().program(key))
+            .map_or(&self.draft, |program| &program.draft)
     }
 
     /// Takes over a draft.

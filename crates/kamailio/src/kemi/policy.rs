@@ -365,6 +365,10 @@ impl RoutingPolicy for KemiPolicy {
         self.end(ended)
     }
 
+    fn holds(&self, run: u64) -> bool {
+        self.waiting.contains_key(&run)
+    }
+
     fn abandon(&mut self, run: u64) {
         self.waiting.remove(&run);
         self.host.abandon(WaitToken::from_bits(run));

@@ -4,6 +4,7 @@
 mod failures;
 mod filter;
 mod host;
+mod regressions;
 mod replies;
 mod services;
 mod stages;

@@ -1,6 +1,6 @@
 //! `tm`: transactions. Codes were observed on Kamailio 5.6.3.
 
-use strowger_lua::{Args, Parameter, Ret, Returns, Row};
+use strowger_lua::{Args, Class, Parameter, Ret, Returns, Row};
 use strowger_routing::{
     Answer, ForwardError, HookName, Hooks, How, ReplyOutcome, StoredMessage, TransactionMatch,
 };
@@ -144,9 +144,10 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
     f(
         "t_on_branch_failure",
         FUNCTION,
-        "names the function for the failure of one branch",
-        |run, args| arm(run, args, |hooks| &mut hooks.branch_failure),
-    ),
+        "names the function for the failure of one branch: not called here, use t_on_failure",
+        |run, _| super::without_engine(run, "tm", "branches have no failure function of their own"),
+    )
+    .of_class(Class::WithoutEngine),
     f(
         "t_is_set",
         &[Parameter::text("route")],

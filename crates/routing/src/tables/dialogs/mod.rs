@@ -22,6 +22,8 @@ use strowger_sip::{Message, Method, StatusCode, Time};
 
 use crate::tables::locks::lock;
 
+/// Dialogs of one Call-ID (16): a caller forks no more, and each is looked for in all of them.
+pub const DIALOGS_PER_CALL_ID_MAX: usize = 16;
 /// Dialogs of one process (100,000).
 pub const DIALOGS_MAX: usize = 100_000;
 /// Profiles that one dialog is in (16).
@@ -136,7 +138,11 @@ impl Dialogs {
             return DialogBegun::Known;
         }
         let octets = name.call_id.len() + name.from_tag.len();
-        if self.len() >= DIALOGS_MAX || octets > DIALOG_TEXT_OCTETS_MAX {
+        let of_call = stripe.get(name.call_id).map_or(0, |dialogs| dialogs.len());
+        if self.len() >= DIALOGS_MAX
+            || octets > DIALOG_TEXT_OCTETS_MAX
+            || of_call >= DIALOGS_PER_CALL_ID_MAX
+        {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return DialogBegun::Refused;
         }

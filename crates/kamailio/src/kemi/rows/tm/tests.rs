@@ -205,10 +205,10 @@ fn functions_are_armed_and_disarmed_by_name() {
         (&hooks.branch, "b"),
         (&hooks.reply, "r"),
         (&hooks.failure, "f"),
-        (&hooks.branch_failure, "bf"),
     ] {
         assert_eq!(hook.as_deref(), Some(name.as_bytes()));
     }
+    assert_eq!(hooks.branch_failure, None, "no engine calls it");
     let run = run_lua(
         "return KSR.tm.t_is_set('failure_route'), KSR.tm.t_on_failure('f'), \
          KSR.tm.t_is_set('failure_route'), KSR.tm.t_on_failure(''), KSR.tm.t_is_set('failure_route')",
