@@ -26,6 +26,8 @@ use crate::shard_cell::{Job, panic_message};
 use crate::turn::Turn;
 use crate::worker_handle::Task;
 
+/// Turns in a row in which timers may wait for datagrams that were not read yet (8).
+const TURNS_WITHOUT_TIMERS_MAX: u8 = 8;
 /// The token of a worker's waker.
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
@@ -59,6 +61,8 @@ pub(crate) struct Worker {
     events: Events,
     pub(crate) turn: Turn,
     pub(crate) arrivals: Arrivals,
+    /// Turns in a row in which timers waited for datagrams.
+    turns_without_timers: u8,
     pub(crate) receiver: DatagramReceiver,
     pub(crate) ports: Vec<DatagramPort>,
     acceptors: Vec<Acceptor>,
@@ -90,6 +94,7 @@ impl Worker {
             events: Events::with_capacity(EVENTS),
             turn: Turn::new(),
             arrivals: Arrivals::default(),
+            turns_without_timers: 0,
             receiver: DatagramReceiver::new(),
             ports: Vec::new(),
             acceptors: Vec::new(),
@@ -188,7 +193,7 @@ impl Worker {
             }
         }
         let read = self.read_connections(now);
-        let ran = driver.run_timers(self.index, now, &mut self.turn);
+        let ran = !self.is_behind(received) && driver.run_timers(self.index, now, &mut self.turn);
         self.run_deadlines(now);
         driver.finish(&mut self.turn, Some(self.index));
         if received || read || ran {
@@ -199,6 +204,17 @@ impl Worker {
         }
         self.sleep();
         true
+    }
+
+    /// True if more datagrams wait than were read: what they say comes before the timers that they may stop, as a response
+    /// stops retransmissions. Timers wait for a few turns at most.
+    fn is_behind(&mut self, received: bool) -> bool {
+        let waits = received && self.ports.iter().any(|port| port.readable);
+        self.turns_without_timers = match self.turns_without_timers {
+            turns if waits && turns < TURNS_WITHOUT_TIMERS_MAX => turns + 1,
+            _ => 0,
+        };
+        self.turns_without_timers > 0
     }
 
     fn take_mail(&mut self, now: Now) {
