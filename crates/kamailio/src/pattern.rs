@@ -8,8 +8,8 @@ use std::fmt;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-/// Octets that a compiled expression may take (1 MiB).
-pub const PATTERN_OCTETS_MAX: usize = 1 << 20;
+/// Octets that a compiled expression may take (256 KiB).
+pub const PATTERN_OCTETS_MAX: usize = 1 << 18;
 
 /// Why an expression cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]

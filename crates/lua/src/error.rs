@@ -61,6 +61,14 @@ impl ScriptError {
         }
     }
 
+    /// An error that speaks of a file as a whole.
+    pub fn of_file(file: &str, message: &str) -> Self {
+        let mut error = ScriptError::new(ErrorKind::Source, "");
+        error.file = file.to_owned();
+        error.message = message.to_owned();
+        error
+    }
+
     /// An error of syntax, with the line it speaks of.
     pub(crate) fn syntax(text: &str, source: &[u8]) -> Self {
         let mut error = ScriptError::new(ErrorKind::Syntax, text);

@@ -180,11 +180,16 @@ impl Reader<'_> {
 
     fn global(&mut self, name: &str, span: Span) -> Result<(), Told> {
         let Some(group) = globals::group_of(name) else {
-            let candidates = STATEMENTS.iter().copied().chain(globals::names());
+            let candidates: Vec<&str> =
+                STATEMENTS.iter().copied().chain(globals::names()).collect();
             let message = format!("there is no global parameter `{name}`");
-            self.lexer
-                .diagnostics
-                .warning(span, message, did_you_mean(name, candidates));
+            let fix = did_you_mean(name, candidates.iter().copied());
+            // Without its `listen` a server would be open on every address.
+            if nearest(name, candidates) == Some("listen") {
+                self.lexer.diagnostics.error(span, message, fix);
+            } else {
+                self.lexer.diagnostics.warning(span, message, fix);
+            }
             self.report.add(Class::NotSupported, name, "unknown", span);
             return Err(Told);
         };

@@ -68,7 +68,7 @@ pub(crate) fn lines(text: &[u8]) -> Option<Vec<u8>> {
         if !folded {
             let colon = line.iter().position(|octet| *octet == b':')?;
             let name = line.get(..colon)?.trim_ascii_end();
-            if name.is_empty() || !name.iter().all(|octet| is_token(*octet)) {
+            if name.is_empty() || !name.iter().all(|octet| is_token(*octet)) || is_framing(name) {
                 return None;
             }
         }
@@ -79,6 +79,21 @@ pub(crate) fn lines(text: &[u8]) -> Option<Vec<u8>> {
         out.extend_from_slice(b"\r\n");
     }
     Some(out)
+}
+
+/// True for header fields that say whose a message is and where it ends: a second one of them is a conflict that every
+/// reader settles in its own way.
+fn is_framing(name: &[u8]) -> bool {
+    matches!(
+        HeaderName::from_bytes(name),
+        HeaderName::ContentLength
+            | HeaderName::Via
+            | HeaderName::CSeq
+            | HeaderName::CallId
+            | HeaderName::From
+            | HeaderName::To
+            | HeaderName::MaxForwards
+    )
 }
 
 /// True for octets of a token (RFC 3261 §25.1).

@@ -24,6 +24,9 @@ use crate::sl::InternalError;
 /// Hooks of which a shard remembers that the script defines them (256).
 pub const HOOKS_MAX: usize = 256;
 
+/// The function that is called for every request.
+const REQUEST_ROUTE: &str = "ksr_request_route";
+
 /// What a host of scripts needs of its surroundings.
 pub trait KemiSurroundings: Send + Sync + fmt::Debug {
     /// Measures the time of a slice.
@@ -53,10 +56,16 @@ impl KemiFactory {
             monotonic: strowger_sip::Time::ZERO,
             wall: strowger_sip::Time::ZERO,
         };
-        self.host(0)
-            .load(&self.door.script.file, None, now)
-            .result
-            .map(drop)
+        let mut host = self.host(0);
+        let file = &self.door.script.file;
+        host.load(file, None, now).result?;
+        if !host.defines(REQUEST_ROUTE) {
+            let text = format!(
+                "the script defines no function {REQUEST_ROUTE}: nothing would be answered"
+            );
+            return Err(Box::new(strowger_lua::ScriptError::of_file(file, &text)));
+        }
+        Ok(())
     }
 
     /// The table of functions, with the modules that are loaded.
@@ -163,7 +172,7 @@ impl KemiPolicy {
         if let Err(error) = host.load(&door.script.file, None, now).result {
             shard.log(LogLevel::Critical, error.to_string().as_bytes());
         }
-        let request = host.entry("ksr_request_route");
+        let request = host.entry(REQUEST_ROUTE);
         let reply = host.entry(&callback(
             &door,
             "kemi.reply_route_callback",

@@ -20,6 +20,11 @@ use crate::sl::InternalError;
 /// from what they receive would fill it without end; when it is full it begins anew.
 pub const COMPILED_MAX: usize = 4_096;
 
+/// Octets of a pseudo-variable, format or expression that is kept compiled (512): longer ones are made of what came.
+pub const COMPILED_TEXT_OCTETS_MAX: usize = 512;
+/// Expressions that a shard keeps compiled (128): each may take 256 KiB.
+pub const PATTERNS_MAX: usize = 128;
+
 /// Where in the way of a message the script was called.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum RoutePlace {
@@ -99,8 +104,10 @@ impl ShardState {
                 None
             }
         };
-        self.make_room();
-        self.specs.insert(text.into(), parsed.clone());
+        if text.len() <= COMPILED_TEXT_OCTETS_MAX {
+            self.make_room();
+            self.specs.insert(text.into(), parsed.clone());
+        }
         parsed
     }
 
@@ -110,8 +117,10 @@ impl ShardState {
             return known.clone();
         }
         let parsed = PvFormat::parse(text).ok().map(Arc::new);
-        self.make_room();
-        self.formats.insert(text.into(), parsed.clone());
+        if text.len() <= COMPILED_TEXT_OCTETS_MAX {
+            self.make_room();
+            self.formats.insert(text.into(), parsed.clone());
+        }
         parsed
     }
 
@@ -132,18 +141,16 @@ impl ShardState {
                 None
             }
         };
-        self.make_room();
-        self.patterns.insert(expression.into(), compiled.clone());
+        if expression.len() <= COMPILED_TEXT_OCTETS_MAX {
+            self.make_room();
+            self.patterns.insert(expression.into(), compiled.clone());
+        }
         compiled
     }
 
     fn make_room(&mut self) {
-        let most = self
-            .specs
-            .len()
-            .max(self.formats.len())
-            .max(self.patterns.len());
-        if most >= COMPILED_MAX {
+        let most = self.specs.len().max(self.formats.len());
+        if most >= COMPILED_MAX || self.patterns.len() >= PATTERNS_MAX {
             self.specs.clear();
             self.formats.clear();
             self.patterns.clear();

@@ -195,7 +195,11 @@ impl PvSource for KemiRun {
 
 impl PvSink for KemiRun {
     fn set_request_uri(&mut self, uri: &[u8]) -> bool {
-        if !self.is_request() || uri.is_empty() {
+        let sound = !uri.is_empty()
+            && !uri
+                .iter()
+                .any(|octet| octet.is_ascii_whitespace() || octet.is_ascii_control());
+        if !self.is_request() || !sound {
             return false;
         }
         self.context.draft_mut().set_request_uri(uri);

@@ -5,7 +5,7 @@ use strowger_sip::Uri;
 
 use crate::kemi::door::LogLevel;
 use crate::kemi::run::KemiRun;
-use crate::pv::UriText;
+use crate::pv::{PvSink, UriText};
 
 /// The text by which a script that catches it sees the end of its run.
 pub(crate) const EXIT: ExitMarker = ExitMarker("~~ksr~exit~~");
@@ -137,11 +137,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         "another Request-URI",
         |run, args| {
             let uri = args.text(0);
-            let fits = run.is_request() && UriText::parse(uri).is_some();
-            if fits {
-                run.context.draft_mut().set_request_uri(uri);
-            }
-            Ret::Bool(fits)
+            Ret::Bool(UriText::parse(uri).is_some() && PvSink::set_request_uri(run, uri))
         },
     ),
     f(

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, InterruptHandle};
 use strowger_routing::{ErrandAnswer, SqlRequest, SqlRows};
 
 /// Statements that wait for the thread (1,024); more fail at once.
@@ -17,6 +18,8 @@ const ROWS_MAX: usize = 10_000;
 const ROWS_OCTETS_MAX: usize = 4 << 20;
 /// How long a statement waits for a file that another process writes.
 const BUSY: Duration = Duration::from_secs(2);
+/// How long a statement may run (5 s); its run has been told by then, and others wait.
+const STATEMENT_SECONDS_MAX: Duration = Duration::from_secs(5);
 
 /// Connections by name: the SQLite file, or why there is none.
 pub type Connections = BTreeMap<String, Result<PathBuf, String>>;
@@ -79,8 +82,10 @@ impl SqlThread {
 
 fn work(orders: &Receiver<Order>, connections: &Connections) {
     let mut open: HashMap<String, Connection> = HashMap::new();
+    let running = Arc::new(Running::default());
+    watch(&running);
     while let Ok(Order { request, done }) = orders.recv() {
-        let answer = execute(&request, connections, &mut open);
+        let answer = execute(&request, connections, &mut open, &running);
         done(answer.unwrap_or_else(|reason| ErrandAnswer::Failed(reason.into())));
     }
 }
@@ -89,6 +94,7 @@ fn execute(
     request: &SqlRequest,
     connections: &Connections,
     open: &mut HashMap<String, Connection>,
+    running: &Running,
 ) -> Result<ErrandAnswer, String> {
     let name = String::from_utf8_lossy(&request.connection).into_owned();
     if !open.contains_key(&name) {
@@ -106,9 +112,47 @@ fn execute(
         return Err(format!("there is no connection `{name}`"));
     };
     let statement = String::from_utf8_lossy(&request.statement);
-    rows(connection, &statement)
+    running.set(Some((Instant::now(), connection.get_interrupt_handle())));
+    let answer = rows(connection, &statement);
+    running.set(None);
+    answer
         .map(ErrandAnswer::Rows)
         .map_err(|error| error.to_string())
+}
+
+/// The statement that runs, and since when.
+#[derive(Default)]
+struct Running(Mutex<Option<(Instant, InterruptHandle)>>);
+
+impl Running {
+    fn set(&self, statement: Option<(Instant, InterruptHandle)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = statement;
+    }
+
+    fn interrupt_if_late(&self) {
+        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((since, handle)) = running.as_ref()
+            && since.elapsed() > STATEMENT_SECONDS_MAX
+        {
+            handle.interrupt();
+        }
+    }
+}
+
+/// Interrupts a statement that takes too long: it would stop all that come after it.
+fn watch(running: &Arc<Running>) {
+    let running = Arc::downgrade(running);
+    let look = move || {
+        while let Some(running) = running.upgrade() {
+            running.interrupt_if_late();
+            drop(running);
+            std::thread::sleep(Duration::from_millis(250));
+        }
+    };
+    // Without the thread statements are only given up, not stopped.
+    let _ = std::thread::Builder::new()
+        .name("sql-watch".into())
+        .spawn(look);
 }
 
 fn rows(connection: &Connection, statement: &str) -> rusqlite::Result<SqlRows> {
