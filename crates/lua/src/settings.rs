@@ -27,6 +27,9 @@ pub struct HostSettings {
     pub memory_octets_max: usize,
     /// How much of it may be in use at a check, in percent; beyond, after a full collection, runs are ended. Default 87.
     pub memory_use_percent: u8,
+    /// The longest string that `string.rep`, `string.gsub`, `string.format` and `table.concat` (of more than eight pieces)
+    /// may make, and the longest text that a script may compile. Default 1 MiB.
+    pub result_octets_max: usize,
     /// Runs that may be parked at one time. Default 10,000.
     pub parked_max: usize,
     /// Coroutines kept for the next run, per VM. Default 64.
@@ -55,6 +58,7 @@ impl Default for HostSettings {
             instructions_per_check: 1_000,
             memory_octets_max: 64 << 20,
             memory_use_percent: 87,
+            result_octets_max: 1 << 20,
             parked_max: 10_000,
             pooled_max: 64,
             overruns: 3,

@@ -8,7 +8,8 @@ use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread};
 
 use super::convert::{from_lua, to_lua};
 use super::dispatch::Dispatch;
-use super::library::{MARK, SOURCE, host_table, message};
+use super::library::{MARK, SOURCE, host_table, kind, message};
+use super::strings;
 use super::watch::Shared;
 use crate::error::{ErrorKind, OWN_CHUNK, ScriptError};
 use crate::settings::HostSettings;
@@ -67,6 +68,9 @@ impl<C: Send + 'static> Generation<C> {
         lua.set_memory_limit(settings.memory_octets_max)?;
         shared.watch(&lua)?;
         let host = host_table(&lua, shared, settings)?;
+        lua.load(strings::SOURCE)
+            .set_name(format!("={OWN_CHUNK}"))
+            .call::<()>(&host)?;
         let (body, names, waiting, exiting, environment): Made = lua
             .load(SOURCE)
             .set_name(format!("={OWN_CHUNK}"))

@@ -32,6 +32,7 @@ pub(super) fn host_table<C: Send + 'static>(
     times(lua, &host, shared, settings.environment.clone())?;
     files(lua, &host, shared)?;
     frames(lua, &host)?;
+    super::strings::add(lua, &host, shared, settings.result_octets_max)?;
     let sink = Arc::clone(shared);
     host.set(
         "print",

@@ -124,7 +124,10 @@ const HOGS: &[(&str, &str)] = &[
         "local t = {} while true do pcall(function() t[#t + 1] = {} end) end",
     ),
     ("doubling", "local s = 'x' while true do s = s .. s end"),
-    ("one string", "local s = ('x'):rep(1e9)"),
+    (
+        "long strings",
+        "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(100000) .. i end",
+    ),
     (
         "coroutines",
         "local t = {} while true do t[#t + 1] = coroutine.create(function() end) end",
