@@ -23,7 +23,7 @@ pub struct HostSettings {
     pub load_slice: Duration,
     /// Instructions between two looks at the clock and the memory. Default 1,000.
     pub instructions_per_check: u32,
-    /// Memory of one VM; a single allocation beyond it fails. Default 64 MiB.
+    /// Memory of one VM; a single allocation beyond it fails. Default 32 MiB.
     pub memory_octets_max: usize,
     /// How much of it may be in use at a check, in percent; beyond, after a full collection, runs are ended. Default 87.
     pub memory_use_percent: u8,
@@ -56,7 +56,7 @@ impl Default for HostSettings {
             slice: Duration::from_millis(5),
             load_slice: Duration::from_secs(1),
             instructions_per_check: 1_000,
-            memory_octets_max: 64 << 20,
+            memory_octets_max: 32 << 20,
             memory_use_percent: 87,
             result_octets_max: 1 << 20,
             parked_max: 10_000,

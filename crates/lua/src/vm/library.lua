@@ -114,9 +114,9 @@ local function handler(e)
 end
 
 local serve
-local function done(ok, e, ...)
+local function done(f, ok, e, ...)
 	if ok then return serve(yield(1, e, ...)) end
-	return serve(yield(type(e) == "number" and 4 or 2, e))
+	return serve(yield(type(e) == "number" and 4 or 2, e, f))
 end
 serve = function(what, ...)
 	careful = false
@@ -125,7 +125,7 @@ serve = function(what, ...)
 		f = rawget(G, names[what])
 		if type(f) ~= "function" then return serve(yield(5)) end
 	end
-	return done(real_xpcall(f, handler, ...))
+	return done(f, real_xpcall(f, handler, ...))
 end
 local function body(...)
 	ours[running()] = true

@@ -151,6 +151,8 @@ fn a_memory_hog_ends_and_gives_back_what_it_took() {
                 panic!("{name}: {:?}", run.outcome)
             };
             assert_eq!(error.kind, ErrorKind::Memory, "{name}: {error}");
+            assert_eq!(error.file, "main.lua", "{name}: {error}");
+            assert!((1..=3).contains(&error.line), "{name}: {error}");
         }
         for _ in 0..100 {
             assert!(matches!(world.value("good"), Value::Text(_)), "{name}");
