@@ -93,7 +93,7 @@ impl<C: Send + 'static> ScriptHost<C> {
             };
         }
         self.shared.slot().context = context;
-        self.shared.begin(now, Some(self.settings.load_slice));
+        self.shared.begin(now, Some(self.settings.load_slice), 0);
         let made = self.make(path);
         let mut slot = self.shared.slot();
         let context = slot.context.take();
@@ -403,7 +403,7 @@ impl<C: Send + 'static> ScriptHost<C> {
             };
         };
         let before = generation.lua.used_memory();
-        self.shared.begin(now, None);
+        self.shared.begin(now, None, before);
         self.shared.slot().context = Some(context);
         let mut end = generation.slice(thread, resume);
         while let SliceEnd::Wait(wait, thread) = end {

@@ -23,6 +23,7 @@ mod error;
 mod host;
 mod lint;
 mod parked;
+mod pattern;
 mod quarantine;
 mod run;
 mod settings;

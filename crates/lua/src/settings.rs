@@ -23,10 +23,13 @@ pub struct HostSettings {
     pub load_slice: Duration,
     /// Instructions between two looks at the clock and the memory. Default 1,000.
     pub instructions_per_check: u32,
-    /// Memory of one VM; a single allocation beyond it fails. Default 64 MiB.
+    /// Memory of one VM; a single allocation beyond it fails. Default 32 MiB.
     pub memory_octets_max: usize,
     /// How much of it may be in use at a check, in percent; beyond, after a full collection, runs are ended. Default 87.
     pub memory_use_percent: u8,
+    /// The longest string that `string.rep`, `string.gsub`, `string.format` and `table.concat` (of more than eight pieces)
+    /// may make, and the longest text that a script may compile. Default 1 MiB.
+    pub result_octets_max: usize,
     /// Runs that may be parked at one time. Default 10,000.
     pub parked_max: usize,
     /// Coroutines kept for the next run, per VM. Default 64.
@@ -53,8 +56,9 @@ impl Default for HostSettings {
             slice: Duration::from_millis(5),
             load_slice: Duration::from_secs(1),
             instructions_per_check: 1_000,
-            memory_octets_max: 64 << 20,
+            memory_octets_max: 32 << 20,
             memory_use_percent: 87,
+            result_octets_max: 1 << 20,
             parked_max: 10_000,
             pooled_max: 64,
             overruns: 3,

@@ -8,7 +8,8 @@ use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread};
 
 use super::convert::{from_lua, to_lua};
 use super::dispatch::Dispatch;
-use super::library::{MARK, SOURCE, host_table, message};
+use super::library::{MARK, SOURCE, host_table, kind, message};
+use super::strings;
 use super::watch::Shared;
 use crate::error::{ErrorKind, OWN_CHUNK, ScriptError};
 use crate::settings::HostSettings;
@@ -67,6 +68,9 @@ impl<C: Send + 'static> Generation<C> {
         lua.set_memory_limit(settings.memory_octets_max)?;
         shared.watch(&lua)?;
         let host = host_table(&lua, shared, settings)?;
+        lua.load(strings::SOURCE)
+            .set_name(format!("={OWN_CHUNK}"))
+            .call::<()>(&host)?;
         let (body, names, waiting, exiting, environment): Made = lua
             .load(SOURCE)
             .set_name(format!("={OWN_CHUNK}"))
@@ -163,7 +167,15 @@ impl<C: Send + 'static> Generation<C> {
     /// Compiles and runs the main script.
     pub fn run_main(&self, path: &str, source: &[u8]) -> Result<(), Box<ScriptError>> {
         let chunk = self.compile(path, source, None)?;
-        chunk.call::<()>(()).map_err(|error| failure(&error))
+        chunk.call::<()>(()).map_err(|error| {
+            let error = failure(&error);
+            let place = self.place_of_growth(&error);
+            let mut error = error.at(place);
+            if error.file.is_empty() {
+                path.clone_into(&mut error.file);
+            }
+            Box::new(error)
+        })
     }
 
     fn compile(
@@ -257,10 +269,10 @@ impl<C: Send + 'static> Generation<C> {
                 self.pool_again(thread);
                 SliceEnd::Returned(returned(&first, &rest))
             }
-            Ok((mlua::Value::Integer(2), text, _)) => {
+            Ok((mlua::Value::Integer(2), text, rest)) => {
                 self.pool_again(thread);
                 let error = self.shared.slot().error.take();
-                SliceEnd::Failed(error.unwrap_or_else(|| unhandled(&text)))
+                SliceEnd::Failed(error.unwrap_or_else(|| self.unhandled(&text, rest.front())))
             }
             Ok((mlua::Value::Integer(code @ (3 | 4)), index, _)) => {
                 if code == 4 {
@@ -288,6 +300,44 @@ impl<C: Send + 'static> Generation<C> {
             ))),
             Err(error) => SliceEnd::Failed(failure(&error)),
         }
+    }
+
+    /// Where the slice was last seen to take much memory, if that is what the error is about.
+    fn place_of_growth(&self, error: &ScriptError) -> Option<(String, u32)> {
+        if error.kind == ErrorKind::Memory {
+            self.shared.greedy_at()
+        } else {
+            None
+        }
+    }
+
+    /// An error for which no handler ran: memory, or an error in the handler. If nothing better is known, its place is the
+    /// begin of the function that ran.
+    fn unhandled(&self, value: &mlua::Value, ran: Option<&mlua::Value>) -> Box<ScriptError> {
+        let mut error = match value {
+            mlua::Value::String(text) => of_text(&text.to_string_lossy()),
+            mlua::Value::Error(error) => failure(error),
+            other => of_text(other.type_name()),
+        };
+        if error.line > 0 {
+            return error;
+        }
+        let place = self.place_of_growth(&error);
+        if place.is_none()
+            && let Some(mlua::Value::Function(function)) = ran
+        {
+            let info = function.info();
+            let file = info
+                .source
+                .as_deref()
+                .and_then(|file| file.strip_prefix('@'));
+            let line = info.line_defined.and_then(|line| u32::try_from(line).ok());
+            if let (Some(file), Some(line)) = (file, line) {
+                error.message.push_str(", in the function that begins here");
+                return Box::new(error.at(Some((file.to_owned(), line.max(1)))));
+            }
+        }
+        Box::new(error.at(place))
     }
 
     fn values(&self, first: Option<mlua::Value>, values: &[Value]) -> mlua::Result<MultiValue> {
@@ -319,19 +369,10 @@ fn returned(first: &mlua::Value, rest: &MultiValue) -> Vec<Value> {
     std::iter::once(first).chain(rest).map(from_lua).collect()
 }
 
-/// An error for which no handler ran: memory, or an error in the handler.
-fn unhandled(value: &mlua::Value) -> Box<ScriptError> {
-    match value {
-        mlua::Value::String(text) => of_text(&text.to_string_lossy()),
-        mlua::Value::Error(error) => failure(error),
-        other => of_text(other.type_name()),
-    }
-}
-
 /// An error of the VM.
 pub(crate) fn failure(error: &mlua::Error) -> Box<ScriptError> {
     let mut described = of_text(&message(error));
-    if matches!(error, mlua::Error::MemoryError(_)) {
+    if kind(error) == ErrorKind::Memory {
         described.kind = ErrorKind::Memory;
     }
     described

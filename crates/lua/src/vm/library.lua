@@ -82,7 +82,7 @@ end
 local function waiting(raw, name)
 	return function(...)
 		if not isyieldable() then
-			error(name .. " waits: it cannot be called while the script loads, nor inside a callback of sort or gsub", 2)
+			error(name .. " waits: it cannot be called while the script loads, nor inside a callback of sort", 2)
 		end
 		local answer, parked = raw(...)
 		if parked then return waited(careful, yield(MARK)) end
@@ -114,9 +114,9 @@ local function handler(e)
 end
 
 local serve
-local function done(ok, e, ...)
+local function done(f, ok, e, ...)
 	if ok then return serve(yield(1, e, ...)) end
-	return serve(yield(type(e) == "number" and 4 or 2, e))
+	return serve(yield(type(e) == "number" and 4 or 2, e, f))
 end
 serve = function(what, ...)
 	careful = false
@@ -125,7 +125,7 @@ serve = function(what, ...)
 		f = rawget(G, names[what])
 		if type(f) ~= "function" then return serve(yield(5)) end
 	end
-	return done(real_xpcall(f, handler, ...))
+	return done(f, real_xpcall(f, handler, ...))
 end
 local function body(...)
 	ours[running()] = true
@@ -136,6 +136,7 @@ end
 
 local function loader(env)
 	local function compile(source, name)
+		host.compiles(#source)
 		local chunk, e = real_load(source, name, "t")
 		if chunk and env ~= G then setfenv(chunk, env) end
 		return chunk, e
@@ -149,6 +150,7 @@ local function loader(env)
 			end
 			source, name = concat(pieces), name or "=(load)"
 		end
+		if type(source) == "string" and #source > host.most then return nil, "the source is too long" end
 		local chunk, e = compile(source, name or source)
 		if chunk and other then setfenv(chunk, other) end
 		return chunk, e

@@ -32,6 +32,7 @@ pub(super) fn host_table<C: Send + 'static>(
     times(lua, &host, shared, settings.environment.clone())?;
     files(lua, &host, shared)?;
     frames(lua, &host)?;
+    super::strings::add(lua, &host, shared, settings.result_octets_max)?;
     let sink = Arc::clone(shared);
     host.set(
         "print",
@@ -61,7 +62,7 @@ fn errors<C: Send + 'static>(lua: &Lua, host: &Table, shared: &Arc<Shared<C>>) -
         "describe",
         lua.create_function(move |lua, value: Value| {
             let error = match &value {
-                Value::Error(error) => ScriptError::new(ErrorKind::Runtime, &message(error)),
+                Value::Error(error) => ScriptError::new(kind(error), &message(error)),
                 Value::String(text) => {
                     ScriptError::new(ErrorKind::Runtime, &text.to_string_lossy())
                 }
@@ -85,6 +86,15 @@ pub(super) fn message(error: &mlua::Error) -> String {
         | mlua::Error::MemoryError(text)
         | mlua::Error::SyntaxError { message: text, .. } => text.clone(),
         other => other.to_string(),
+    }
+}
+
+/// The kind of an error of the VM.
+pub(super) fn kind(error: &mlua::Error) -> ErrorKind {
+    match error {
+        mlua::Error::CallbackError { cause, .. } => kind(cause),
+        mlua::Error::MemoryError(_) => ErrorKind::Memory,
+        _ => ErrorKind::Runtime,
     }
 }
 

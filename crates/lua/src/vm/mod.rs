@@ -5,6 +5,7 @@ mod dispatch;
 mod generation;
 mod library;
 mod place;
+mod strings;
 mod watch;
 
 use convert::from_lua;

@@ -1,22 +1,30 @@
 //! Watching a slice: its time, its memory, and the error that nothing can swallow.
 //!
-//! A hook runs every so many instructions. Once a slice has used up its time or its memory, the hook is set to every
-//! instruction, so that a loop around a protected call ends as well; the host puts it back after the slice.
+//! A hook runs every so many instructions. Functions of the library do not pass it: what takes long in them says so by
+//! [`Shared::spend`]. When a slice takes much memory, the hook is set to run more often, because then a single instruction
+//! may take long. Once a slice has used up its time or its memory, the hook is set to every instruction, so that a loop
+//! around a protected call ends as well; the host puts it back after the slice.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mlua::debug::Debug;
 use mlua::{HookTriggers, Lua, VmState};
 use strowger_sip::{Now, Time};
 
 use super::place;
 use crate::clock::BudgetClock;
 use crate::error::{ErrorKind, ScriptError};
+use crate::pattern::{OCTETS_PER_STEP, STEPS_PER_CHECK_MAX};
 use crate::run::{LogLine, LogSink};
 use crate::settings::HostSettings;
 use crate::source::ScriptFolder;
 use crate::table::Wait;
+
+/// Instructions between two checks of a slice that takes much memory, at most.
+const GREEDY_INSTRUCTIONS_PER_CHECK_MAX: u32 = 50;
+
+/// By which part of the memory limit a slice may grow before it is called greedy.
+const GREEDY_PART: usize = 16;
 
 /// Where the context of the running script lies while the script runs.
 pub(crate) struct Slot<C> {
@@ -35,7 +43,11 @@ pub(crate) struct Watch {
     started: Option<u64>,
     budget_nanos: u64,
     memory_soft: usize,
+    /// Memory in use when the slice began.
+    memory_begin: usize,
     collected: bool,
+    /// Where the slice was when it was last seen to be greedy.
+    greedy_at: Option<(String, u32)>,
     /// Why the slice must end.
     verdict: Option<Box<ScriptError>>,
     full_collections: u64,
@@ -47,7 +59,12 @@ pub(crate) struct Shared<C> {
     slot: Mutex<Slot<C>>,
     watch: Mutex<Watch>,
     over: AtomicBool,
+    /// True once the slice took much memory: it is checked more often.
+    greedy: AtomicBool,
+    /// Steps of library functions since the last reading of the clock.
+    spent: AtomicU64,
     every: u32,
+    growth_max: usize,
     slice: std::time::Duration,
     pub folder: Mutex<Box<dyn ScriptFolder>>,
     log: Mutex<LogSink>,
@@ -79,13 +96,18 @@ impl<C: Send + 'static> Shared<C> {
                 started: None,
                 budget_nanos: 0,
                 memory_soft,
+                memory_begin: 0,
                 collected: false,
+                greedy_at: None,
                 verdict: None,
                 full_collections: 0,
                 now: Now::default(),
             }),
             over: AtomicBool::new(false),
+            greedy: AtomicBool::new(false),
+            spent: AtomicU64::new(0),
             every: settings.instructions_per_check.max(1),
+            growth_max: settings.memory_octets_max / GREEDY_PART,
             slice: settings.slice,
             folder: Mutex::new(folder),
             log: Mutex::new(log),
@@ -129,14 +151,24 @@ impl<C: Send + 'static> Shared<C> {
         open(&self.watch).memory_soft
     }
 
-    /// Begins a slice.
-    pub fn begin(&self, now: Now, budget: Option<std::time::Duration>) {
+    /// Begins a slice in a VM that uses this much memory.
+    pub fn begin(&self, now: Now, budget: Option<std::time::Duration>, memory: usize) {
         let budget = budget.unwrap_or(self.slice);
+        self.over.store(false, Ordering::Relaxed);
+        self.greedy.store(false, Ordering::Relaxed);
         let mut watch = open(&self.watch);
+        watch.verdict = None;
         watch.started = None;
+        watch.memory_begin = memory;
         watch.collected = false;
+        watch.greedy_at = None;
         watch.budget_nanos = u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX);
         watch.now = now;
+    }
+
+    /// Where the slice was when it was last seen to take much memory.
+    pub fn greedy_at(&self) -> Option<(String, u32)> {
+        open(&self.watch).greedy_at.clone()
     }
 
     /// Ends a slice: why it was ended, if it was, and how many full collections it took.
@@ -150,7 +182,7 @@ impl<C: Send + 'static> Shared<C> {
                 std::mem::take(&mut watch.full_collections),
             )
         };
-        if verdict.is_some() {
+        if self.greedy.swap(false, Ordering::Relaxed) || verdict.is_some() {
             self.over.store(false, Ordering::Relaxed);
             // Without memory for the hook the strict one stays, and the next slice ends at once.
             let _ = self.watch_every(lua, self.every);
@@ -166,46 +198,60 @@ impl<C: Send + 'static> Shared<C> {
     fn watch_every(self: &Arc<Self>, lua: &Lua, every: u32) -> mlua::Result<()> {
         let shared = Arc::clone(self);
         let triggers = HookTriggers::new().every_nth_instruction(every);
-        lua.set_global_hook(triggers, move |lua, debug| shared.check(lua, debug, every))
+        lua.set_global_hook(triggers, move |lua, debug| {
+            let place = |lua: &Lua| place::of_hook(lua, debug);
+            shared.check(lua, u64::from(every), place)?;
+            Ok(VmState::Continue)
+        })
     }
 
-    fn check(self: &Arc<Self>, lua: &Lua, debug: &Debug<'_>, every: u32) -> mlua::Result<VmState> {
+    /// A function of the library took this many steps, each about as long as an instruction. An error ends the slice.
+    pub fn spend(self: &Arc<Self>, lua: &Lua, steps: u64) -> mlua::Result<()> {
+        let before = self.spent.fetch_add(steps, Ordering::Relaxed);
+        if before.saturating_add(steps) < u64::from(STEPS_PER_CHECK_MAX) {
+            return Ok(());
+        }
+        self.check(lua, 0, place::of_script)
+    }
+
+    /// A function of the library is about to handle this many octets, which are many.
+    pub fn spend_octets(self: &Arc<Self>, lua: &Lua, octets: u64) -> mlua::Result<()> {
+        self.spend(lua, octets / OCTETS_PER_STEP as u64)?;
+        self.be_greedy(lua)
+    }
+
+    /// Looks more often from now on until the slice ends.
+    fn be_greedy(self: &Arc<Self>, lua: &Lua) -> mlua::Result<()> {
+        if self.greedy.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.watch_every(lua, self.every.min(GREEDY_INSTRUCTIONS_PER_CHECK_MAX))
+    }
+
+    fn check(
+        self: &Arc<Self>,
+        lua: &Lua,
+        instructions: u64,
+        place: impl Fn(&Lua) -> Option<(String, u32)>,
+    ) -> mlua::Result<()> {
         let mut watch = open(&self.watch);
         if let Some(verdict) = &watch.verdict {
             return Err(mlua::Error::RuntimeError(verdict.message.clone()));
         }
-        let now = watch.clock.read(u64::from(every));
-        let started = *watch.started.get_or_insert(now);
-        let kind = if now.saturating_sub(started) > watch.budget_nanos {
-            ErrorKind::Overrun
-        } else if lua.used_memory() > watch.memory_soft {
-            if !watch.collected {
-                watch.collected = true;
-                watch.full_collections += 1;
-                lua.gc_collect()?;
+        let steps = self.spent.swap(0, Ordering::Relaxed);
+        let Some((kind, text)) = watch.judge(lua, instructions.saturating_add(steps))? else {
+            let grown = lua.used_memory().saturating_sub(watch.memory_begin);
+            if grown > self.growth_max {
+                watch.greedy_at = place(lua);
+                drop(watch);
+                self.be_greedy(lua)?;
             }
-            if lua.used_memory() <= watch.memory_soft {
-                return Ok(VmState::Continue);
-            }
-            ErrorKind::Memory
-        } else {
-            return Ok(VmState::Continue);
+            return Ok(());
         };
-        let text = match kind {
-            ErrorKind::Memory => format!(
-                "used up its memory: {} octets in use after a full collection",
-                lua.used_memory()
-            ),
-            _ => format!(
-                "used up its time: the slice may take {} ms",
-                watch.budget_nanos / 1_000_000
-            ),
-        };
-        let place = place::of_hook(lua, debug);
         let traceback = lua.traceback(None, 0).ok();
         let traceback = traceback.as_ref().map(|text| text.to_string_lossy());
         let error = ScriptError::new(kind, "")
-            .at(place)
+            .at(place(lua))
             .with_traceback(traceback.as_deref().unwrap_or(""));
         watch.verdict = Some(Box::new(ScriptError {
             message: text.clone(),
@@ -215,5 +261,29 @@ impl<C: Send + 'static> Shared<C> {
         self.over.store(true, Ordering::Relaxed);
         self.watch_every(lua, 1)?;
         Err(mlua::Error::RuntimeError(text))
+    }
+}
+
+impl Watch {
+    /// Why the slice must end after these instructions, if it must.
+    fn judge(&mut self, lua: &Lua, instructions: u64) -> mlua::Result<Option<(ErrorKind, String)>> {
+        let now = self.clock.read(instructions);
+        let started = *self.started.get_or_insert(now);
+        if now.saturating_sub(started) > self.budget_nanos {
+            let millis = self.budget_nanos / 1_000_000;
+            let text = format!("used up its time: the slice may take {millis} ms");
+            return Ok(Some((ErrorKind::Overrun, text)));
+        }
+        if lua.used_memory() <= self.memory_soft {
+            return Ok(None);
+        }
+        if !self.collected {
+            self.collected = true;
+            self.full_collections += 1;
+            lua.gc_collect()?;
+        }
+        let used = lua.used_memory();
+        let text = format!("used up its memory: {used} octets in use after a full collection");
+        Ok((used > self.memory_soft).then_some((ErrorKind::Memory, text)))
     }
 }

@@ -124,7 +124,10 @@ const HOGS: &[(&str, &str)] = &[
         "local t = {} while true do pcall(function() t[#t + 1] = {} end) end",
     ),
     ("doubling", "local s = 'x' while true do s = s .. s end"),
-    ("one string", "local s = ('x'):rep(1e9)"),
+    (
+        "long strings",
+        "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(100000) .. i end",
+    ),
     (
         "coroutines",
         "local t = {} while true do t[#t + 1] = coroutine.create(function() end) end",
@@ -148,6 +151,8 @@ fn a_memory_hog_ends_and_gives_back_what_it_took() {
                 panic!("{name}: {:?}", run.outcome)
             };
             assert_eq!(error.kind, ErrorKind::Memory, "{name}: {error}");
+            assert_eq!(error.file, "main.lua", "{name}: {error}");
+            assert!((1..=3).contains(&error.line), "{name}: {error}");
         }
         for _ in 0..100 {
             assert!(matches!(world.value("good"), Value::Text(_)), "{name}");

@@ -258,6 +258,14 @@ impl World {
         }
     }
 
+    /// Calls an entry, which must return one text.
+    pub fn text(&mut self, entry: &str) -> String {
+        match self.value(entry) {
+            Value::Text(text) => String::from_utf8_lossy(&text).into_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub fn advance(&mut self, millis: u64) {
         self.now = at_millis(self.now.monotonic.as_millis() + millis);
     }
