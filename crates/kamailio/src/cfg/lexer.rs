@@ -295,7 +295,7 @@ impl<'l> Lexer<'l> {
                         ..place
                     },
                     "a string without an end",
-                    "",
+                    "close it; strings may span lines, so the missing quote can stand further up",
                 );
                 break;
             }
