@@ -3,6 +3,7 @@
 //! `bench/run` makes a table of it and compares it with `bench/limits`.
 
 mod counting;
+mod measured;
 mod scenarios;
 mod shard;
 

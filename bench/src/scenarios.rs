@@ -4,6 +4,7 @@
 use std::hint::black_box;
 use std::net::SocketAddr;
 
+use crate::measured::measured;
 use crate::shard::{Decides, Shard};
 use strowger_sip::{Edits, HeaderName, Limits, Message, Method, StatusCode, write_response};
 
@@ -59,7 +60,7 @@ pub const SCENARIOS: &[Scenario] = &[
 
 fn with(file: &'static str, work: fn(&mut Work)) -> Round {
     let mut bench = Work::new(file);
-    Box::new(move || work(&mut bench))
+    Box::new(move || measured(|| work(&mut bench)))
 }
 
 fn shard(decides: Decides, work: fn(&mut Shard)) -> Round {

@@ -5,6 +5,8 @@ use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::measured::measured;
+
 use strowger_element::{Element, Input, Listener, Output, Settings, Shared, SourceTable};
 use strowger_kamailio::kemi::{
     KemiDoor, KemiFactory, KemiLog, KemiSurroundings, LogLevel, ScriptSource,
@@ -182,7 +184,7 @@ impl Shard {
         self.sent_to(CALLER);
     }
 
-    /// Another call, 40 ms later.
+    /// Another round, 40 ms later.
     fn next(&mut self) {
         self.number += 1;
         let step = Duration::from_millis(40);
@@ -195,7 +197,7 @@ impl Shard {
             .poll_timeout()
             .is_some_and(|due| due <= self.now.monotonic)
         {
-            self.element.handle_timeout(self.now);
+            measured(|| self.element.handle_timeout(self.now));
             self.drain();
         }
         if self.number.is_multiple_of(Self::ROUNDS_PER_REGISTRATION) {
@@ -242,15 +244,18 @@ impl Shard {
 
     fn receive(&mut self, from: &str, text: String) {
         let flow = Flow::udp(ListenerId(0), from.parse().expect("address"));
-        let message = Message::parse(text.into_bytes(), &self.limits).expect("valid");
+        let octets = text.into_bytes();
         self.sent.clear();
-        self.element
-            .handle_input(self.now, Input::Received { flow, message });
+        measured(|| {
+            let message = Arc::new(Message::parse(octets, &self.limits).expect("valid"));
+            self.element
+                .handle_input(self.now, Input::Received { flow, message });
+        });
         self.drain();
     }
 
     fn drain(&mut self) {
-        while let Some(output) = self.element.poll_output(&mut self.batch) {
+        while let Some(output) = measured(|| self.element.poll_output(&mut self.batch)) {
             if matches!(output, Output::Transmit) {
                 for send in &self.batch.sends {
                     let octets = self.batch.message(send).to_vec();

@@ -14,7 +14,7 @@ use crate::run::Run;
 /// A request that no transaction absorbed.
 pub(crate) struct Arrival {
     pub(crate) flow: Flow,
-    pub(crate) message: Message,
+    pub(crate) message: Arc<Message>,
     pub(crate) key: Option<RequestKey>,
 }
 
@@ -27,14 +27,14 @@ pub(crate) enum PolicyCall {
         /// The flow it came on.
         flow: Flow,
         /// The response.
-        message: Message,
+        message: Arc<Message>,
     },
     /// A response of a branch has come, before it counts.
     TransactionReply {
         /// The branch.
         at: BranchRef,
         /// The response.
-        message: Message,
+        message: Arc<Message>,
     },
     /// All branches have failed.
     Failure(RelayKey),

@@ -61,7 +61,7 @@ impl Core {
                 run.subject = Subject::Reply;
                 run.flow = flow;
                 run.relay = self.relay_of_response(&message);
-                run.response = Some(Arc::new(message));
+                run.response = Some(message);
                 Some(Stage::Reply)
             }
             PolicyCall::Event {
@@ -122,7 +122,7 @@ impl Core {
     fn begin_transaction_reply_run(
         &mut self,
         at: BranchRef,
-        message: Message,
+        message: Arc<Message>,
         run: &mut Run,
     ) -> Option<Stage> {
         let relay = self.relays.get_mut(at.relay)?;
@@ -142,7 +142,7 @@ impl Core {
             .unwrap_or_else(|| Flow::udp(ListenerId(0), relay.source.remote));
         run.relay = Some(at.relay);
         run.request = Some(Arc::clone(&relay.request));
-        run.response = Some(Arc::new(message));
+        run.response = Some(message);
         Some(Stage::TransactionReply(hook))
     }
 
@@ -365,7 +365,7 @@ impl Core {
     }
 
     /// The response of a run, with the changes of its draft.
-    fn response_of(&self, run: &mut Run) -> Option<Message> {
+    fn response_of(&self, run: &mut Run) -> Option<Arc<Message>> {
         let response = run.response.take()?;
         let changed = if run.draft.edits.is_empty() {
             None
@@ -373,8 +373,8 @@ impl Core {
             changed_message(&run.draft.edits, &response, self)
         };
         Some(match changed {
-            Some(changed) => changed,
-            None => Arc::try_unwrap(response).unwrap_or_else(|shared| (*shared).clone()),
+            Some(changed) => Arc::new(changed),
+            None => response,
         })
     }
 

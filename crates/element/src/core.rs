@@ -288,7 +288,12 @@ impl Core {
     }
 
     /// A request, as far as it needs no policy; else what the policy is asked about.
-    pub(crate) fn request(&mut self, now: Now, flow: Flow, message: Message) -> Option<Arrival> {
+    pub(crate) fn request(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        message: Arc<Message>,
+    ) -> Option<Arrival> {
         self.counters.requests += 1;
         let method = message.method();
         let position = method
@@ -338,7 +343,7 @@ impl Core {
         hook: HookName,
         name: &'static str,
         flow: Flow,
-        message: Message,
+        message: Arc<Message>,
     ) {
         if self.calls.len() >= Self::CALLS_MAX {
             self.counters.table_full += 1;
@@ -348,12 +353,12 @@ impl Core {
             hook,
             name,
             flow,
-            message: Arc::new(message),
+            message,
         });
     }
 
     /// A response goes to the policy first, if that wants to see it.
-    fn received_response(&mut self, now: Now, flow: Flow, message: Message) {
+    fn received_response(&mut self, now: Now, flow: Flow, message: Arc<Message>) {
         if self.policy_interest.replies {
             self.calls.push_back(PolicyCall::Reply { flow, message });
         } else {

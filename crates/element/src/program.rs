@@ -2,6 +2,8 @@
 //! response comes, when all branches have failed.
 
 use core::any::Any;
+use std::sync::Arc;
+
 use strowger_proxy::{Target, TargetSet, Wait};
 use strowger_routing::{Draft, DraftTarget};
 use strowger_sip::{Message, Now, StatusCode};
@@ -117,7 +119,7 @@ impl Core {
     }
 
     /// A response of a branch: the program hears it first, if it wants to.
-    pub(crate) fn hear(&mut self, now: Now, at: BranchRef, response: Message) {
+    pub(crate) fn hear(&mut self, now: Now, at: BranchRef, response: Arc<Message>) {
         let Some(program) = self.program_mut(at.relay) else {
             return self.heard(now, at, response);
         };
@@ -138,7 +140,7 @@ impl Core {
     }
 
     /// A response of a branch counts now.
-    pub(crate) fn heard(&mut self, now: Now, at: BranchRef, response: Message) {
+    pub(crate) fn heard(&mut self, now: Now, at: BranchRef, response: Arc<Message>) {
         if let Some(branch) = self.branch_mut(at) {
             branch.hearing = false;
         }

@@ -1,6 +1,7 @@
 //! Replies of our own, without a transaction (RFC 3261 §8.2.7), where a stranger costs no memory, or through one.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use strowger_routing::SlEvent;
 use strowger_sip::{Message, Now, StatusCode, Time};
@@ -109,7 +110,7 @@ impl Core {
             self.event_answered(now, received, flow, request, reply.status);
         }
         if let Some(hook) = self.policy_interest.local_responses.clone() {
-            self.tell_program(hook, "sl:local-response", flow, request.clone());
+            self.tell_program(hook, "sl:local-response", flow, Arc::new(request.clone()));
         }
     }
 

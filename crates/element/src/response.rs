@@ -1,5 +1,7 @@
 //! What comes back on branches: responses, time-outs, errors; and the next address to try (RFC 3261 §16.7; RFC 3263 §4.3).
 
+use std::sync::Arc;
+
 use strowger_proxy::{BranchId, Wait, recurse};
 use strowger_sip::{Message, Method, Now, StatusCode};
 use strowger_transaction::{ClientKey, ResponseMatch, TransactionEvent};
@@ -19,10 +21,10 @@ enum Failure {
 
 impl Core {
     /// A response from the wire.
-    pub(crate) fn response(&mut self, now: Now, response: Message) {
+    pub(crate) fn response(&mut self, now: Now, response: Arc<Message>) {
         self.counters.responses += 1;
         // Whatever is relayed came with a Via of its sender; only a CANCEL bears ours alone.
-        if response.method() != Method::Cancel && response.vias().nth(1).is_none() {
+        if response.method() != Method::Cancel && response.has_one_via() {
             self.counters.stray_responses += 1;
             return;
         }
@@ -93,14 +95,14 @@ impl Core {
         })
     }
 
-    pub(crate) fn branch_response(&mut self, now: Now, at: BranchRef, response: Message) {
+    pub(crate) fn branch_response(&mut self, now: Now, at: BranchRef, response: Arc<Message>) {
         self.with_context(at, |context, branch, actions| {
             context.response(branch, response, actions)
         });
         self.process(now, at.relay);
     }
 
-    pub(crate) fn branch_final(&mut self, now: Now, at: BranchRef, response: Message) {
+    pub(crate) fn branch_final(&mut self, now: Now, at: BranchRef, response: Arc<Message>) {
         let status = response.status();
         if status == Some(StatusCode::SERVICE_UNAVAILABLE) && self.send_elsewhere(now, at) {
             return self.process(now, at.relay);
@@ -113,7 +115,7 @@ impl Core {
     }
 
     /// Follows the contacts of a redirection, for local users only (§16.5).
-    fn follow(&mut self, now: Now, at: BranchRef, response: Message) {
+    fn follow(&mut self, now: Now, at: BranchRef, response: Arc<Message>) {
         let limits = self.settings.message.clone();
         let Some(relay) = self
             .relays

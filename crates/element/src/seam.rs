@@ -34,7 +34,7 @@ pub enum Input {
         /// Where it came from.
         flow: Flow,
         /// The message.
-        message: Message,
+        message: Arc<Message>,
     },
     /// A connection asked for by [`Output::Connect`] is open (or was already).
     Connected {

@@ -121,9 +121,7 @@ impl RecentRequests {
             request.cseq().number,
             request.method(),
         ));
-        let branch = self
-            .hasher
-            .hash_one(request.via().branch().unwrap_or_default());
+        let branch = self.hasher.hash_one(request.branch().unwrap_or_default());
         let Some(place) = self.places.get_mut(identity as usize % Self::PLACES) else {
             return false;
         };

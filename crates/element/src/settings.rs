@@ -110,18 +110,10 @@ impl Settings {
     }
 
     fn named_domain(&self, host: &Host<'_>) -> Option<&str> {
-        let domain = match host {
-            Host::Name(name) => self
-                .domains
-                .iter()
-                .find(|domain| domain.as_bytes().eq_ignore_ascii_case(name)),
-            Host::V4(_) | Host::V6(_) => host.ip().and_then(|ip| {
-                self.domains
-                    .iter()
-                    .find(|domain| domain.trim_matches(['[', ']']).parse() == Ok(ip))
-            }),
-        };
-        domain.map(|domain| &**domain)
+        let mut domains = self.domains.iter();
+        domains
+            .find(|domain| host.is_named(domain))
+            .map(|domain| &**domain)
     }
 
     fn names_domain(&self, host: &Host<'_>) -> bool {
@@ -136,12 +128,7 @@ impl Settings {
                 || listener
                     .advertised
                     .as_ref()
-                    .is_some_and(|(name, _)| match host {
-                        Host::Name(host) => name.as_bytes().eq_ignore_ascii_case(host),
-                        Host::V4(_) | Host::V6(_) => {
-                            name.trim_matches(['[', ']']).parse().ok() == host.ip()
-                        }
-                    })
+                    .is_some_and(|(name, _)| host.is_named(name))
         })
     }
 

@@ -106,7 +106,10 @@ impl Arrivals {
                     let place = self.entries.len() as u32;
                     self.order.push((shard, place));
                     self.entries.push(Arrival {
-                        input: Some(Input::Received { flow, message }),
+                        input: Some(Input::Received {
+                            flow,
+                            message: Arc::new(message),
+                        }),
                         evidence,
                     });
                     meter.messages_received.one();

@@ -4,6 +4,8 @@
 //! by number. A 503 ranks last and leaves as 500. What nobody sent (a time-out, a dead flow) ranks after what others did
 //! send.
 
+use std::sync::Arc;
+
 use strowger_sip::{HeaderName, Message, StatusCode};
 
 use crate::branch::BranchId;
@@ -22,14 +24,14 @@ struct Entry {
     status: StatusCode,
     rank: u32,
     /// `None` where we made the status up ourselves.
-    response: Option<Box<Message>>,
+    response: Option<Arc<Message>>,
 }
 
 /// The outcome.
 #[derive(Debug)]
 pub(crate) enum Choice {
     /// A response of a branch, with challenge lines to add.
-    Received(BranchId, Box<Message>, Vec<u8>),
+    Received(BranchId, Arc<Message>, Vec<u8>),
     /// A status of our own.
     Own(StatusCode),
     /// Only time-outs, or nothing at all.
@@ -42,7 +44,7 @@ impl BestResponse {
         &mut self,
         branch: BranchId,
         status: StatusCode,
-        response: Message,
+        response: Arc<Message>,
         cancelled: bool,
     ) {
         let rank = rank(status, true, cancelled);
@@ -54,7 +56,7 @@ impl BestResponse {
             branch,
             status,
             rank,
-            response: Some(Box::new(response)),
+            response: Some(response),
         };
         if let Some(Entry {
             status,

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 use strowger_sip::{Message, StatusCode};
 
@@ -87,7 +89,7 @@ pub struct Forward {
     /// The branch it came on.
     pub branch: BranchId,
     /// The response as received, our Via still on top.
-    pub response: Message,
+    pub response: Arc<Message>,
     /// Complete header lines to add: challenges of other branches (RFC 3261 §16.7 step 7).
     pub lines: Vec<u8>,
 }
@@ -129,7 +131,7 @@ impl Actions {
         self.list.push(action);
     }
 
-    pub(crate) fn forward(&mut self, branch: BranchId, response: Message, lines: Vec<u8>) {
+    pub(crate) fn forward(&mut self, branch: BranchId, response: Arc<Message>, lines: Vec<u8>) {
         self.forward = Some(Forward {
             branch,
             response,

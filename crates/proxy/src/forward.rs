@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use strowger_sip::{Edits, HeaderName, Message, NameAddr, Scheme, StatusCode, Transport, Uri};
+use strowger_sip::{Edits, HeaderName, Message, NameAddr, StatusCode, Transport, Uri};
 use strowger_transaction::token::Secrets;
 
 use crate::record_route::RecordRouteToken;
@@ -105,7 +105,8 @@ pub fn next_hop<'a>(
 
 /// True if the next hop must be reached by TLS because the Request-URI is sips (§16.6 step 7).
 pub fn is_secure(uri: &[u8]) -> bool {
-    Uri::parse(uri).is_ok_and(|uri| uri.scheme == Scheme::Sips)
+    let scheme = uri.get(..b"sips:".len());
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:")) && Uri::parse(uri).is_ok()
 }
 
 /// Writes messages; keeps its memory from one to the next.

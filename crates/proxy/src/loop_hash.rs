@@ -42,21 +42,24 @@ impl LoopHash {
 }
 
 fn hash(request: &Message, key: &SecretKey, is_own_credential: &dyn Fn(&[u8]) -> bool) -> u32 {
-    let mut mac = Mac::new(&key.key)
-        .part(b"loop")
-        .part(request.request_uri())
-        .part(request.from_tag().unwrap_or_default())
-        .part(request.call_id())
-        .number(request.cseq().number.into());
+    let mut mac = Mac::new(&key.key);
+    mac.add(b"loop");
+    mac.add(request.request_uri());
+    mac.add(request.from_tag().unwrap_or_default());
+    mac.add(request.call_id());
+    mac.add_number(request.cseq().number.into());
     for name in [
         HeaderName::Route,
         HeaderName::ProxyRequire,
         HeaderName::ProxyAuthorization,
     ] {
-        mac = mac.number(name as u64);
+        mac.add_number(name as u64);
+        if !request.has_header(name) {
+            continue;
+        }
         for header in request.headers_named(name) {
             if name != HeaderName::ProxyAuthorization || !is_own_credential(header.value) {
-                mac = mac.part(header.value);
+                mac.add(header.value);
             }
         }
     }

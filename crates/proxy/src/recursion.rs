@@ -1,5 +1,7 @@
 //! Trying the contacts of a 3xx response oneself (RFC 3261 §16.7 step 4).
 
+use std::sync::Arc;
+
 use strowger_sip::{Contact, Edits, Limits, Message, Scheme};
 
 use crate::target_set::{Added, Target, TargetSet};
@@ -12,12 +14,17 @@ pub struct Recursion {
     /// Targets left out because the set was full.
     pub limited: usize,
     /// The response without the contacts that were taken; `None` if none is left in it. Unchanged where none was taken.
-    pub response: Option<Message>,
+    pub response: Option<Arc<Message>>,
 }
 
 /// Adds the sip and sips contacts of a response to the target set. `secure` says that the Request-URI was sips: then
 /// only sips contacts are followed. Only for Request-URIs that we are responsible for (§16.5).
-pub fn recurse(response: Message, secure: bool, set: &mut TargetSet, limits: &Limits) -> Recursion {
+pub fn recurse(
+    response: Arc<Message>,
+    secure: bool,
+    set: &mut TargetSet,
+    limits: &Limits,
+) -> Recursion {
     let mut edits = Edits::new();
     let (mut added, mut limited, mut left) = (0, 0, 0);
     for contact in response.contacts() {
@@ -66,6 +73,6 @@ pub fn recurse(response: Message, secure: bool, set: &mut TargetSet, limits: &Li
     Recursion {
         added,
         limited,
-        response,
+        response: response.map(Arc::new),
     }
 }

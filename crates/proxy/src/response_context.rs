@@ -14,6 +14,8 @@
 
 use core::time::Duration;
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 use strowger_sip::{Message, StatusCode};
 
@@ -292,7 +294,7 @@ impl ResponseContext {
 
     /// A response of a branch. A final one counts also if it comes from an address that [`ResponseContext::retry`] gave
     /// up; a provisional one does not.
-    pub fn response(&mut self, id: BranchId, response: Message, actions: &mut Actions) {
+    pub fn response(&mut self, id: BranchId, response: Arc<Message>, actions: &mut Actions) {
         let Some(status) = response.status() else {
             return;
         };
@@ -483,7 +485,7 @@ impl ResponseContext {
         &mut self,
         id: BranchId,
         status: StatusCode,
-        response: Message,
+        response: Arc<Message>,
         actions: &mut Actions,
     ) {
         let (kind, timer_c, cancel_limit) = (self.kind, self.timer_c, self.cancel_limit);
@@ -512,7 +514,7 @@ impl ResponseContext {
         }
     }
 
-    fn success(&mut self, id: BranchId, response: Message, actions: &mut Actions) {
+    fn success(&mut self, id: BranchId, response: Arc<Message>, actions: &mut Actions) {
         if self.kind == Kind::NonInvite {
             if self.end(id, actions) && !self.answered {
                 self.answered = true;
@@ -648,7 +650,7 @@ impl ResponseContext {
         }
         match (self.best.choose(), self.kind) {
             (Choice::Received(branch, response, lines), _) => {
-                actions.forward(branch, *response, lines)
+                actions.forward(branch, response, lines)
             }
             (Choice::Own(status), _) => actions.push(Action::Reply(status)),
             (Choice::TimedOut, Kind::Invite) => {

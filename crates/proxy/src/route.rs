@@ -5,7 +5,7 @@
 use core::ops::Range;
 
 use smallvec::SmallVec;
-use strowger_sip::{Message, NameAddr, Transport, Uri};
+use strowger_sip::{Message, NameAddr, Transport, Uri, UriError};
 use strowger_transaction::token::Secrets;
 
 use crate::record_route::RecordRouteToken;
@@ -67,7 +67,9 @@ impl RoutePlan {
     /// Reads Request-URI and Route of a request.
     pub fn of(request: &Message, ownership: &Ownership<'_>) -> Result<RoutePlan, Refusal> {
         let mut plan = RoutePlan::default();
-        let uri = Uri::parse(request.request_uri()).map_err(|_| Refusal::BadRequestUri)?;
+        let uri = request
+            .request_uri_parsed()
+            .map_err(|_| Refusal::BadRequestUri)?;
         let mut last = None;
         if uri.is_sip() && uri.lr() && (ownership.is_ours)(&uri) {
             last = request
@@ -111,6 +113,14 @@ impl RoutePlan {
             RequestUri::AsReceived => request.request_uri(),
             RequestUri::Route(range) => request.as_bytes().get(range.clone()).unwrap_or_default(),
             RequestUri::Rewritten(uri) => uri,
+        }
+    }
+
+    /// The same by its parts; what was read with the message is not read again.
+    pub fn request_uri_parsed<'a>(&'a self, request: &'a Message) -> Result<Uri<'a>, UriError> {
+        match &self.request_uri {
+            RequestUri::AsReceived => request.request_uri_parsed(),
+            _ => Uri::parse(self.request_uri(request)),
         }
     }
 

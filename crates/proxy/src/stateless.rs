@@ -8,31 +8,29 @@ use strowger_transaction::token::{BranchMode, BranchToken, Home, Mac, Secrets, p
 /// retransmissions, its CANCEL and the ACK to its failure.
 pub fn request_hash(request: &Message, secrets: &Secrets) -> u64 {
     let via = request.via();
-    let mac = Mac::new(&secrets.current.key).part(b"stateless");
+    let mut mac = Mac::new(&secrets.current.key);
+    mac.add(b"stateless");
     match via.branch().filter(|_| via.has_unique_branch()) {
         // Different clients may have made the same branch by chance or on purpose.
-        Some(branch) => mac
-            .part_ignoring_case(branch)
-            .part(sent_by(request))
-            .finish(),
-        None => mac
-            .part(
-                request
-                    .as_bytes()
-                    .get(via.range.clone())
-                    .unwrap_or_default(),
-            )
-            .part(request.from_tag().unwrap_or_default())
-            .part(request.call_id())
-            .number(request.cseq().number.into())
-            .part(request.request_uri())
-            .finish(),
+        Some(branch) => {
+            mac.add_ignoring_case(branch);
+            mac.add(sent_by(request));
+        }
+        None => {
+            let octets = request.as_bytes().get(via.range.clone());
+            mac.add(octets.unwrap_or_default());
+            mac.add(request.from_tag().unwrap_or_default());
+            mac.add(request.call_id());
+            mac.add_number(request.cseq().number.into());
+            mac.add(request.request_uri());
+        }
     }
+    mac.finish()
 }
 
 /// The branch of a response that belongs to a request we forwarded without a transaction; `None` if it must be dropped.
 pub fn stateless_branch(response: &Message, secrets: &Secrets, home: Home) -> Option<BranchToken> {
-    let token = parse_branch(secrets, home, response.via().branch()?).ok()?;
+    let token = parse_branch(secrets, home, response.branch()?).ok()?;
     (token.mode == BranchMode::StatelessForward).then_some(token)
 }
 

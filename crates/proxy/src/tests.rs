@@ -9,6 +9,8 @@ mod route;
 mod state_table;
 mod validate;
 
+use std::sync::Arc;
+
 use strowger_sip::{Limits, Message};
 use strowger_transaction::token::{Home, Secrets};
 
@@ -86,8 +88,11 @@ impl Bench {
     }
 
     fn respond(&mut self, branch: u16, status: u16) -> String {
-        self.context
-            .response(BranchId(branch), response(status, ""), &mut self.actions);
+        self.context.response(
+            BranchId(branch),
+            Arc::new(response(status, "")),
+            &mut self.actions,
+        );
         self.drain()
     }
 

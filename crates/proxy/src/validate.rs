@@ -1,7 +1,7 @@
 //! The checks before a request is proxied (RFC 3261 §16.3; RFC 5393 §4, §5). Syntax was checked by the parser,
 //! credentials are checked by who routes.
 
-use strowger_sip::{HeaderName, Message, Method, Scheme, StatusCode, Uri};
+use strowger_sip::{HeaderName, Message, Method, Scheme, StatusCode};
 use strowger_transaction::token::{Home, Secrets, parse_branch};
 
 use crate::loop_hash::LoopHash;
@@ -129,7 +129,7 @@ pub fn write_refusal_lines(
 
 /// sip and sips; tel and urn where a Route says where to go.
 fn check_scheme(request: &Message) -> Result<(), Refusal> {
-    match Uri::parse(request.request_uri()) {
+    match request.request_uri_parsed() {
         Ok(uri) => match uri.scheme {
             Scheme::Sip | Scheme::Sips => Ok(()),
             Scheme::Tel | Scheme::Urn if request.has_header(HeaderName::Route) => Ok(()),

@@ -4,7 +4,7 @@
 use core::any::Any;
 use core::net::{IpAddr, SocketAddr};
 
-use strowger_sip::{Host, Message, Now, StatusCode, Transport, Uri};
+use strowger_sip::{Host, Message, Now, StatusCode, Transport, Uri, UriError};
 
 use crate::answer::{
     Answer, ChallengeOptions, DigestOutcome, ForwardError, LookupOutcome, Password, ReplyOutcome,
@@ -91,6 +91,11 @@ pub trait NativeContext {
     fn request(&self) -> &Message;
     /// The Request-URI as routing has it now (after strict-router recovery, or as the draft has it).
     fn request_uri(&self) -> &[u8];
+
+    /// The same by its parts.
+    fn request_uri_parsed(&self) -> Result<Uri<'_>, UriError> {
+        Uri::parse(self.request_uri())
+    }
     /// True if the URI names this element: a listening address, or a local domain.
     fn is_ours(&self, uri: &Uri<'_>) -> bool;
     /// True if the host is one of the local domains or a listening address.

@@ -75,7 +75,7 @@ impl NativePolicy {
     }
 
     fn destination(context: &dyn NativeContext) -> Destination {
-        match Uri::parse(context.request_uri()) {
+        match context.request_uri_parsed() {
             Ok(uri) if uri.is_sip() && context.is_ours(&uri) => {
                 if uri.user.is_none_or(<[u8]>::is_empty) {
                     Destination::Ourselves
@@ -88,22 +88,20 @@ impl NativePolicy {
     }
 
     fn from_is_local(context: &dyn NativeContext) -> bool {
-        match Uri::parse(context.request().from().uri) {
+        match context.request().from().uri_parsed() {
             Ok(uri) => uri.is_sip() && context.is_local_host(&uri.host),
             Err(_) => false,
         }
     }
 
     fn register(&self, context: &mut dyn NativeContext) {
-        let local = |bytes: &[u8], context: &dyn NativeContext| {
-            Uri::parse(bytes).is_ok_and(|uri| uri.is_sip() && context.is_local_host(&uri.host))
-        };
-        if !Uri::parse(context.request().to().uri).is_ok_and(|uri| uri.is_sip()) {
+        let local = |uri: &Uri<'_>| uri.is_sip() && context.is_local_host(&uri.host);
+        let record_is_local = match context.request().to().uri_parsed() {
+            Ok(uri) if uri.is_sip() => local(&uri),
             // §10.3 step 5 asks for a SIP or SIPS URI.
-            return context.reply(StatusCode::BAD_REQUEST, b"");
-        }
-        let target_is_local = local(context.request_uri(), context);
-        let record_is_local = local(context.request().to().uri, context);
+            _ => return context.reply(StatusCode::BAD_REQUEST, b""),
+        };
+        let target_is_local = context.request_uri_parsed().is_ok_and(|uri| local(&uri));
         if !target_is_local {
             return context.reply(StatusCode::FORBIDDEN, b"");
         }

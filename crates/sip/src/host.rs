@@ -5,7 +5,9 @@ use std::io::Write as _;
 
 use crate::charset::{self, HOST};
 use crate::field::{Field, Scope};
+use crate::host_span::HostSpan;
 use crate::scan;
+use crate::span::Span;
 
 /// The host of a URI or of sent-by.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,28 +49,23 @@ impl<'a> Host<'a> {
         (end > at).then(|| (Host::Name(field.slice(at, end)), end))
     }
 
-    /// Where the host ends that starts at `at`. Of an IPv4 address the form is looked at alone: three dots between digits.
+    /// Reads the host at `at` for a message that is kept whatever its host may mean: what has the form of an IPv4 address
+    /// but is none counts as a name.
     #[inline(always)]
-    pub(crate) fn end<const FOLDS: bool>(field: Scope<'_, FOLDS>, at: usize) -> Option<usize> {
-        let first = field.get(at)?;
-        if first == b'[' {
-            return Some(parse_numeric(field, at, first)?.1);
+    pub(crate) fn span_at<const FOLDS: bool>(
+        field: Scope<'_, FOLDS>,
+        at: usize,
+    ) -> Option<(HostSpan, usize)> {
+        if let Some((host, end)) = Host::parse_at(field, at) {
+            let host = match host {
+                Host::Name(_) => HostSpan::Name(Span::new(at, end)),
+                Host::V4(address) => HostSpan::V4(address),
+                Host::V6(address) => HostSpan::V6(address),
+            };
+            return Some((host, end));
         }
-        if first.is_ascii_digit()
-            && let Some(near) = field.near(at)
-        {
-            let (len, dots) = scan::dotted(near);
-            let end = at + len;
-            // One dot after each of one to three digits, and more digits behind the last.
-            let without_first = |dots: u32| dots & dots.wrapping_sub(1);
-            let last = without_first(without_first(dots));
-            let three = last != 0 && without_first(last) == 0;
-            let form = len < 16 && three && dots & (dots << 1 | 1 << (len - 1)) == 0;
-            if form && !field.get(end).is_some_and(|octet| charset::is(octet, HOST)) {
-                return (end <= field.end()).then_some(end);
-            }
-        }
-        Some(Host::parse_at(field, at)?.1)
+        let end = dotted_end(field, at)?;
+        Some((HostSpan::Name(Span::new(at, end)), end))
     }
 
     /// The address, if it is one.
@@ -87,6 +84,18 @@ impl<'a> Host<'a> {
             (Host::V4(a), Host::V4(b)) => a == b,
             (Host::V6(a), Host::V6(b)) => a == b,
             _ => false,
+        }
+    }
+
+    /// True if the host is the one that `text` names: a name, an address, an IPv6 address with or without brackets.
+    pub fn is_named(&self, text: &str) -> bool {
+        match self {
+            Host::Name(name) => text.as_bytes().eq_ignore_ascii_case(name),
+            // An address has one spelling alone.
+            Host::V4(address) => v4_of_few(text.as_bytes()) == Some((*address, text.len())),
+            Host::V6(address) => {
+                text.contains(':') && text.trim_matches(['[', ']']).parse() == Ok(*address)
+            }
         }
     }
 
@@ -164,6 +173,20 @@ fn write_v6(out: &mut Vec<u8>, address: Ipv6Addr) {
     let _ = write!(out, "[{address}]");
 }
 
+/// Where three dots between digits end, of which no address could be made.
+#[cold]
+fn dotted_end<const FOLDS: bool>(field: Scope<'_, FOLDS>, at: usize) -> Option<usize> {
+    let near = field.near(at)?;
+    let (len, dots) = scan::dotted(near);
+    let end = at + len;
+    // One dot after each of one to three digits, and more digits behind the last.
+    let digits = near.first()?.is_ascii_digit();
+    let form =
+        digits && len < 16 && dots.count_ones() == 3 && dots & (dots << 1 | 1 << (len - 1)) == 0;
+    let ends = !field.get(end).is_some_and(|octet| charset::is(octet, HOST));
+    (form && ends && end <= field.end()).then_some(end)
+}
+
 /// Longest IPv6 reference: eight groups, the last two as an IPv4 address, a colon too many, brackets.
 const REFERENCE_OCTETS_MAX: usize = 48;
 
@@ -206,17 +229,9 @@ fn parse_v4_at<const FOLDS: bool>(
     field: Scope<'_, FOLDS>,
     start: usize,
 ) -> Option<(Ipv4Addr, usize)> {
-    let mut padded = [0; 16];
-    let near = match field.near(start) {
-        Some(near) => near,
-        None => {
-            let rest = field.slice(start, field.end());
-            padded
-                .iter_mut()
-                .zip(rest)
-                .for_each(|(to, from)| *to = *from);
-            &padded
-        }
+    let Some(near) = field.near(start) else {
+        return v4_of_few(field.slice(start, field.end()))
+            .map(|(address, len)| (address, start + len));
     };
     let (len, mut dots) = scan::dotted(near);
     let mut address = 0;
@@ -232,6 +247,36 @@ fn parse_v4_at<const FOLDS: bool>(
     }
     address = address << 8 | decimal_octet(near.get(from..len)?)?;
     Some((Ipv4Addr::from(address), start + len))
+}
+
+/// The same of fewer than sixteen octets, one after the other.
+#[inline]
+fn v4_of_few(octets: &[u8]) -> Option<(Ipv4Addr, usize)> {
+    let (mut address, mut part, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
+    let mut len = 0;
+    for &octet in octets {
+        match octet {
+            b'0'..=b'9' => {
+                // Leading zeros and a fourth digit, as `decimal_octet` has it.
+                if digits > 0 && (part == 0 || digits == 3) {
+                    return None;
+                }
+                part = part * 10 + u32::from(octet - b'0');
+                digits += 1;
+            }
+            b'.' => {
+                if digits == 0 || part > 255 || dots == 3 {
+                    return None;
+                }
+                address = address << 8 | part;
+                (part, digits) = (0, 0);
+                dots += 1;
+            }
+            _ => break,
+        }
+        len += 1;
+    }
+    (dots == 3 && digits > 0 && part <= 255).then(|| (Ipv4Addr::from(address << 8 | part), len))
 }
 
 /// One to three digits, as a number up to 255. A leading zero would be octal to some and decimal to others.
@@ -285,6 +330,35 @@ mod tests {
         );
         assert_eq!(Host::parse(b"[2001:db8::1]"), Host::parse(b"2001:db8:0::1"));
         assert_eq!(Host::parse(b"localhost"), Some(Host::Name(b"localhost")));
+    }
+
+    #[test]
+    fn an_address_reads_the_same_with_and_without_octets_behind_it() {
+        for text in [
+            "192.0.2.1",
+            "1.2.3.4",
+            "255.255.255.255",
+            "0.0.0.0",
+            "192.0.2.256",
+            "192.0.2.01",
+            "192.0.2.1234",
+            "1.2.3",
+            "1.2.3.",
+            "1..2.3",
+            "1.2.3.4.5",
+            "1.2.3.4.",
+            "00.1.2.3",
+            "999.1.1.1",
+            "1.2.3.4x",
+        ] {
+            let longer = format!("{text};and more octets");
+            let alone = parse_v4_at(Field::whole(text.as_bytes()), 0);
+            assert_eq!(
+                alone,
+                parse_v4_at(Field::whole(longer.as_bytes()), 0),
+                "{text}"
+            );
+        }
     }
 
     #[test]

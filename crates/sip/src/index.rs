@@ -147,8 +147,13 @@ impl Index {
     }
 
     /// Positions and names of all entries.
+    #[inline(always)]
     pub(crate) fn names(&self) -> impl Iterator<Item = (usize, HeaderName)> {
-        (0..self.len).filter_map(|at| self.get(at).map(|entry| (at, entry.name)))
+        let inline = self.inline.get(..self.len).unwrap_or(&self.inline);
+        let packed = inline.iter().chain(&self.more);
+        packed
+            .enumerate()
+            .map(|(at, packed)| (at, Entry::unpacked(*packed).name))
     }
 
     /// The first position from `at` on with that name.

@@ -20,6 +20,7 @@ mod frame;
 mod header_name;
 mod header_word;
 mod host;
+mod host_span;
 mod index;
 mod limits;
 mod list;
@@ -43,6 +44,7 @@ mod token_params;
 mod transport;
 mod uri;
 mod uri_compare;
+mod uri_spans;
 mod values;
 mod via;
 

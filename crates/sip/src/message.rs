@@ -9,7 +9,7 @@ use core::ops::Range;
 use crate::charset;
 use crate::contact::Contact;
 use crate::cseq::CSeq;
-use crate::error::FieldError;
+use crate::error::{FieldError, UriError};
 use crate::field::Field;
 use crate::header_name::HeaderName;
 use crate::index::{Entry, Index, NAME_LEN_UNKNOWN};
@@ -17,6 +17,8 @@ use crate::method::Method;
 use crate::name_addr::{NameAddr, NameAddrSpans};
 use crate::span::Span;
 use crate::status::StatusCode;
+use crate::uri::Uri;
+use crate::uri_spans::UriSpans;
 use crate::values::{OptionTags, Values};
 use crate::via::{Via, ViaSpans};
 
@@ -28,6 +30,7 @@ pub struct Message {
     pub(crate) start_line: StartLine,
     pub(crate) header_end: usize,
     pub(crate) body_start: usize,
+    pub(crate) uri: UriSpans,
     pub(crate) via: ViaSpans,
     pub(crate) from: NameAddrSpans,
     pub(crate) to: NameAddrSpans,
@@ -130,6 +133,14 @@ impl Message {
         self.octets
             .get(self.request_uri_range())
             .unwrap_or_default()
+    }
+
+    /// The Request-URI by its parts. What was read with the message is not read again.
+    pub fn request_uri_parsed(&self) -> Result<Uri<'_>, UriError> {
+        match self.uri.uri(&self.octets) {
+            Some(uri) => Ok(uri),
+            None => Uri::parse(self.request_uri()),
+        }
     }
 
     /// Where the Request-URI lies; empty for a response.
@@ -275,7 +286,18 @@ impl Message {
 
     /// All Via values, over lines and comma lists, topmost first.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, FieldError>> {
-        Values::new(self, HeaderName::Via)
+        core::iter::once(Ok(self.via())).chain(Values::after(
+            self,
+            HeaderName::Via,
+            usize::from(self.via.whole.end),
+        ))
+    }
+
+    /// True if there is no Via behind the topmost one; quicker than to read it.
+    pub fn has_one_via(&self) -> bool {
+        let first = self.index.first(HeaderName::Via);
+        let next_line = first.and_then(|first| self.index.find(first + 1, HeaderName::Via));
+        next_line.is_none() && self.vias().nth(1).is_none()
     }
 
     /// From.

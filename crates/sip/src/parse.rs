@@ -22,6 +22,7 @@ use crate::scan;
 use crate::span::Span;
 use crate::status::StatusCode;
 use crate::uri::Uri;
+use crate::uri_spans::UriSpans;
 use crate::via::ViaSpans;
 
 impl Message {
@@ -47,6 +48,7 @@ impl Message {
             start_line: StartLine::default(),
             header_end: 0,
             body_start: 0,
+            uri: UriSpans::default(),
             via: ViaSpans::NONE,
             from: NameAddrSpans::NONE,
             to: NameAddrSpans::NONE,
@@ -252,7 +254,9 @@ impl Parser<'_> {
             return self.fail(ParseError::TooMuch(Limit::UriOctets));
         }
         match Uri::parse_at(line.until(end), start) {
-            Ok(uri) if uri.headers.is_empty() => {}
+            Ok(uri) if uri.headers.is_empty() => {
+                self.message.uri = UriSpans::of(&uri, line.slice(0, end));
+            }
             Ok(_) => self.fail(ParseError::RequestUri(UriError::Headers)),
             // Space is in no URI: there are more than two in the line.
             Err(_) if line.find(start, b' ') < end => {

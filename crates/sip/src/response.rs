@@ -1,6 +1,7 @@
 //! A response to a request, written in one go (RFC 3261 §8.2.6): the hot path of every reply.
 
 use core::net::SocketAddr;
+use core::ops::Range;
 
 use crate::charset;
 use crate::header_name::HeaderName;
@@ -44,27 +45,37 @@ pub(crate) fn write_head(
     to_tag: Option<&[u8]>,
 ) {
     write_status_line(out, status, reason);
-    let octets = request.as_bytes();
     let may_make_dialog = status.get() > 100
         && status.get() < 300
         && request.method() != Method::Register
         && request.to_tag().is_none();
+    let tag = to_tag.filter(|_| request.to_tag().is_none() && status != StatusCode::TRYING);
     let mut top = source;
+    let mut copy = Copy {
+        octets: request.as_bytes(),
+        run: 0..0,
+    };
     for (at, name) in request.index.names() {
         // Of a request that is refused for its repeated header fields the first ones are copied.
-        let first = || request.index.first(name) == Some(at);
+        let is_first = || request.index.first(name) == Some(at);
         let wanted = match name {
             HeaderName::Via => {
                 if let Some(source) = top.take() {
+                    copy.flush(out);
                     write_via_line(out, request, source, request.line_range(at));
                     continue;
                 }
                 true
             }
-            HeaderName::From | HeaderName::CallId | HeaderName::CSeq => first(),
-            HeaderName::To if first() => {
-                if request.to_tag().is_none() && status != StatusCode::TRYING {
-                    write_to(out, request, at, to_tag);
+            HeaderName::From | HeaderName::CallId | HeaderName::CSeq => is_first(),
+            HeaderName::To if is_first() => {
+                if let Some(tag) = tag {
+                    let (line, value_end) = (request.line_range(at), to_end(request, at));
+                    copy.line(out, line.start..value_end);
+                    copy.flush(out);
+                    out.extend_from_slice(b";tag=");
+                    charset::write_value(out, tag);
+                    copy.line(out, value_end..line.end);
                     continue;
                 }
                 true
@@ -74,20 +85,45 @@ pub(crate) fn write_head(
             _ => false,
         };
         if wanted {
-            out.extend_from_slice(octets.get(request.line_range(at)).unwrap_or_default());
+            copy.line(out, request.line_range(at));
         }
+    }
+    copy.flush(out);
+}
+
+/// Where the value of To ends.
+fn to_end(request: &Message, at: usize) -> usize {
+    let end = usize::from(request.to.whole.end);
+    // Of a malformed one nothing is known.
+    if end == 0 {
+        request.value_range(at).end
+    } else {
+        end
     }
 }
 
-fn write_to(out: &mut Vec<u8>, request: &Message, at: usize, tag: Option<&[u8]>) {
-    let octets = request.as_bytes();
-    let (line, value_end) = (request.line_range(at), request.value_range(at).end);
-    out.extend_from_slice(octets.get(line.start..value_end).unwrap_or_default());
-    if let Some(tag) = tag {
-        out.extend_from_slice(b";tag=");
-        charset::write_value(out, tag);
+/// Lines of a request on their way into a response: those that stand side by side are copied at once.
+struct Copy<'a> {
+    octets: &'a [u8],
+    run: Range<usize>,
+}
+
+impl Copy<'_> {
+    #[inline(always)]
+    fn line(&mut self, out: &mut Vec<u8>, line: Range<usize>) {
+        if line.start == self.run.end {
+            self.run.end = line.end;
+        } else {
+            self.flush(out);
+            self.run = line;
+        }
     }
-    out.extend_from_slice(octets.get(value_end..line.end).unwrap_or_default());
+
+    #[inline(always)]
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.octets.get(self.run.clone()).unwrap_or_default());
+        self.run.start = self.run.end;
+    }
 }
 
 pub(crate) fn write_status_line(out: &mut Vec<u8>, status: StatusCode, reason: Option<&[u8]>) {

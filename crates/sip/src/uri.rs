@@ -41,7 +41,7 @@ pub struct Uri<'a> {
     pub headers: &'a [u8],
     /// What follows the colon of the scheme.
     pub opaque: &'a [u8],
-    raw: &'a [u8],
+    pub(crate) raw: &'a [u8],
 }
 
 impl<'a> Uri<'a> {
@@ -263,10 +263,10 @@ fn parse_sip<'a>(mut uri: Uri<'a>, field: Field<'a>, start: usize) -> Result<Uri
     let sign = field.find(start, b'@');
     if sign < field.end() {
         let mut user_end = start;
-        while let Some(octet) = field
-            .get(user_end)
-            .filter(|&octet| charset::is(octet, USER))
-        {
+        for &octet in field.slice(start, sign) {
+            if !charset::is(octet, USER) {
+                break;
+            }
             escapes |= octet == b'%';
             user_end += 1;
         }

@@ -68,6 +68,20 @@ impl<'a, T> Values<'a, T> {
             kind: core::marker::PhantomData,
         }
     }
+
+    /// The values behind the first one, which ends at `end`.
+    pub(crate) fn after(message: &'a Message, name: HeaderName, end: usize) -> Values<'a, T> {
+        let mut values = Values::new(message, name);
+        if let Some(first) = values.next {
+            values.next = message.index.find(first + 1, name);
+            // In most messages the line ends there, too.
+            let line = message.line_range(first);
+            if message.octets.get(end..line.end) != Some(b"\r\n") {
+                (values.at, values.end) = (end, message.value_range(first).end);
+            }
+        }
+        values
+    }
 }
 
 impl<'a, T: ListValue<'a>> Iterator for Values<'a, T> {

@@ -8,6 +8,7 @@ use crate::charset;
 use crate::error::FieldError;
 use crate::field::{Field, Scope};
 use crate::host::Host;
+use crate::host_span::HostSpan;
 use crate::params::{self, Params, is_named};
 use crate::span::Span;
 
@@ -28,6 +29,10 @@ pub struct Via<'a> {
     pub range: Range<usize>,
     pub(crate) sent_by_end: usize,
     branch: Option<&'a [u8]>,
+    /// Each with its semicolon; empty if absent.
+    received: &'a [u8],
+    rport: &'a [u8],
+    maddr: &'a [u8],
 }
 
 /// Branches that begin so are unique by RFC 3261 §8.1.1.7; others come from RFC 2543 elements.
@@ -42,28 +47,27 @@ impl<'a> Via<'a> {
     pub(crate) fn parse_at(octets: &'a [u8], end: usize, at: usize) -> Result<Via<'a>, FieldError> {
         let mut spans = ViaSpans::NONE;
         scan(Field::new(octets, end), at, usize::MAX, &mut spans)?;
-        let host = Host::parse(spans.host.of(octets)).ok_or(FieldError::Host)?;
-        Ok(Via::new(octets, &spans, host))
+        // What looks like an address but is none is refused here, where nobody depends on the rest.
+        if matches!(spans.host, HostSpan::Name(name) if Host::parse(name.of(octets)).is_none()) {
+            return Err(FieldError::Host);
+        }
+        Ok(Via::from_spans(octets, &spans))
     }
 
     #[inline]
     pub(crate) fn from_spans(octets: &'a [u8], spans: &ViaSpans) -> Via<'a> {
-        // What looks like an IPv4 address but is none counts as a name.
-        let host = spans.host.of(octets);
-        Via::new(octets, spans, Host::parse(host).unwrap_or(Host::Name(host)))
-    }
-
-    #[inline]
-    fn new(octets: &'a [u8], spans: &ViaSpans, host: Host<'a>) -> Via<'a> {
         Via {
             transport_token: spans.transport.of(octets),
             transport: spans.known_transport,
-            host,
+            host: spans.host.of(octets),
             port: spans.port,
             params: Params::new(spans.params.of(octets)),
             range: spans.whole.range(),
             sent_by_end: usize::from(spans.sent_by_end),
             branch: spans.branch.of_present(octets),
+            received: spans.received.of(octets),
+            rport: spans.rport.of(octets),
+            maddr: spans.maddr.of(octets),
         }
     }
 
@@ -84,12 +88,12 @@ impl<'a> Via<'a> {
 
     /// The address in `received`, with or without brackets.
     pub fn received(&self) -> Option<IpAddr> {
-        Host::parse(self.params.get(b"received")?.value?)?.ip()
+        Host::parse(Params::new(self.received).get(b"received")?.value?)?.ip()
     }
 
     /// `rport`: absent, without value, or with a port (RFC 3581 §3).
     pub fn rport(&self) -> Option<Option<u16>> {
-        let param = self.params.get(b"rport")?;
+        let param = Params::new(self.rport).get(b"rport")?;
         Some(
             param
                 .value
@@ -100,7 +104,7 @@ impl<'a> Via<'a> {
 
     /// The host in `maddr`.
     pub fn maddr(&self) -> Option<Host<'a>> {
-        Host::parse(self.params.get(b"maddr")?.value?)
+        Host::parse(Params::new(self.maddr).get(b"maddr")?.value?)
     }
 
     /// The `ttl` parameter.
@@ -126,8 +130,8 @@ pub(crate) struct ViaSpans {
     pub(crate) whole: Span,
     pub(crate) transport: Span,
     pub(crate) known_transport: Option<Transport>,
-    /// The host as it stands: a name, the form of an IPv4 address, or an IPv6 reference.
-    pub(crate) host: Span,
+    /// What has the form of an IPv4 address but is none counts as a name.
+    pub(crate) host: HostSpan,
     pub(crate) port: Option<u16>,
     /// Not 0 as soon as sent-by has been read.
     pub(crate) sent_by_end: u16,
@@ -138,6 +142,8 @@ pub(crate) struct ViaSpans {
     pub(crate) received: Span,
     /// `;rport…` with its semicolon.
     pub(crate) rport: Span,
+    /// `;maddr=…` with its semicolon.
+    pub(crate) maddr: Span,
 }
 
 impl ViaSpans {
@@ -146,13 +152,14 @@ impl ViaSpans {
         whole: Span::ABSENT,
         transport: Span::ABSENT,
         known_transport: None,
-        host: Span::ABSENT,
+        host: HostSpan::ABSENT,
         port: None,
         sent_by_end: 0,
         params: Span::ABSENT,
         branch: Span::ABSENT,
         received: Span::ABSENT,
         rport: Span::ABSENT,
+        maddr: Span::ABSENT,
     };
 }
 
@@ -181,8 +188,8 @@ pub(crate) fn scan<const FOLDS: bool>(
         spans.known_transport = Transport::from_token(field.slice(transport_start, transport_end));
         host_start
     };
-    let mut end = Host::end(field, host_start).ok_or(FieldError::Host)?;
-    spans.host = Span::new(host_start, end);
+    let mut end;
+    (spans.host, end) = Host::span_at(field, host_start).ok_or(FieldError::Host)?;
     let colon = match field.get(end) {
         Some(octet) if octet <= b' ' => field.skip_lws(end),
         _ => end,
@@ -231,6 +238,9 @@ pub(crate) fn scan<const FOLDS: bool>(
         match name.len() {
             5 if is_named(name, b"rport") && spans.rport.is_absent() => {
                 spans.rport = Span::new(end, param.end);
+            }
+            5 if is_named(name, b"maddr") && spans.maddr.is_absent() => {
+                spans.maddr = Span::new(end, param.end);
             }
             6 if is_named(name, b"branch") => {
                 if !spans.branch.is_absent() {

@@ -3,8 +3,10 @@
 
 use core::hash::Hasher as _;
 
-use siphasher::sip128::{Hasher128 as _, SipHasher13};
+use siphasher::sip128::{Hash128, Hasher128 as _, SipHasher13};
 use strowger_sip::{Host, Message, Method};
+
+use crate::token::copy_lower;
 
 /// Names the transaction a request belongs to. An ACK has the key of its INVITE, if that had a failure.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,21 +75,19 @@ impl KeyMaker {
     pub(crate) fn key(&self, request: &Message, class: KeyClass) -> RequestKey {
         let via = request.via();
         let mut hasher = SipHasher13::new_with_key(&self.secret);
-        hasher.write_u8(class as u8);
         match via.branch() {
             Some(branch) if via.has_unique_branch() => {
-                write_folded(&mut hasher, branch);
-                match via.host {
-                    Host::Name(name) => write_folded(&mut hasher, name),
-                    Host::V4(address) => hasher.write(&address.octets()),
-                    Host::V6(address) => hasher.write(&address.octets()),
-                }
-                hasher.write_u16(via.sent_by_port_or_default());
-                let hash = hasher.finish128();
+                let mut parts = Gathered::new(hasher);
+                parts.write(&[class as u8]);
+                parts.write_lower(branch);
+                parts.write_host(&via.host);
+                parts.write(&via.sent_by_port_or_default().to_ne_bytes());
+                let hash = parts.finish();
                 RequestKey([hash.h1, hash.h2 & !1])
             }
             _ => {
                 let octets = request.as_bytes().get(via.range).unwrap_or_default();
+                hasher.write_u8(class as u8);
                 let parts = [
                     octets,
                     request.request_uri(),
@@ -114,31 +114,81 @@ impl KeyMaker {
 
     /// A short keyed hash of sent-by.
     pub(crate) fn sent_by(&self, host: &Host<'_>, port: Option<u16>) -> u32 {
-        let mut hasher = SipHasher13::new_with_key(&self.secret);
         let parsed = match host {
             Host::Name(name) => Host::parse(name).unwrap_or(*host),
             other => *other,
         };
-        match parsed {
-            Host::Name(name) => write_folded(&mut hasher, name),
-            Host::V4(address) => hasher.write(&address.octets()),
-            Host::V6(address) => hasher.write(&address.octets()),
-        }
-        hasher.write_u32(port.map_or(u32::MAX, u32::from));
-        hasher.finish128().h1 as u32
+        let mut parts = Gathered::new(SipHasher13::new_with_key(&self.secret));
+        parts.write_host(&parsed);
+        parts.write(&port.map_or(u32::MAX, u32::from).to_ne_bytes());
+        parts.finish().h1 as u32
     }
 }
 
-/// Tokens and host names are compared without regard to case (RFC 3261 §7.3.1).
-fn write_folded(hasher: &mut SipHasher13, octets: &[u8]) {
-    for chunk in octets.chunks(64) {
-        let mut folded = [0; 64];
-        for (to, from) in folded.iter_mut().zip(chunk) {
-            *to = from.to_ascii_lowercase();
+/// Parts of a key, hashed at once: the hasher's own buffering of short writes would cost more than the hash.
+struct Gathered {
+    hasher: SipHasher13,
+    octets: [u8; Gathered::OCTETS],
+    used: usize,
+}
+
+impl Gathered {
+    const OCTETS: usize = 192;
+
+    #[inline(always)]
+    fn new(hasher: SipHasher13) -> Gathered {
+        Gathered {
+            hasher,
+            octets: [0; Gathered::OCTETS],
+            used: 0,
         }
-        hasher.write(folded.get(..chunk.len()).unwrap_or_default());
     }
-    hasher.write_u8(0xff);
+
+    /// Tokens and host names are compared without regard to case (RFC 3261 §7.3.1).
+    #[inline(always)]
+    fn write_lower(&mut self, octets: &[u8]) {
+        self.put(octets, |place, octets| copy_lower(place, octets));
+        self.put(&[0xff], |place, octets| place.copy_from_slice(octets));
+    }
+
+    #[inline(always)]
+    fn write(&mut self, octets: &[u8]) {
+        self.put(octets, |place, octets| place.copy_from_slice(octets));
+    }
+
+    #[inline(always)]
+    fn write_host(&mut self, host: &Host<'_>) {
+        match host {
+            Host::Name(name) => self.write_lower(name),
+            Host::V4(address) => self.write(&address.octets()),
+            Host::V6(address) => self.write(&address.octets()),
+        }
+    }
+
+    #[inline(always)]
+    fn put(&mut self, octets: &[u8], copy: impl Fn(&mut [u8], &[u8])) {
+        let end = self.used + octets.len();
+        if let Some(place) = self.octets.get_mut(self.used..end) {
+            copy(place, octets);
+            self.used = end;
+            return;
+        }
+        for chunk in octets.chunks(Self::OCTETS) {
+            self.hasher
+                .write(self.octets.get(..self.used).unwrap_or_default());
+            if let Some(place) = self.octets.get_mut(..chunk.len()) {
+                copy(place, chunk);
+            }
+            self.used = chunk.len();
+        }
+    }
+
+    #[inline(always)]
+    fn finish(mut self) -> Hash128 {
+        self.hasher
+            .write(self.octets.get(..self.used).unwrap_or_default());
+        self.hasher.finish128()
+    }
 }
 
 /// A method in four octets: the index of a known one, or a hash of an extension token.

@@ -10,7 +10,7 @@ use strowger_routing::{
     ReplyOutcome, RoutingContext, SaveOptions, SaveOutcome, SlStatistics, SourceView,
     StoredMessage, TransactionMatch, TransactionView,
 };
-use strowger_sip::{Host, Message, Now, StatusCode, Transport, Uri};
+use strowger_sip::{Host, Message, Now, StatusCode, Transport, Uri, UriError};
 use strowger_transaction::stateless_to_tag;
 
 use super::{Run, Subject};
@@ -22,6 +22,15 @@ impl NativeContext for Run {
 
     fn request_uri(&self) -> &[u8] {
         self.program_request_uri()
+    }
+
+    fn request_uri_parsed(&self) -> Result<Uri<'_>, UriError> {
+        let draft = self.draft_now();
+        if draft.target.uri.is_empty() {
+            self.route.request_uri_parsed(self.message_of_request())
+        } else {
+            Uri::parse(&draft.target.uri)
+        }
     }
 
     fn is_ours(&self, uri: &Uri<'_>) -> bool {

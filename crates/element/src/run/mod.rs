@@ -144,7 +144,7 @@ impl Run {
         self.received = now.monotonic;
         self.subject = Subject::Request;
         self.flow = arrival.flow;
-        self.request = Some(Arc::new(arrival.message));
+        self.request = Some(arrival.message);
         self.key = arrival.key;
         self.number = core.messages;
     }

@@ -232,7 +232,7 @@ impl World {
     pub fn receive(&mut self, flow: Flow, text: &str) -> Vec<Sent> {
         self.input(Input::Received {
             flow,
-            message: parse(text),
+            message: Arc::new(parse(text)),
         })
     }
 
@@ -294,6 +294,7 @@ impl World {
                 "the element talks to itself for ever"
             );
             let flow = udp(HERE);
+            let message = Arc::new(message);
             let input = Input::Received { flow, message };
             self.element.handle_input(self.now, input);
         }

@@ -1,5 +1,7 @@
 //! Which of several final responses goes upstream (RFC 3261 §16.7 steps 6 and 7).
 
+use std::sync::Arc;
+
 use super::{Bench, response};
 use crate::branch::BranchId;
 use crate::response_context::Kind;
@@ -122,7 +124,7 @@ fn all_challenges_are_collected_into_the_one_forwarded() {
     ] {
         bench
             .context
-            .response(BranchId(branch), response, &mut bench.actions);
+            .response(BranchId(branch), Arc::new(response), &mut bench.actions);
     }
     let forward = bench.actions.take_forward().expect("a final response");
     assert_eq!(forward.branch, BranchId(2));
@@ -139,7 +141,7 @@ fn challenges_are_not_added_to_other_responses() {
     ] {
         bench
             .context
-            .response(BranchId(branch), response, &mut bench.actions);
+            .response(BranchId(branch), Arc::new(response), &mut bench.actions);
     }
     let forward = bench.actions.take_forward().expect("a final response");
     assert_eq!((forward.branch, forward.lines.len()), (BranchId(1), 0));

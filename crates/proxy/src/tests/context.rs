@@ -1,5 +1,7 @@
 //! Behaviour of the response context over several events, and what must hold in every order of events.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::{Bench, response};
@@ -236,7 +238,7 @@ fn apply(context: &mut ResponseContext, event: &Event, actions: &mut Actions) {
             context.start(BranchId(branch), actions);
         }
         Event::Response(branch, status) => {
-            context.response(BranchId(branch), response(status, ""), actions)
+            context.response(BranchId(branch), Arc::new(response(status, "")), actions)
         }
         Event::Timeout(branch) => context.timeout(BranchId(branch), actions),
         Event::Failed(branch) => context.transport_error(BranchId(branch), actions),

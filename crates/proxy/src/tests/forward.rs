@@ -1,5 +1,7 @@
 //! What leaves: requests (RFC 3261 §16.6) and responses (§16.7), octet by octet; and 3xx recursion.
 
+use std::sync::Arc;
+
 use strowger_sip::{HeaderName, Limits, Message, Transport};
 use strowger_transaction::token::BranchToken;
 use strowger_transaction::{Flow, ListenerId};
@@ -332,7 +334,7 @@ fn contacts_of_a_redirection_become_targets() {
     let mut set = TargetSet::new(&settings);
     set.add(Target::from_uri(b"sip:tried@h"));
     let moved = response(302, "Contact: <sip:a@h>;q=0.5, <sip:b@h>, <sip:tried@h>\n");
-    let recursion = recurse(moved, false, &mut set, &Limits::default());
+    let recursion = recurse(Arc::new(moved), false, &mut set, &Limits::default());
     assert_eq!((recursion.added, recursion.response.is_none()), (2, true));
     assert_eq!(uris(&set), ["sip:tried@h", "sip:a@h", "sip:b@h"]);
 
@@ -341,7 +343,7 @@ fn contacts_of_a_redirection_become_targets() {
         302,
         "Contact: <mailto:a@h>, <sip:b@h>\nContact: <tel:+1555>\n",
     );
-    let recursion = recurse(mixed, false, &mut set, &Limits::default());
+    let recursion = recurse(Arc::new(mixed), false, &mut set, &Limits::default());
     let left = recursion.response.expect("contacts are left");
     let contacts: Vec<_> = left
         .contacts()
@@ -362,14 +364,14 @@ fn contacts_of_a_redirection_become_targets() {
 fn a_sips_request_follows_sips_contacts_alone() {
     let mut set = TargetSet::new(&ProxySettings::default());
     let recursion = recurse(
-        response(302, "Contact: <sip:a@h>, <sips:b@h>\n"),
+        Arc::new(response(302, "Contact: <sip:a@h>, <sips:b@h>\n")),
         true,
         &mut set,
         &Limits::default(),
     );
     assert_eq!((recursion.added, set.len()), (1, 1));
     let recursion = recurse(
-        response(302, "Contact: <sip:a@h>\n"),
+        Arc::new(response(302, "Contact: <sip:a@h>\n")),
         true,
         &mut set,
         &Limits::default(),

@@ -31,7 +31,7 @@ impl World {
             shard = (shard + 1) % element.shards.len().max(1);
         }
         self.checker.given(self.now, node, packet);
-        let message = Message::clone(message);
+        let message = Arc::clone(message);
         self.input(node, shard, Input::Received { flow, message }, Some(packet));
     }
 

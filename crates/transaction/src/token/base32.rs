@@ -2,6 +2,8 @@
 
 const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 const INVALID: u8 = 0xff;
+/// Set in no value of a digit.
+const INVALID_BIT: u8 = 0x80;
 
 const VALUES: [u8; 256] = {
     let mut values = [INVALID; 256];
@@ -17,20 +19,31 @@ const VALUES: [u8; 256] = {
 
 /// Appends the digits of `octets`.
 pub fn encode(octets: &[u8], out: &mut Vec<u8>) {
-    each_digit(octets, |digit| out.push(digit));
+    out.reserve((octets.len() * 8).div_ceil(5));
+    each_group(octets, |digits| out.extend_from_slice(digits));
 }
 
-/// Hands the digits of `octets` on, one by one.
-pub(super) fn each_digit(octets: &[u8], mut take: impl FnMut(u8)) {
-    for group in octets.chunks(5) {
-        let mut bits = group
-            .iter()
-            .fold(0u64, |bits, octet| bits << 8 | u64::from(*octet));
-        let digits = (group.len() * 8).div_ceil(5);
-        bits <<= digits * 5 - group.len() * 8;
-        for digit in (0..digits).rev() {
-            take(DIGITS[(bits >> (digit * 5)) as usize % 32]);
+/// Hands the digits of `octets` on, eight at a time, at the end perhaps fewer.
+#[inline]
+pub(super) fn each_group(octets: &[u8], mut take: impl FnMut(&[u8])) {
+    let digit = |bits: u64, place: u32| DIGITS[(bits >> (5 * place)) as usize % 32];
+    let (groups, rest) = octets.as_chunks::<5>();
+    for &[a, b, c, d, e] in groups {
+        let bits = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+        take(&[7, 6, 5, 4, 3, 2, 1, 0].map(|place| digit(bits, place)));
+    }
+    if !rest.is_empty() {
+        let mut padded = [0; 8];
+        for (to, from) in padded[3..].iter_mut().zip(rest) {
+            *to = *from;
         }
+        let bits = u64::from_be_bytes(padded);
+        let digits = [7, 6, 5, 4, 3, 2, 1, 0].map(|place| digit(bits, place));
+        take(
+            digits
+                .get(..(rest.len() * 8).div_ceil(5))
+                .unwrap_or_default(),
+        );
     }
 }
 
@@ -41,20 +54,32 @@ pub fn decode(digits: &[u8], out: &mut [u8]) -> Option<usize> {
     if (length * 8).div_ceil(5) != digits.len() {
         return None;
     }
-    let mut places = out.get_mut(..length)?.iter_mut();
-    let (mut bits, mut held, mut valid) = (0u32, 0u32, true);
-    for digit in digits {
-        let value = VALUES[usize::from(*digit)];
-        valid &= value != INVALID;
-        bits = bits << 5 | u32::from(value & 31);
-        held += 5;
-        if held >= 8 {
-            held -= 8;
-            if let Some(place) = places.next() {
-                *place = (bits >> held) as u8;
-            }
-            bits &= (1 << held) - 1;
+    let out = out.get_mut(..length)?;
+    let (groups, rest) = digits.as_chunks::<8>();
+    let (places, last) = out.as_chunks_mut::<5>();
+    let mut all = 0;
+    for (group, place) in groups.iter().zip(places) {
+        let mut bits = 0_u64;
+        for digit in group {
+            let value = VALUES[usize::from(*digit)];
+            all |= value;
+            bits = bits << 5 | u64::from(value);
         }
+        let [_, _, _, octets @ ..] = bits.to_be_bytes();
+        *place = octets;
     }
-    (valid && bits == 0).then_some(length)
+    let mut bits = 0_u64;
+    for digit in rest {
+        let value = VALUES[usize::from(*digit)];
+        all |= value;
+        bits = bits << 5 | u64::from(value);
+    }
+    let fill = rest.len() * 5 - last.len() * 8;
+    let filled = bits & ((1 << fill) - 1) != 0;
+    bits >>= fill;
+    for place in last.iter_mut().rev() {
+        *place = bits as u8;
+        bits >>= 8;
+    }
+    (all & INVALID_BIT == 0 && !filled).then_some(length)
 }

@@ -101,40 +101,52 @@ impl Mac {
 
     /// Takes in octets.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn part(mut self, octets: &[u8]) -> Mac {
-        self.write(&(octets.len() as u32).to_le_bytes());
-        self.write(octets);
+        self.add(octets);
         self
     }
 
-    /// Takes in octets, upper case read as lower.
-    #[must_use]
-    #[inline]
-    pub fn part_ignoring_case(mut self, octets: &[u8]) -> Mac {
+    /// Takes in octets.
+    #[inline(always)]
+    pub fn add(&mut self, octets: &[u8]) {
         self.write(&(octets.len() as u32).to_le_bytes());
+        self.write(octets);
+    }
+
+    /// Takes in octets, upper case read as lower.
+    #[inline]
+    pub fn add_ignoring_case(&mut self, octets: &[u8]) {
+        self.write(&(octets.len() as u32).to_le_bytes());
+        let end = self.used + octets.len();
+        if let Some(place) = self.gathered.get_mut(self.used..end) {
+            copy_lower(place, octets);
+            self.used = end;
+            return;
+        }
         for chunk in octets.chunks(32) {
             let mut lower = [0; 32];
-            for (to, from) in lower.iter_mut().zip(chunk) {
-                *to = from.to_ascii_lowercase();
-            }
-            if let Some(lower) = lower.get(..chunk.len()) {
-                self.write(lower);
-            }
+            copy_lower(&mut lower, chunk);
+            self.write(lower.get(..chunk.len()).unwrap_or_default());
         }
-        self
     }
 
     /// Takes in a number.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn number(mut self, number: u64) -> Mac {
-        self.write(&number.to_le_bytes());
+        self.add_number(number);
         self
     }
 
+    /// Takes in a number.
+    #[inline(always)]
+    pub fn add_number(&mut self, number: u64) {
+        self.write(&number.to_le_bytes());
+    }
+
     /// The 64 bits of the MAC.
-    #[inline]
+    #[inline(always)]
     pub fn finish(mut self) -> u64 {
         let gathered = self.gathered.get(..self.used).unwrap_or_default();
         if !self.streamed {
@@ -144,7 +156,7 @@ impl Mac {
         self.hasher.finish()
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, octets: &[u8]) {
         let end = self.used + octets.len();
         if let Some(place) = self.gathered.get_mut(self.used..end) {
@@ -152,10 +164,23 @@ impl Mac {
             self.used = end;
             return;
         }
+        self.stream(octets);
+    }
+
+    #[cold]
+    fn stream(&mut self, octets: &[u8]) {
         let gathered = self.gathered.get(..self.used).unwrap_or_default();
         self.hasher.write(gathered);
         self.hasher.write(octets);
         self.used = 0;
         self.streamed = true;
+    }
+}
+
+/// Copies octets, upper case as lower.
+#[inline(always)]
+pub(crate) fn copy_lower(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = from.to_ascii_lowercase();
     }
 }

@@ -29,15 +29,17 @@ pub fn stateless_to_tag(
     call_id: &[u8],
 ) -> ToTag {
     let mut digits = [b'0'; TO_TAG_DIGITS];
-    let mut places = digits.iter_mut();
-    base32::each_digit(
-        &octets_with(&secrets.current, via_host, via_port, branch, call_id),
-        |digit| {
-            if let Some(place) = places.next() {
-                *place = digit;
-            }
-        },
-    );
+    let (mut places, _) = digits.as_chunks_mut::<8>();
+    let octets = octets_with(&secrets.current, via_host, via_port, branch, call_id);
+    base32::each_group(&octets, |group| {
+        if let (Some((place, rest)), Some(group)) = (
+            core::mem::take(&mut places).split_first_mut(),
+            group.first_chunk(),
+        ) {
+            *place = *group;
+            places = rest;
+        }
+    });
     ToTag(digits)
 }
 
@@ -72,12 +74,12 @@ fn octets_with(
     branch: &[u8],
     call_id: &[u8],
 ) -> [u8; OCTETS] {
-    let mac = Mac::for_kind(key, Kind::ToTag)
-        .part_ignoring_case(host)
-        .number(port.map_or(0, |port| 1 << 16 | u64::from(port)))
-        .part_ignoring_case(branch)
-        .part(call_id)
-        .finish();
+    let mut mac = Mac::for_kind(key, Kind::ToTag);
+    mac.add_ignoring_case(host);
+    mac.add_number(port.map_or(0, |port| 1 << 16 | u64::from(port)));
+    mac.add_ignoring_case(branch);
+    mac.add(call_id);
+    let mac = mac.finish();
     let mut octets = [0; OCTETS];
     octets[0] = VERSION << 4 | Kind::ToTag as u8;
     octets[1] = key.id;
