@@ -247,7 +247,7 @@ impl Shard {
         let octets = text.into_bytes();
         self.sent.clear();
         measured(|| {
-            let message = Arc::new(Message::parse(octets, &self.limits).expect("valid"));
+            let message = Message::parse_shared(octets, &self.limits).expect("valid");
             self.element
                 .handle_input(self.now, Input::Received { flow, message });
         });

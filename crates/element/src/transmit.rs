@@ -23,6 +23,7 @@ use crate::timer::ElementTimer;
 pub(crate) struct SentBy {
     pub(crate) text: Box<[u8]>,
     host: Box<[u8]>,
+    ip: Option<std::net::IpAddr>,
     port: u16,
 }
 
@@ -37,8 +38,17 @@ impl SentBy {
         };
         SentBy {
             text: format!("{host}:{port}").into_bytes().into_boxed_slice(),
+            ip: Host::parse(host.as_bytes()).and_then(|host| host.ip()),
             host: host.into_bytes().into_boxed_slice(),
             port,
+        }
+    }
+
+    fn host(&self) -> Host<'_> {
+        match self.ip {
+            Some(std::net::IpAddr::V4(address)) => Host::V4(address),
+            Some(std::net::IpAddr::V6(address)) => Host::V6(address),
+            None => Host::Name(&self.host),
         }
     }
 }
@@ -308,7 +318,7 @@ impl Core {
             method: relay.request.method(),
             flow,
             user: at.relay.pack(),
-            sent_by_host: Host::parse(&downstream.host).unwrap_or(Host::Name(b"")),
+            sent_by_host: downstream.host(),
             sent_by_port: Some(downstream.port),
         };
         let forwarder = &mut self.forwarder;

@@ -100,16 +100,13 @@ impl Arrivals {
             ..
         } = letter;
         let meter = source.driver.meter(Some(source.worker));
-        match Message::parse(octets, source.limits) {
+        match Message::parse_shared(octets, source.limits) {
             Ok(message) => match source.driver.ingress.shard_for(&message, &flow) {
                 Some(shard) => {
                     let place = self.entries.len() as u32;
                     self.order.push((shard, place));
                     self.entries.push(Arrival {
-                        input: Some(Input::Received {
-                            flow,
-                            message: Arc::new(message),
-                        }),
+                        input: Some(Input::Received { flow, message }),
                         evidence,
                     });
                     meter.messages_received.one();

@@ -204,7 +204,7 @@ impl Forwarder {
         changes: &ResponseChanges<'_>,
         out: &mut Vec<u8>,
     ) -> bool {
-        if response.vias().nth(1).is_none() {
+        if response.has_one_via() {
             return false;
         }
         self.edits.clear();
@@ -369,6 +369,10 @@ fn after_comma(rest: &[u8]) -> &[u8] {
 
 /// A URI without what a Request-URI may not have: URI headers and the method parameter (RFC 3261 §19.1.1).
 fn write_request_uri(uri: &[u8], out: &mut Vec<u8>) {
+    if !uri.iter().any(|octet| matches!(octet, b';' | b'?')) {
+        out.extend_from_slice(uri);
+        return;
+    }
     let parsed = Uri::parse(uri).ok().filter(Uri::is_sip);
     let Some(parsed) =
         parsed.filter(|parsed| !parsed.headers.is_empty() || parsed.has_param(b"method"))

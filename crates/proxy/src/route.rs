@@ -5,7 +5,7 @@
 use core::ops::Range;
 
 use smallvec::SmallVec;
-use strowger_sip::{Message, NameAddr, Transport, Uri, UriError};
+use strowger_sip::{HeaderName, Message, NameAddr, Transport, Uri, UriError};
 use strowger_transaction::token::Secrets;
 
 use crate::record_route::RecordRouteToken;
@@ -33,6 +33,8 @@ pub struct RoutePlan {
     removed: SmallVec<[Range<usize>; 2]>,
     /// URIs of ours that were reached, in the order of the path.
     own: SmallVec<[Range<usize>; 2]>,
+    /// No Route value is left but those to take off.
+    used_up: bool,
     /// Route values count for nothing and stay as they are: a program routes by other means.
     ignored: bool,
     /// The URI of ours that was reached last, where it was taken off already.
@@ -89,6 +91,10 @@ impl RoutePlan {
         } else if let Some(rewritten) = without_own_maddr(&uri, ownership) {
             plan.request_uri = RequestUri::Rewritten(rewritten);
         }
+        plan.used_up = !request.has_header(HeaderName::Route);
+        if plan.used_up {
+            return Ok(plan);
+        }
         for route in request.routes() {
             let route = route.map_err(|_| Refusal::BadRoute)?;
             if last.as_ref().is_some_and(|last| last.range == route.range) {
@@ -104,6 +110,8 @@ impl RoutePlan {
             plan.own.push(route.uri_range());
             plan.removed.push(route.range.clone());
         }
+        let used_up = plan.remaining(request).next().is_none();
+        plan.used_up = used_up;
         Ok(plan)
     }
 
@@ -155,9 +163,10 @@ impl RoutePlan {
 
     /// The Route values that stay and lead on, topmost first.
     pub fn remaining<'a>(&'a self, request: &'a Message) -> impl Iterator<Item = NameAddr<'a>> {
-        request
-            .routes()
-            .take_while(|_| !self.ignored)
+        let routes = (!self.ignored && !self.used_up).then(|| request.routes());
+        routes
+            .into_iter()
+            .flatten()
             .filter_map(Result::ok)
             .filter(|route| !self.removed.contains(&route.range))
     }

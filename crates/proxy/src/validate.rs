@@ -141,14 +141,15 @@ fn check_scheme(request: &Message) -> Result<(), Refusal> {
 
 /// True if one of the Vias is ours and was written for the same routing input.
 pub fn has_looped(request: &Message, checks: &Checks<'_>) -> bool {
-    request
-        .vias()
-        .filter_map(Result::ok)
-        .filter_map(|via| via.branch())
-        .any(|branch| {
-            parse_branch(checks.secrets, checks.home, branch)
-                .is_ok_and(|token| (checks.loop_hash)().matches(token.loop_hash))
-        })
+    let is_loop = |branch: &[u8]| {
+        parse_branch(checks.secrets, checks.home, branch)
+            .is_ok_and(|token| (checks.loop_hash)().matches(token.loop_hash))
+    };
+    if request.branch().is_some_and(is_loop) {
+        return true;
+    }
+    let others = request.vias_below().filter_map(Result::ok);
+    others.filter_map(|via| via.branch()).any(is_loop)
 }
 
 fn unsupported<'a>(

@@ -155,6 +155,13 @@ impl<'a, const FOLDS: bool> Scope<'a, FOLDS> {
         scan::host_end(self.octets, at).min(self.end())
     }
 
+    /// End of what may be the user of a URI, and whether there is a `%` in it.
+    #[inline(always)]
+    pub(crate) fn user_end(self, at: usize) -> (usize, bool) {
+        let (end, escapes) = scan::user_end(self.octets, at);
+        (end.min(self.end()), escapes)
+    }
+
     /// End of the octets that a URI may have.
     #[inline(always)]
     pub(crate) fn uri_end(self, at: usize) -> usize {

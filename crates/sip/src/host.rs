@@ -80,7 +80,7 @@ impl<'a> Host<'a> {
     /// Equality by §19.1.4: names without regard to case, addresses by value; a name never equals an address.
     pub fn eq_ignore_case(&self, other: &Host<'_>) -> bool {
         match (self, other) {
-            (Host::Name(a), Host::Name(b)) => a.eq_ignore_ascii_case(b),
+            (Host::Name(a), Host::Name(b)) => same_name(a, b),
             (Host::V4(a), Host::V4(b)) => a == b,
             (Host::V6(a), Host::V6(b)) => a == b,
             _ => false,
@@ -90,7 +90,7 @@ impl<'a> Host<'a> {
     /// True if the host is the one that `text` names: a name, an address, an IPv6 address with or without brackets.
     pub fn is_named(&self, text: &str) -> bool {
         match self {
-            Host::Name(name) => text.as_bytes().eq_ignore_ascii_case(name),
+            Host::Name(name) => same_name(name, text.as_bytes()),
             // An address has one spelling alone.
             Host::V4(address) => v4_of_few(text.as_bytes()) == Some((*address, text.len())),
             Host::V6(address) => {
@@ -112,6 +112,12 @@ impl<'a> Host<'a> {
             Host::V6(address) => write_v6(out, *address),
         }
     }
+}
+
+/// Equality without regard to case; most names are written the same way.
+#[inline]
+fn same_name(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && (a == b || a.eq_ignore_ascii_case(b))
 }
 
 /// Appends an address as a host: IPv6 in brackets.

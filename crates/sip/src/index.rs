@@ -50,6 +50,27 @@ pub(crate) struct Index {
 
 const NAMES: usize = HeaderName::ALL.len() + 1;
 
+/// A set of names.
+pub(crate) struct NameSet([bool; 256]);
+
+impl NameSet {
+    /// These names.
+    pub(crate) const fn of(names: &[HeaderName]) -> NameSet {
+        let mut set = [false; 256];
+        let mut at = 0;
+        while at < names.len() {
+            set[names[at] as usize] = true;
+            at += 1;
+        }
+        NameSet(set)
+    }
+
+    #[inline(always)]
+    fn has(&self, name: u8) -> bool {
+        self.0[name as usize]
+    }
+}
+
 impl Index {
     /// No entries. What fills the unused places is all zero.
     #[inline(always)]
@@ -146,14 +167,19 @@ impl Index {
         self.packed(at).map(Entry::unpacked)
     }
 
-    /// Positions and names of all entries.
+    /// The positions of those entries whose name is in the set.
     #[inline(always)]
-    pub(crate) fn names(&self) -> impl Iterator<Item = (usize, HeaderName)> {
-        let inline = self.inline.get(..self.len).unwrap_or(&self.inline);
-        let packed = inline.iter().chain(&self.more);
-        packed
+    pub(crate) fn positions_in(&self, set: &'static NameSet) -> impl Iterator<Item = usize> {
+        self.all_packed()
             .enumerate()
-            .map(|(at, packed)| (at, Entry::unpacked(*packed).name))
+            .filter(|(_, packed)| set.has((packed >> 24) as u8))
+            .map(|(at, _)| at)
+    }
+
+    #[inline(always)]
+    fn all_packed(&self) -> impl Iterator<Item = u32> {
+        let inline = self.inline.get(..self.len).unwrap_or(&self.inline);
+        inline.iter().chain(&self.more).copied()
     }
 
     /// The first position from `at` on with that name.

@@ -137,7 +137,7 @@ impl Message {
 
     /// The Request-URI by its parts. What was read with the message is not read again.
     pub fn request_uri_parsed(&self) -> Result<Uri<'_>, UriError> {
-        match self.uri.uri(&self.octets) {
+        match self.uri.uri(&self.octets, self.start_line.rest) {
             Some(uri) => Ok(uri),
             None => Uri::parse(self.request_uri()),
         }
@@ -286,18 +286,19 @@ impl Message {
 
     /// All Via values, over lines and comma lists, topmost first.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, FieldError>> {
-        core::iter::once(Ok(self.via())).chain(Values::after(
-            self,
-            HeaderName::Via,
-            usize::from(self.via.whole.end),
-        ))
+        core::iter::once(Ok(self.via())).chain(self.vias_below())
+    }
+
+    /// All Via values but the topmost one.
+    pub fn vias_below(&self) -> impl Iterator<Item = Result<Via<'_>, FieldError>> {
+        Values::after(self, HeaderName::Via, usize::from(self.via.whole.end))
     }
 
     /// True if there is no Via behind the topmost one; quicker than to read it.
     pub fn has_one_via(&self) -> bool {
         let first = self.index.first(HeaderName::Via);
         let next_line = first.and_then(|first| self.index.find(first + 1, HeaderName::Via));
-        next_line.is_none() && self.vias().nth(1).is_none()
+        next_line.is_none() && self.vias_below().next().is_none()
     }
 
     /// From.

@@ -8,6 +8,8 @@
 //! A bare LF is refused rather than taken as a line end: octets are forwarded as they came, and a next hop
 //! that read the line differently could be made to see header fields that were never checked here.
 
+use std::sync::Arc;
+
 use crate::charset::{self, TOKEN};
 use crate::error::{ParseError, ParseFailure, UriError};
 use crate::field::Field;
@@ -29,20 +31,36 @@ impl Message {
     /// Reads a datagram, or a message that a [`crate::StreamFramer`] cut out. CR LF before the start line is
     /// passed over (§7.5), octets after the body are dropped (§18.3).
     pub fn parse(octets: Vec<u8>, limits: &Limits) -> Result<Message, ParseFailure> {
-        let octets = match octets.first() {
-            Some(octet) if *octet > b'\r' => octets,
-            _ => match without_leading_line_breaks(octets) {
-                Ok(octets) => octets,
-                Err(error) => {
-                    return Err(ParseFailure {
-                        error,
-                        message: None,
-                    });
-                }
-            },
-        };
+        let octets = from_start_line(octets)?;
         // Made where it is returned from.
-        let mut result = Ok(Message {
+        let mut result = Ok(Message::unread(octets));
+        if let Ok(message) = &mut result
+            && let Some(error) = Parser::run(message, limits)
+        {
+            return result.and_then(|message| Err(failure(message, error)));
+        }
+        result
+    }
+
+    /// The same where many will hold it.
+    pub fn parse_shared(octets: Vec<u8>, limits: &Limits) -> Result<Arc<Message>, ParseFailure> {
+        let mut shared = Arc::new(Message::unread(from_start_line(octets)?));
+        let error = Arc::get_mut(&mut shared).and_then(|message| Parser::run(message, limits));
+        match error {
+            None => Ok(shared),
+            Some(error) => Err(match Arc::into_inner(shared) {
+                Some(message) => failure(message, error),
+                None => ParseFailure {
+                    error,
+                    message: None,
+                },
+            }),
+        }
+    }
+
+    #[inline(always)]
+    fn unread(octets: Vec<u8>) -> Message {
+        Message {
             octets,
             index: Index::new(),
             start_line: StartLine::default(),
@@ -59,13 +77,19 @@ impl Message {
             max_forwards_value: Span::ABSENT,
             rport_forced: false,
             content_length: None,
-        });
-        if let Ok(message) = &mut result
-            && let Some(error) = Parser::run(message, limits)
-        {
-            return result.and_then(|message| Err(failure(message, error)));
         }
-        result
+    }
+}
+
+/// Without CR LF before the start line.
+#[inline(always)]
+fn from_start_line(octets: Vec<u8>) -> Result<Vec<u8>, ParseFailure> {
+    match octets.first() {
+        Some(octet) if *octet > b'\r' => Ok(octets),
+        _ => without_leading_line_breaks(octets).map_err(|error| ParseFailure {
+            error,
+            message: None,
+        }),
     }
 }
 

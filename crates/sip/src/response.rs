@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use crate::charset;
 use crate::header_name::HeaderName;
+use crate::index::NameSet;
 use crate::message::Message;
 use crate::method::Method;
 use crate::source::write_via_line;
@@ -55,7 +56,11 @@ pub(crate) fn write_head(
         octets: request.as_bytes(),
         run: 0..0,
     };
-    for (at, name) in request.index.names() {
+    for at in request.index.positions_in(&COPIED) {
+        let name = request
+            .index
+            .get(at)
+            .map_or(HeaderName::Unknown, |entry| entry.name);
         // Of a request that is refused for its repeated header fields the first ones are copied.
         let is_first = || request.index.first(name) == Some(at);
         let wanted = match name {
@@ -90,6 +95,17 @@ pub(crate) fn write_head(
     }
     copy.flush(out);
 }
+
+/// What a response may copy.
+static COPIED: NameSet = NameSet::of(&[
+    HeaderName::Via,
+    HeaderName::From,
+    HeaderName::To,
+    HeaderName::CallId,
+    HeaderName::CSeq,
+    HeaderName::RecordRoute,
+    HeaderName::Timestamp,
+]);
 
 /// Where the value of To ends.
 fn to_end(request: &Message, at: usize) -> usize {

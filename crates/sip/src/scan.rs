@@ -3,7 +3,7 @@
 
 use wide::u8x16;
 
-use crate::charset::{self, HOST, NAME_RUN, NO_CONTROL, URI, VALUE, VISIBLE};
+use crate::charset::{self, HOST, NAME_RUN, NO_CONTROL, URI, USER, VALUE, VISIBLE};
 
 const LANES: usize = 16;
 
@@ -71,6 +71,23 @@ pub(crate) fn visible_end(octets: &[u8], at: usize) -> usize {
 #[inline(always)]
 pub(crate) fn uri_end(octets: &[u8], at: usize) -> usize {
     run::<UriOctets>(octets, at)
+}
+
+/// End of what may be the user of a URI, and whether there is a `%` in it (or shortly behind it).
+#[inline(always)]
+pub(crate) fn user_end(octets: &[u8], mut at: usize) -> (usize, bool) {
+    let mut escapes = false;
+    while let Some(block) = Block::load(octets, at) {
+        let outside = User::outside(block);
+        escapes |= block.equal(b'%').to_bitmask() != 0;
+        if outside != 0 {
+            return (at + outside.trailing_zeros() as usize, escapes);
+        }
+        at += LANES;
+    }
+    let end = rest_of_run::<User>(octets, at);
+    let rest = octets.get(at..end).unwrap_or_default();
+    (end, escapes || rest.contains(&b'%'))
 }
 
 /// Position of `wanted` from `at` on, or a position from `end` on if it is not before that.
@@ -193,6 +210,7 @@ struct Name;
 struct HostName;
 struct UriOctets;
 struct Visible;
+struct User;
 struct NoControl;
 
 /// Sixteen octets side by side.
@@ -266,6 +284,18 @@ impl Class for Visible {
     }
 }
 
+impl Class for User {
+    const TABLE: u16 = USER;
+    #[inline(always)]
+    fn outside(block: Block) -> u32 {
+        // Without the bit of small letters `[` to `]` are `{` to `}`, and the back quote is `@`.
+        let folded = Block(block.0 & u8x16::splat(!0x20));
+        let brackets = folded.within(b'[', b']') | folded.equal(b'@');
+        let others = block.equal(b':') | block.equal(b'^') | block.equal(0x7f);
+        (block.breaks() | brackets | others).to_bitmask()
+    }
+}
+
 impl Class for Value {
     const TABLE: u16 = VALUE;
     #[inline(always)]
@@ -314,6 +344,7 @@ mod tests {
         agrees::<HostName>();
         agrees::<UriOctets>();
         agrees::<Visible>();
+        agrees::<User>();
         agrees::<NoControl>();
     }
 

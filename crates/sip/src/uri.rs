@@ -259,17 +259,9 @@ fn other_scheme(octets: &[u8]) -> Result<(Scheme<'_>, &[u8]), UriError> {
 #[inline(always)]
 fn parse_sip<'a>(mut uri: Uri<'a>, field: Field<'a>, start: usize) -> Result<Uri<'a>, UriError> {
     let mut at = start;
-    let mut escapes = false;
-    let sign = field.find(start, b'@');
+    let (user_end, mut escapes) = field.user_end(start);
+    let sign = field.find(user_end, b'@');
     if sign < field.end() {
-        let mut user_end = start;
-        for &octet in field.slice(start, sign) {
-            if !charset::is(octet, USER) {
-                break;
-            }
-            escapes |= octet == b'%';
-            user_end += 1;
-        }
         if user_end == start {
             return Err(UriError::UserInfo);
         }

@@ -102,6 +102,11 @@ impl<'a> Via<'a> {
         )
     }
 
+    /// True if `rport` is there, with or without a port.
+    pub fn has_rport(&self) -> bool {
+        !self.rport.is_empty()
+    }
+
     /// The host in `maddr`.
     pub fn maddr(&self) -> Option<Host<'a>> {
         Host::parse(Params::new(self.maddr).get(b"maddr")?.value?)
@@ -229,6 +234,14 @@ pub(crate) fn scan<const FOLDS: bool>(
         {
             spans.rport = Span::new(end, value_end);
             end = value_end;
+            continue;
+        }
+        if spans.rport.is_absent()
+            && field.has(end, b";rport")
+            && (field.ends_at(end + 6) || field.get(end + 6) == Some(b';'))
+        {
+            spans.rport = Span::new(end, end + 6);
+            end += 6;
             continue;
         }
         let Some(param) = params::scan(field, end)? else {

@@ -464,3 +464,25 @@ fn seed_codes_have_their_phrases() {
         Method::Options
     );
 }
+
+#[test]
+fn the_request_uri_is_kept_as_it_would_be_read() {
+    for uri in [
+        "sip:bob@example.com",
+        "sips:bob:secret@192.0.2.1:5062;transport=tcp;lr",
+        "sip:bob:@[2001:db8::1]:5062",
+        "sip:example.com;maddr=192.0.2.9",
+        "sip:+1%2055@192.0.2.300.example",
+        "tel:+15551234;phone-context=example.com",
+        "urn:service:sos",
+    ] {
+        let text = format!(
+            "OPTIONS {uri} SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n\
+             Call-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        );
+        let message = Message::parse(text.into_bytes(), &Limits::default()).expect("valid");
+        let read = strowger_sip::Uri::parse(message.request_uri()).expect("valid");
+        let kept = message.request_uri_parsed().expect("valid");
+        assert_eq!(format!("{kept:?}"), format!("{read:?}"), "{uri}");
+    }
+}

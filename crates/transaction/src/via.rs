@@ -70,14 +70,14 @@ pub(crate) fn response_flow(via: &Via<'_>, flow: &Flow, maddr: MaddrRule) -> Flo
 
 fn datagram_flow(via: &Via<'_>, flow: &Flow, maddr: MaddrRule) -> Flow {
     let sent_by_port = via.port.unwrap_or(flow.transport.default_port());
-    let named = via
-        .maddr()
-        .and_then(|host| host.ip())
-        .filter(|_| maddr == MaddrRule::Follow);
+    let named = match maddr {
+        MaddrRule::Follow => via.maddr().and_then(|host| host.ip()),
+        MaddrRule::Ignore => None,
+    };
     let mut remote = flow.remote;
     if let Some(address) = named {
         remote = SocketAddr::new(address, sent_by_port);
-    } else if via.rport().is_none() {
+    } else if !via.has_rport() {
         remote.set_port(sent_by_port);
     }
     Flow { remote, ..*flow }

@@ -180,7 +180,44 @@ impl Mac {
 /// Copies octets, upper case as lower.
 #[inline(always)]
 pub(crate) fn copy_lower(to: &mut [u8], from: &[u8]) {
+    let ((to, to_rest), (from, from_rest)) = (to.as_chunks_mut::<8>(), from.as_chunks::<8>());
     for (to, from) in to.iter_mut().zip(from) {
-        *to = from.to_ascii_lowercase();
+        *to = lower(*from);
+    }
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(from_rest) {
+        *to = *from;
+    }
+    for (to, from) in to_rest.iter_mut().zip(lower(last)) {
+        *to = from;
+    }
+}
+
+/// Eight octets, upper case as lower.
+#[inline(always)]
+fn lower(octets: [u8; 8]) -> [u8; 8] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(octets);
+    // The high bit of each octet says: at least `A`, more than `Z`, beyond ASCII.
+    let low = word & (0x7f * EACH);
+    let from_a = low + (0x80 - b'A' as u64) * EACH;
+    let beyond_z = low + (0x7f - b'Z' as u64) * EACH;
+    let upper = from_a & !beyond_z & !word & (0x80 * EACH);
+    (word | upper >> 2).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::copy_lower;
+
+    #[test]
+    fn capitals_alone_become_small() {
+        let all: Vec<u8> = (0..=255).collect();
+        for start in 0..9 {
+            let from = &all[start..];
+            let mut to = vec![0; from.len()];
+            copy_lower(&mut to, from);
+            assert_eq!(to, from.to_ascii_lowercase());
+        }
     }
 }
