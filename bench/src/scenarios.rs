@@ -52,8 +52,26 @@ pub const SCENARIOS: &[Scenario] = &[
     ("proxy-invite", || with("invite-949.sip", proxy_request)),
     ("proxy-ok", || with("ok-498.sip", proxy_response)),
     ("reply-invite", || with("invite-949.sip", reply)),
-    ("options-native", || shard(Decides::Native, Shard::options)),
-    ("options-script", || shard(Decides::Script, Shard::options)),
+    ("options-native", || {
+        fast_shard(Decides::Native, Shard::options)
+    }),
+    ("options-script", || {
+        fast_shard(Decides::Script, Shard::options)
+    }),
+    ("invite-404-native", || {
+        fast_shard(Decides::Native, Shard::invite_404)
+    }),
+    ("invite-404-script", || {
+        fast_shard(Decides::Script, Shard::invite_404)
+    }),
+    ("refresh-native", || {
+        fast_shard(Decides::Native, Shard::refresh)
+    }),
+    ("digest-native", || {
+        fast_shard(Decides::NativeWithDigest, Shard::refresh_with_digest)
+    }),
+    ("message-native", || shard(Decides::Native, Shard::message)),
+    ("message-script", || shard(Decides::Script, Shard::message)),
     ("call-native", || shard(Decides::Native, Shard::call)),
     ("call-script", || shard(Decides::Script, Shard::call)),
 ];
@@ -65,6 +83,11 @@ fn with(file: &'static str, work: fn(&mut Work)) -> Round {
 
 fn shard(decides: Decides, work: fn(&mut Shard)) -> Round {
     let mut shard = Shard::new(decides);
+    Box::new(move || work(&mut shard))
+}
+
+fn fast_shard(decides: Decides, work: fn(&mut Shard)) -> Round {
+    let mut shard = Shard::new(decides).fast();
     Box::new(move || work(&mut shard))
 }
 

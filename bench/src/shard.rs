@@ -12,11 +12,14 @@ use strowger_kamailio::kemi::{
     KemiDoor, KemiFactory, KemiLog, KemiSurroundings, LogLevel, ScriptSource,
 };
 use strowger_lua::{BudgetClock, DiskFolder, HostSettings, ScriptFolder};
-use strowger_registrar::{LocationLimits, LocationTable, NonceTable, SubscriberTable};
+use strowger_registrar::{LocationLimits, LocationTable, NonceTable, Subscriber, SubscriberTable};
 use strowger_resolve::DnsCache;
 use strowger_routing::tables::ScriptTables;
 use strowger_routing::{PolicyChoice, SharedSlStatistics};
-use strowger_sip::{Limits, Message, Now, StatusCode, Time, Transport, write_response};
+use strowger_sip::{
+    Algorithm, DigestInput, HeaderName, Limits, Message, Now, Qop, StatusCode, Time, Transport,
+    digest_response, ha1, write_response,
+};
 use strowger_transaction::token::{SecretKey, Secrets};
 use strowger_transaction::{Flow, ListenerId, TransmitBatch};
 
@@ -64,6 +67,8 @@ impl KemiSurroundings for Scripts {
 pub enum Decides {
     /// The native policy.
     Native,
+    /// The native policy, which challenges everybody.
+    NativeWithDigest,
     /// The script.
     Script,
 }
@@ -77,6 +82,10 @@ pub struct Shard {
     sent: Vec<(SocketAddr, Vec<u8>)>,
     limits: Limits,
     number: u64,
+    /// Between two rounds. Transactions live for 32 s: what makes some must go on until they end.
+    step: Duration,
+    /// Strangers are challenged: nobody registers by the way.
+    closed: bool,
 }
 
 impl Shard {
@@ -96,6 +105,7 @@ impl Shard {
             ..Settings::default()
         };
         match decides {
+            Decides::NativeWithDigest => {}
             Decides::Native => {
                 let native = settings.policy.native();
                 native.auth_required = false;
@@ -125,14 +135,24 @@ impl Shard {
             wall: Time::from_secs(1_800_000_000),
         };
         let mut shard = Shard {
-            element: Element::new(Arc::new(settings), shared, secrets, 0, 8),
+            element: Element::new(Arc::new(settings), Arc::clone(&shared), secrets, 0, 8),
             now,
             batch: TransmitBatch::new(),
             sent: Vec::new(),
             limits: Limits::default(),
             number: 0,
+            step: Duration::from_millis(40),
+            closed: decides == Decides::NativeWithDigest,
         };
-        shard.register();
+        if decides == Decides::NativeWithDigest {
+            for number in 0..64 {
+                let phone = format!("phone{number}");
+                let account = Subscriber::from_password(&phone, "bench.test", b"secret");
+                shared.subscribers.add(account).expect("room");
+            }
+        } else {
+            shard.register();
+        }
         shard
     }
 
@@ -184,10 +204,106 @@ impl Shard {
         self.sent_to(CALLER);
     }
 
-    /// Another round, 40 ms later.
+    /// An INVITE for nobody, its 404 and the ACK to that.
+    pub fn invite_404(&mut self) {
+        self.next();
+        let uri = "sip:nobody@bench.test";
+        let invite = self.text("INVITE", uri, "nobody", CALLER, "", "");
+        self.receive(CALLER, invite);
+        let refused = self.sent_to(CALLER);
+        assert_eq!(refused.status().map(StatusCode::get), Some(404));
+        let tag = String::from_utf8_lossy(refused.to_tag().expect("tag")).into_owned();
+        let ack = self.text("ACK", uri, "nobody", CALLER, "", &format!(";tag={tag}"));
+        let branch = format!("z9hG4bKACK{}", self.number);
+        let ack = ack.replace(&branch, &format!("z9hG4bKi{}", self.number));
+        self.receive(CALLER, ack);
+        assert!(self.sent.is_empty(), "the ACK is absorbed");
+    }
+
+    /// A MESSAGE to the callee's phone, and its 200 on the way back.
+    pub fn message(&mut self) {
+        self.next();
+        let message = self.text("MESSAGE", "sip:callee@bench.test", "callee", CALLER, "", "");
+        self.receive(CALLER, message);
+        let at_callee = self.sent_to(CALLEE);
+        let ok = self.answer(&at_callee, StatusCode::OK);
+        self.receive(CALLEE, ok);
+        self.sent_to(CALLER);
+    }
+
+    /// One of 64 phones refreshes its binding.
+    pub fn refresh(&mut self) {
+        self.next();
+        let (user, text) = self.refreshing();
+        self.receive(CALLEE, text);
+        let ok = self.sent_to(CALLEE);
+        assert_eq!(ok.status(), Some(StatusCode::OK), "{user}");
+    }
+
+    /// The same with a challenge before it.
+    pub fn refresh_with_digest(&mut self) {
+        self.next();
+        let (user, text) = self.refreshing();
+        self.receive(CALLEE, text.clone());
+        let challenge = self.sent_to(CALLEE);
+        assert_eq!(challenge.status(), Some(StatusCode::UNAUTHORIZED));
+        let line = challenge
+            .header(HeaderName::WwwAuthenticate)
+            .expect("challenge");
+        let line = String::from_utf8_lossy(line.value).into_owned();
+        let nonce = line
+            .split("nonce=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next());
+        let nonce = nonce.expect("nonce");
+        let input = DigestInput {
+            method: b"REGISTER",
+            uri: b"sip:bench.test",
+            nonce: nonce.as_bytes(),
+            qop: Qop::Auth,
+            nc: b"00000001",
+            cnonce: b"0a4f113b",
+            body: b"",
+        };
+        let ha1 = ha1(Algorithm::Md5, user.as_bytes(), b"bench.test", b"secret");
+        let response = digest_response(Algorithm::Md5, ha1.as_bytes(), &input);
+        let credentials = format!(
+            "Authorization: Digest username=\"{user}\", realm=\"bench.test\", nonce=\"{nonce}\", uri=\"sip:bench.test\", \
+             response=\"{}\", cnonce=\"0a4f113b\", nc=00000001, qop=auth, algorithm=MD5\r\n",
+            response.as_str()
+        );
+        let text = text
+            .replace("z9hG4bKREGISTER", "z9hG4bKauthorised")
+            .replace("Content-Length", &format!("{credentials}Content-Length"));
+        self.receive(CALLEE, text);
+        let ok = self.sent_to(CALLEE);
+        assert_eq!(ok.status(), Some(StatusCode::OK), "{user}");
+    }
+
+    /// The next REGISTER of one of 64 phones.
+    fn refreshing(&self) -> (String, String) {
+        let user = format!("phone{}", self.number % 64);
+        let text = self.text("REGISTER", "sip:bench.test", &user, CALLEE, "", "");
+        let text = text
+            .replace("<sip:bench@", &format!("<sip:{user}@"))
+            .replace(
+                &format!("Call-ID: {}@bench", self.number),
+                &format!("Call-ID: {user}@bench"),
+            )
+            .replace("CSeq: 1 ", &format!("CSeq: {} ", self.number));
+        (user, text)
+    }
+
+    /// The same shard, with less time between two rounds.
+    pub fn fast(mut self) -> Shard {
+        self.step = Duration::from_millis(1);
+        self
+    }
+
+    /// Another round, some time later.
     fn next(&mut self) {
         self.number += 1;
-        let step = Duration::from_millis(40);
+        let step = self.step;
         self.now = Now {
             monotonic: self.now.monotonic + step,
             wall: self.now.wall + step,
@@ -200,7 +316,7 @@ impl Shard {
             measured(|| self.element.handle_timeout(self.now));
             self.drain();
         }
-        if self.number.is_multiple_of(Self::ROUNDS_PER_REGISTRATION) {
+        if self.number.is_multiple_of(Self::ROUNDS_PER_REGISTRATION) && !self.closed {
             self.register();
         }
     }

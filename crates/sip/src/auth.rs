@@ -3,36 +3,62 @@
 
 use std::borrow::Cow;
 
-use crate::charset::{self, LWS, TOKEN, VALUE};
+use crate::charset::{self, LWS, TOKEN};
 use crate::digest::{Algorithm, DigestInput, Qop, digest_response, ha1, ha1_session};
 use crate::error::FieldError;
+use crate::field::Field;
 use crate::list::ListItems;
-use crate::quoted::{self, unquote, write_quoted};
+use crate::quoted::{unquote, write_quoted};
 
-/// A scheme and its comma-separated parameters.
-#[derive(Copy, Clone, Debug)]
+/// Parameters that one challenge or one set of credentials may have; RFC 7616 names eleven.
+const AUTH_PARAMETERS_MAX: usize = 32;
+
+/// A scheme and its comma-separated parameters, read once. Those of other schemes than Digest are not read.
+#[derive(Copy, Clone)]
 struct AuthParams<'a> {
     scheme: &'a [u8],
-    rest: &'a [u8],
+    /// Names and values as they stand.
+    params: [(&'a [u8], &'a [u8]); AUTH_PARAMETERS_MAX],
+    count: usize,
 }
 
 impl<'a> AuthParams<'a> {
     fn parse(octets: &'a [u8]) -> Result<AuthParams<'a>, FieldError> {
         let octets = charset::trim(octets);
         let end = charset::skip(octets, 0, TOKEN);
-        let (scheme, rest) = octets.split_at_checked(end).unwrap_or_default();
-        if scheme.is_empty() || !rest.first().is_some_and(|&octet| charset::is(octet, LWS)) {
+        let scheme = octets.get(..end).unwrap_or_default();
+        if scheme.is_empty()
+            || !octets
+                .get(end)
+                .is_some_and(|&octet| charset::is(octet, LWS))
+        {
             return Err(FieldError::Syntax);
         }
-        let params = AuthParams {
+        let mut params = AuthParams {
             scheme,
-            rest: charset::trim(rest),
+            params: [(b"", b""); AUTH_PARAMETERS_MAX],
+            count: 0,
         };
-        if params.is_digest() {
-            let mut items = ListItems::new(params.rest);
-            items.try_for_each(|item| split(item).map(|_| ()).ok_or(FieldError::Parameter))?;
+        if !params.is_digest() {
+            return Ok(params);
         }
-        Ok(params)
+        let field: Field<'_> = Field::whole(octets);
+        let mut at = end;
+        loop {
+            at = field.skip_lws(at);
+            match field.get(at) {
+                None => return Ok(params),
+                // An empty item of a list.
+                Some(b',') => at += 1,
+                Some(_) => {
+                    let param;
+                    (param, at) = read_param(field, at).ok_or(FieldError::Parameter)?;
+                    let place = params.params.get_mut(params.count);
+                    *place.ok_or(FieldError::TooManyParameters)? = param;
+                    params.count += 1;
+                }
+            }
+        }
     }
 
     fn is_digest(&self) -> bool {
@@ -42,10 +68,11 @@ impl<'a> AuthParams<'a> {
     /// The value of a parameter, with its quotes. One that stands twice is refused: two readers could take
     /// different ones.
     fn get(&self, name: &[u8]) -> Result<Option<&'a [u8]>, FieldError> {
-        let mut values = ListItems::new(self.rest)
-            .filter_map(split)
-            .filter(|(other, _)| other.eq_ignore_ascii_case(name));
-        let value = values.next().map(|(_, value)| value);
+        let params = self.params.get(..self.count).unwrap_or_default();
+        let mut values = params.iter().filter(|(other, _)| {
+            other.len() == name.len() && (*other == name || other.eq_ignore_ascii_case(name))
+        });
+        let value = values.next().map(|(_, value)| *value);
         if values.next().is_some() {
             Err(FieldError::RepeatedParameter)
         } else {
@@ -58,21 +85,21 @@ impl<'a> AuthParams<'a> {
     }
 }
 
-/// `name = value`; the value is a token or a quoted string.
-fn split(item: &[u8]) -> Option<(&[u8], &[u8])> {
-    let name_end = charset::skip(item, 0, TOKEN);
-    let equals = charset::skip(item, name_end, LWS);
-    if name_end == 0 || item.get(equals) != Some(&b'=') {
+/// Reads `name = value` at `at` up to the comma or the end; the value is a token or a quoted string.
+fn read_param<'a>(field: Field<'a>, at: usize) -> Option<((&'a [u8], &'a [u8]), usize)> {
+    let name_end = field.token_end(at);
+    let equals = field.skip_lws(name_end);
+    if name_end == at || field.get(equals) != Some(b'=') {
         return None;
     }
-    let start = charset::skip(item, equals + 1, LWS);
-    let value = item.get(start..)?;
-    let sound = match value.first() {
-        Some(b'"') => quoted::end_of_quoted(value, 0) == Some(value.len()),
-        Some(_) => charset::all(value, VALUE),
-        None => false,
+    let start = field.skip_lws(equals + 1);
+    let end = match field.get(start)? {
+        b'"' => field.quoted_end(start)?,
+        _ => field.value_end(start),
     };
-    Some((item.get(..name_end)?, value)).filter(|_| sound)
+    let after = field.skip_lws(end);
+    let sound = end > start && matches!(field.get(after), None | Some(b','));
+    sound.then(|| ((field.slice(at, name_end), field.slice(start, end)), after))
 }
 
 /// One challenge. Values are without quotes.

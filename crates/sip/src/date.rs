@@ -1,7 +1,5 @@
 //! Date, always in GMT (RFC 3261 §20.17).
 
-use std::io::Write as _;
-
 use crate::charset;
 use crate::error::FieldError;
 use crate::time::Time;
@@ -19,11 +17,22 @@ pub fn write_date(out: &mut Vec<u8>, wall: Time) {
     let weekday = DAYS.get((days % 7) as usize).copied().unwrap_or_default();
     let month = MONTHS.get(month as usize - 1).copied().unwrap_or_default();
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    // Writing to a Vec cannot fail.
-    let _ = write!(
-        out,
-        "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
-    );
+    let mut text = *b"Day, 00 Mon 0000 00:00:00 GMT";
+    let mut put = |at: usize, octets: &[u8]| {
+        if let Some(place) = text.get_mut(at..at + octets.len()) {
+            place.copy_from_slice(octets);
+        }
+    };
+    let pair = |number: u64| [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8];
+    put(0, weekday.as_bytes());
+    put(5, &pair(day));
+    put(8, month.as_bytes());
+    put(12, &pair(year / 100));
+    put(14, &pair(year));
+    put(17, &pair(hour));
+    put(20, &pair(minute));
+    put(23, &pair(second));
+    out.extend_from_slice(&text);
 }
 
 /// Reads a Date; years from 1970 on.

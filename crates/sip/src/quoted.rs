@@ -40,6 +40,18 @@ pub fn unquote(value: &[u8]) -> Cow<'_, [u8]> {
 /// Appends `text` as a quoted string. CR, LF and NUL become spaces.
 pub fn write_quoted(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
+    let plain = text
+        .iter()
+        .all(|octet| !matches!(octet, b'"' | b'\\' | b'\r' | b'\n' | 0));
+    if plain {
+        out.extend_from_slice(text);
+    } else {
+        write_escaped(out, text);
+    }
+    out.push(b'"');
+}
+
+fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
     for &octet in text {
         match octet {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', octet]),
@@ -47,7 +59,6 @@ pub fn write_quoted(out: &mut Vec<u8>, text: &[u8]) {
             _ => out.push(octet),
         }
     }
-    out.push(b'"');
 }
 
 #[cfg(test)]
