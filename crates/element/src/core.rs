@@ -22,8 +22,8 @@ use strowger_routing::{HookName, PolicyInterest, SlEvent};
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::token::{Home, Secrets};
 use strowger_transaction::{
-    Flow, RequestMatch, ServerKey, ShardIdentity, TimerWheel, Transactions, TransmitBatch,
-    is_ack_for_stateless_reply,
+    Flow, RequestMatch, ServerKey, ShardIdentity, TimerWheel, Transactions, Transmit,
+    TransmitBatch, is_ack_for_stateless_reply,
 };
 
 use crate::branch::BranchRef;
@@ -276,10 +276,13 @@ impl Core {
             if batch.is_empty() {
                 core::mem::swap(batch, &mut self.batch);
             } else {
-                for send in core::mem::take(&mut self.batch.sends) {
-                    let message = self.batch.bytes.get(send.range.clone()).unwrap_or_default();
-                    batch.push(send.flow, send.token, message);
-                }
+                let base = batch.bytes.len();
+                batch.bytes.extend_from_slice(&self.batch.bytes);
+                let shifted = |send: Transmit| Transmit {
+                    range: base + send.range.start..base + send.range.end,
+                    ..send
+                };
+                batch.sends.extend(self.batch.sends.drain(..).map(shifted));
             }
             self.batch.clear();
             return Some(Output::Transmit);

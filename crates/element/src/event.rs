@@ -2,11 +2,12 @@
 //!
 //! Metrics, log lines, the live view and (later) call records, bus messages and statistics are all made from these.
 
-use core::fmt;
 use core::time::Duration;
 use std::net::SocketAddr;
 
 use strowger_sip::{Time, Transport};
+
+use crate::text::Text;
 
 /// Who wants which events: a set of bits.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -19,12 +20,14 @@ impl Interest {
     pub const FAILURES: Interest = Interest(1);
     /// Bindings that appeared, went or changed their contact.
     pub const REGISTRATIONS: Interest = Interest(1 << 1);
-    /// Calls that were answered, ended or failed.
+    /// Calls that were answered or ended.
     pub const CALLS: Interest = Interest(1 << 2);
     /// Every request with its answer (the live view).
     pub const REQUESTS: Interest = Interest(1 << 3);
+    /// Calls that failed.
+    pub const FAILED_CALLS: Interest = Interest(1 << 4);
     /// What a server logs unless told otherwise: failures, state changes, call ends.
-    pub const DEFAULT: Interest = Interest(0b111);
+    pub const DEFAULT: Interest = Interest(0b1_0111);
     /// Everything.
     pub const ALL: Interest = Interest(u32::MAX);
 
@@ -35,74 +38,6 @@ impl Interest {
     /// Both sets.
     pub const fn and(self, other: Interest) -> Interest {
         Interest(self.0 | other.0)
-    }
-}
-
-/// Octets from the wire, cut to what an event holds. Displayed with control characters and
-/// non-UTF-8 octets escaped, so that nothing from the wire can forge a log line.
-#[derive(Copy, Clone, PartialEq, Eq)]
-pub struct Text {
-    length: u8,
-    octets: [u8; Text::OCTETS_MAX],
-}
-
-impl Text {
-    /// Longest text kept; what is longer is cut and shown with `…`.
-    pub const OCTETS_MAX: usize = 63;
-    const CUT: u8 = u8::MAX;
-    /// No text.
-    pub const EMPTY: Text = Text {
-        length: 0,
-        octets: [0; Text::OCTETS_MAX],
-    };
-
-    /// Keeps the first [`Text::OCTETS_MAX`] octets.
-    pub fn new(source: &[u8]) -> Text {
-        let mut text = Text::EMPTY;
-        let kept = source.len().min(Text::OCTETS_MAX);
-        text.octets[..kept].copy_from_slice(&source[..kept]);
-        text.length = if source.len() > kept {
-            Text::CUT
-        } else {
-            kept as u8
-        };
-        text
-    }
-    /// The octets kept.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.octets[..(self.length as usize).min(Text::OCTETS_MAX)]
-    }
-    /// True if there is none.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-}
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.as_bytes().utf8_chunks() {
-            for character in chunk.valid().chars() {
-                if character.is_control() {
-                    write!(f, "{}", character.escape_default())?;
-                } else {
-                    write!(f, "{character}")?;
-                }
-            }
-            for octet in chunk.invalid() {
-                write!(f, "\\x{octet:02x}")?;
-            }
-        }
-        if self.length == Text::CUT {
-            f.write_str("…")
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
     }
 }
 
@@ -156,24 +91,4 @@ pub struct Event {
     pub call_id: Text,
     /// More, by kind.
     pub detail: Text,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_from_the_wire_cannot_forge_a_line() {
-        assert_eq!(
-            Text::new(b"a\r\nERROR b\x1b[0m\xff").to_string(),
-            "a\\r\\nERROR b\\u{1b}[0m\\xff"
-        );
-    }
-
-    #[test]
-    fn long_text_is_cut_and_says_so() {
-        let text = Text::new(&[b'x'; 200]);
-        assert_eq!(text.as_bytes().len(), Text::OCTETS_MAX);
-        assert!(text.to_string().ends_with('…'));
-    }
 }

@@ -28,15 +28,17 @@ mod shared;
 mod sources;
 mod stateless;
 mod tell;
+mod text;
 mod timer;
 mod transmit;
 mod upstream;
 
 pub use counters::ElementCounters;
 pub use element::Element;
-pub use event::{Event, EventKind, Interest, Text};
+pub use event::{Event, EventKind, Interest};
 pub use ingress::{Ingress, shard_of_call};
 pub use seam::{Answer, Command, ConnectId, Input, Output, Query, QueryId, ShardMessage};
 pub use settings::{Compatibility, Listener, MalformedReasons, Settings};
 pub use shared::Shared;
 pub use sources::{Prefix, SourceLimits, SourceTable};
+pub use text::{Text, write_displayed};

@@ -12,8 +12,9 @@ use strowger_sip::{Message, Now, Time};
 use strowger_transaction::{Flow, write_stateless_reply};
 
 use crate::core::{Core, Parked};
-use crate::event::{Event, EventKind, Interest, Text};
+use crate::event::{Event, EventKind, Interest};
 use crate::seam::{Answer, Output, Query, QueryId};
+use crate::text::Text;
 
 /// A change of bindings that waits for its turn or for the journal.
 #[derive(Debug)]

@@ -4,9 +4,10 @@ use strowger_sip::{Message, Method, Now, StatusCode, Time, Uri};
 use strowger_transaction::Flow;
 
 use crate::core::Core;
-use crate::event::{Event, EventKind, Interest, Text};
+use crate::event::{Event, EventKind, Interest};
 use crate::run::elapsed;
 use crate::seam::Output;
+use crate::text::Text;
 
 impl Core {
     /// A request got its final answer.
@@ -33,11 +34,16 @@ impl Core {
             Method::Bye if !failed && !challenge => Some(EventKind::CallEnded),
             _ => None,
         };
-        if let Some(kind) = call.filter(|_| self.interest.wants(Interest::CALLS)) {
+        let calls = match failed {
+            true => Interest::FAILED_CALLS,
+            false => Interest::CALLS,
+        };
+        let call = call.filter(|_| self.interest.wants(calls));
+        if let Some(kind) = call {
             self.event_request(now, received, flow, request, kind, code, b"");
         }
         // A failed call is told once to who asks for failures and calls.
-        let told = failed && call.is_some() && self.interest.wants(Interest::CALLS);
+        let told = failed && call.is_some();
         let wanted = self.interest.wants(Interest::REQUESTS)
             || (failed && !told && self.interest.wants(Interest::FAILURES));
         if wanted {
@@ -80,13 +86,13 @@ impl Core {
 fn address(octets: &[u8]) -> Text {
     match Uri::parse(octets) {
         Ok(uri) if uri.is_sip() => {
-            let mut text = Vec::with_capacity(64);
+            let mut text = Text::EMPTY;
             if let Some(user) = uri.user {
-                text.extend_from_slice(user);
-                text.push(b'@');
+                text.push(user);
+                text.push(b"@");
             }
-            uri.host.write(&mut text);
-            Text::new(&text)
+            text.push_host(&uri.host);
+            text
         }
         _ => Text::new(octets),
     }

@@ -26,8 +26,6 @@ pub(crate) enum Classified {
 #[derive(Default)]
 pub(crate) struct Arrivals {
     entries: Vec<Arrival>,
-    /// Shard and place in `entries`.
-    order: Vec<(u16, u32)>,
 }
 
 /// Who classifies, and by which limits.
@@ -49,6 +47,7 @@ pub(crate) struct Letter<'a> {
 }
 
 struct Arrival {
+    shard: u16,
     input: Option<Input>,
     /// Names the octets for whoever keeps them.
     evidence: u32,
@@ -67,13 +66,12 @@ impl Arrivals {
         letter: Letter<'_>,
         answer: &mut Vec<u8>,
     ) -> Classified {
-        let kept = (self.entries.len(), self.order.len(), answer.len());
+        let kept = (self.entries.len(), answer.len());
         let (flow, original) = (letter.flow, letter.original);
         let outcome = catch_unwind(AssertUnwindSafe(|| self.parse(source, letter, answer)));
         outcome.unwrap_or_else(|panic| {
             self.entries.truncate(kept.0);
-            self.order.truncate(kept.1);
-            answer.truncate(kept.2);
+            answer.truncate(kept.1);
             let message = panic_message(panic.as_ref());
             let octets = original.to_vec();
             let report = PanicReport {
@@ -99,25 +97,24 @@ impl Arrivals {
             evidence,
             ..
         } = letter;
-        let meter = source.driver.meter(Some(source.worker));
         match Message::parse_shared(octets, source.limits) {
             Ok(message) => match source.driver.ingress.shard_for(&message, &flow) {
                 Some(shard) => {
-                    let place = self.entries.len() as u32;
-                    self.order.push((shard, place));
                     self.entries.push(Arrival {
+                        shard,
                         input: Some(Input::Received { flow, message }),
                         evidence,
                     });
-                    meter.messages_received.one();
                     Classified::Taken
                 }
                 None => {
+                    let meter = source.driver.meter(Some(source.worker));
                     meter.messages_unroutable.one();
                     Classified::Dropped
                 }
             },
             Err(failure) => {
+                let meter = source.driver.meter(Some(source.worker));
                 meter.messages_malformed.one();
                 let start = answer.len();
                 if source.driver.ingress.refuse(&failure, &flow, answer) {
@@ -139,23 +136,20 @@ impl Arrivals {
         turn: &mut Turn,
         octets: impl Fn(u32) -> &'a [u8],
     ) {
-        self.order.sort_unstable();
-        let mut rest = self.order.as_slice();
-        while let Some((shard, _)) = rest.first().copied() {
-            let same = rest.iter().take_while(|(other, _)| *other == shard).count();
-            let (group, others) = rest.split_at(same);
-            rest = others;
-            let jobs = group.iter().filter_map(|(_, place)| {
-                let arrival = self.entries.get_mut(*place as usize)?;
-                let octets = octets(arrival.evidence);
-                arrival
-                    .input
-                    .take()
-                    .map(|input| Job::Input { input, octets })
+        let received = &driver.meter(Some(worker)).messages_received;
+        received.add(self.entries.len() as u64);
+        let mut order: Vec<&mut Arrival> = self.entries.iter_mut().collect();
+        if !order.is_sorted_by_key(|arrival| arrival.shard) {
+            order.sort_by_key(|arrival| arrival.shard);
+        }
+        for group in order.chunk_by_mut(|one, other| one.shard == other.shard) {
+            let shard = group.first().map_or(0, |first| first.shard);
+            let jobs = group.iter_mut().map(|arrival| Job::Input {
+                octets: octets(arrival.evidence),
+                input: &mut arrival.input,
             });
             driver.run(shard, now, jobs, turn, Some(worker));
         }
         self.entries.clear();
-        self.order.clear();
     }
 }

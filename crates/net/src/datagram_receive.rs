@@ -12,8 +12,11 @@ use nix::sys::socket::{
 
 use crate::address::from_kernel;
 
-/// Datagrams taken by one receive call.
-pub(crate) const BATCH: usize = 64;
+/// Datagrams taken by one receive call, at most.
+const BATCH_MAX: usize = 64;
+
+/// Datagrams that a receive call has room for at least. More is offered while that much comes.
+const BATCH_MIN: usize = 8;
 
 /// Room for one datagram: the largest that IP can carry.
 const SLOT_OCTETS: usize = 65_536;
@@ -30,6 +33,14 @@ pub(crate) struct Datagram {
     pub(crate) truncated: bool,
 }
 
+/// What a receive call brought.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Received {
+    pub(crate) count: usize,
+    /// True if more may wait.
+    pub(crate) more: bool,
+}
+
 /// The buffers of one worker.
 pub(crate) struct DatagramReceiver {
     slab: Vec<u8>,
@@ -37,34 +48,38 @@ pub(crate) struct DatagramReceiver {
     headers_v4: MultiHeaders<SockaddrStorage>,
     headers_v6: MultiHeaders<SockaddrStorage>,
     datagrams: Vec<Datagram>,
+    /// How many datagrams the next call has room for.
+    room: usize,
 }
 
 impl DatagramReceiver {
     pub(crate) fn new() -> DatagramReceiver {
         DatagramReceiver {
             // Pages that no datagram reaches are never touched, so this costs little memory.
-            slab: vec![0; BATCH * SLOT_OCTETS],
-            headers_v4: MultiHeaders::preallocate(BATCH, None),
-            headers_v6: MultiHeaders::preallocate(BATCH, None),
-            datagrams: Vec::with_capacity(BATCH),
+            slab: vec![0; BATCH_MAX * SLOT_OCTETS],
+            headers_v4: MultiHeaders::preallocate(BATCH_MAX, None),
+            headers_v6: MultiHeaders::preallocate(BATCH_MAX, None),
+            datagrams: Vec::with_capacity(BATCH_MAX),
+            room: BATCH_MIN,
         }
     }
 
-    /// Receives what is there, at most [`BATCH`]; replaces what was received before.
-    pub(crate) fn receive(&mut self, socket: &UdpSocket, v6: bool) -> Result<usize, Errno> {
+    /// Receives what is there, as far as there is room; replaces what was received before.
+    pub(crate) fn receive(&mut self, socket: &UdpSocket, v6: bool) -> Result<Received, Errno> {
         self.datagrams.clear();
         let headers = if v6 {
             &mut self.headers_v6
         } else {
             &mut self.headers_v4
         };
-        let mut slots = self.slab.chunks_exact_mut(SLOT_OCTETS);
-        let mut buffers: [[IoSliceMut<'_>; 1]; BATCH] =
+        let room = self.room;
+        let mut slots = self.slab.chunks_exact_mut(SLOT_OCTETS).take(room);
+        let mut buffers: [[IoSliceMut<'_>; 1]; BATCH_MAX] =
             core::array::from_fn(|_| [IoSliceMut::new(slots.next().unwrap_or_default())]);
         let received = recvmmsg(
             socket.as_raw_fd(),
             headers,
-            buffers.iter_mut(),
+            buffers.iter_mut().take(room),
             MsgFlags::MSG_DONTWAIT,
             None,
         )?;
@@ -82,7 +97,9 @@ impl DatagramReceiver {
                 truncated,
             });
         }
-        Ok(count)
+        self.room = (2 * count).clamp(BATCH_MIN, BATCH_MAX);
+        let more = count == room;
+        Ok(Received { count, more })
     }
 
     /// What the last call received.

@@ -13,6 +13,7 @@ use nix::sys::socket::{
 use strowger_transaction::{Transmit, TransmitBatch};
 
 use crate::counters::Meter;
+use crate::send_order::SendOrder;
 
 /// Datagrams handed over by one call.
 const BATCH: usize = 64;
@@ -46,10 +47,9 @@ impl Outlet<'_> {
 /// The buffers of one thread that sends.
 pub(crate) struct DatagramSender {
     headers: MultiHeaders<SockaddrStorage>,
+    arranger: SendOrder,
     order: Vec<u32>,
     run: Vec<u32>,
-    /// First place of each one's peer, and its own place.
-    ranks: Vec<(u32, u32)>,
     failed: Vec<u32>,
 }
 
@@ -57,10 +57,10 @@ impl DatagramSender {
     pub(crate) fn new() -> DatagramSender {
         DatagramSender {
             headers: MultiHeaders::preallocate(BATCH, None),
+            arranger: SendOrder::new(),
             order: Vec::new(),
             run: Vec::new(),
             failed: Vec::new(),
-            ranks: Vec::new(),
         }
     }
 
@@ -69,20 +69,7 @@ impl DatagramSender {
     pub(crate) fn send(&mut self, batch: &TransmitBatch, outlet: &Outlet<'_>) -> &[u32] {
         self.failed.clear();
         self.order.clear();
-        self.order.extend(
-            (0u32..)
-                .zip(&batch.sends)
-                .filter(|(_, send)| send.flow.stream.is_none())
-                .map(|(i, _)| i),
-        );
-        if self.order.len() > 2 {
-            // Brings together what goes to one peer, in the order given.
-            let key =
-                |place: &u32| at(batch, *place).map(|send| (send.flow.listener, send.flow.remote));
-            self.order
-                .sort_unstable_by_key(|place| (key(place), *place));
-            self.keep_sequence(batch);
-        }
+        self.arranger.arrange(&batch.sends, &mut self.order);
         let order = core::mem::take(&mut self.order);
         let mut rest = order.as_slice();
         while let Some(first) = rest.first().and_then(|place| at(batch, *place)) {
@@ -100,31 +87,6 @@ impl DatagramSender {
         }
         self.order = order;
         &self.failed
-    }
-
-    /// Peers in the order of their first message: what was written first leaves first, as far as runs to one peer allow
-    /// it. A 100 must not be overtaken by what the forwarded request brings about.
-    fn keep_sequence(&mut self, batch: &TransmitBatch) {
-        let key =
-            |place: &u32| at(batch, *place).map(|send| (send.flow.listener, send.flow.remote));
-        self.ranks.clear();
-        let mut first = None;
-        for place in &self.order {
-            let this = key(place);
-            let rank = match first {
-                Some((rank, same)) if same == this => rank,
-                _ => *place,
-            };
-            first = Some((rank, this));
-            self.ranks.push((rank, *place));
-        }
-        if self.ranks.first().map(|(rank, _)| rank) == self.ranks.last().map(|(rank, _)| rank) {
-            return;
-        }
-        self.ranks.sort_unstable();
-        self.order.clear();
-        self.order
-            .extend(self.ranks.iter().map(|(_, place)| *place));
     }
 
     /// Sends what leaves from one socket.

@@ -128,8 +128,7 @@ impl Driver {
         }
         let _at_work = self.begin_work();
         let mut turn = SPARE_TURN.take().unwrap_or_else(|| Box::new(Turn::new()));
-        let jobs = core::iter::once(Job::Input { input, octets: &[] });
-        self.run(shard, self.now(), jobs, &mut turn, None);
+        self.run_one(shard, self.now(), input, &mut turn, None);
         self.finish(&mut turn, None);
         SPARE_TURN.set(Some(turn));
     }
@@ -199,6 +198,20 @@ impl Driver {
         }
     }
 
+    /// Runs a shard for one input that is no message.
+    pub(crate) fn run_one(
+        &self,
+        shard: u16,
+        now: Now,
+        input: Input,
+        turn: &mut Turn,
+        worker: Option<u16>,
+    ) {
+        let input = &mut Some(input);
+        let job = Job::Input { input, octets: &[] };
+        self.run(shard, now, core::iter::once(job), turn, worker);
+    }
+
     /// Runs a shard; what it wants done is left in `turn`.
     pub(crate) fn run<'a>(
         &self,
@@ -236,13 +249,7 @@ impl Driver {
             let now = self.now();
             let mut inputs = core::mem::take(&mut turn.pending);
             for (shard, input) in inputs.drain(..) {
-                self.run(
-                    shard,
-                    now,
-                    core::iter::once(Job::Input { input, octets: &[] }),
-                    turn,
-                    worker,
-                );
+                self.run_one(shard, now, input, turn, worker);
             }
             inputs.append(&mut turn.pending);
             turn.pending = inputs;

@@ -24,6 +24,7 @@ mod kernel_drops;
 mod quoted_branch;
 mod running;
 pub mod seam;
+mod send_order;
 mod settings;
 mod shard;
 mod shard_cell;

@@ -13,37 +13,41 @@ use crate::shard::{PanicReport, Shard, ShardFactory};
 use crate::turn::Turn;
 
 /// What a shard is locked for.
-#[allow(clippy::large_enum_variant)] // Moved once, from the batch to the shard.
 pub(crate) enum Job<'a> {
     /// Run what is due.
     Timeout,
-    /// Take an input; `octets` is the message it carries, if any, for the report of a panic.
-    Input { input: Input, octets: &'a [u8] },
+    /// Take an input; `octets` is the message it carries, if any, for the report of a panic. An input is large: it is
+    /// taken from where it lies.
+    Input {
+        input: &'a mut Option<Input>,
+        octets: &'a [u8],
+    },
 }
 
 impl<'a> Job<'a> {
     fn describe(&self) -> &'static str {
-        match self {
-            Job::Timeout => "handle_timeout",
-            Job::Input { input, .. } => match input {
-                Input::Received { .. } => "Received",
-                Input::Connected { .. } => "Connected",
-                Input::ConnectFailed { .. } => "ConnectFailed",
-                Input::TransmitFailed { .. } => "TransmitFailed",
-                Input::FlowClosed { .. } => "FlowClosed",
-                Input::Resolved { .. } => "Resolved",
-                Input::Completed { .. } => "Completed",
-                Input::FromShard(_) => "FromShard",
-                Input::Reconfigure(_) => "Reconfigure",
-                Input::Command(_) => "Command",
-            },
-        }
+        let input = match self {
+            Job::Timeout => return "handle_timeout",
+            Job::Input { input, .. } => input.as_ref(),
+        };
+        input.map_or("nothing", |input| match input {
+            Input::Received { .. } => "Received",
+            Input::Connected { .. } => "Connected",
+            Input::ConnectFailed { .. } => "ConnectFailed",
+            Input::TransmitFailed { .. } => "TransmitFailed",
+            Input::FlowClosed { .. } => "FlowClosed",
+            Input::Resolved { .. } => "Resolved",
+            Input::Completed { .. } => "Completed",
+            Input::FromShard(_) => "FromShard",
+            Input::Reconfigure(_) => "Reconfigure",
+            Input::Command(_) => "Command",
+        })
     }
 
     fn evidence(&self) -> (Option<Flow>, &'a [u8]) {
         match self {
             Job::Input {
-                input: Input::Received { flow, .. },
+                input: Some(Input::Received { flow, .. }),
                 octets,
             } => (Some(*flow), octets),
             _ => (None, &[]),
@@ -100,7 +104,11 @@ impl ShardCell {
             let outcome = catch_unwind(AssertUnwindSafe(|| {
                 match job {
                     Job::Timeout => machine.handle_timeout(now),
-                    Job::Input { input, .. } => machine.handle_input(now, input),
+                    Job::Input { input, .. } => {
+                        if let Some(input) = input.take() {
+                            machine.handle_input(now, input);
+                        }
+                    }
                 }
                 while let Some(output) = machine.poll_output(&mut turn.batch) {
                     if !matches!(output, Output::Transmit) {

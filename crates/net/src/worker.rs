@@ -22,7 +22,7 @@ use crate::connection::Connection;
 use crate::datagram_receive::DatagramReceiver;
 use crate::driver::{Driver, ListenerSockets, take_listener};
 use crate::shard::PanicReport;
-use crate::shard_cell::{Job, panic_message};
+use crate::shard_cell::panic_message;
 use crate::turn::Turn;
 use crate::worker_handle::Task;
 
@@ -226,11 +226,7 @@ impl Worker {
             match task {
                 Task::Adopt { stream, accepted } => self.adopt(stream, accepted, now),
                 Task::Deliver(shard, input) => {
-                    let jobs = core::iter::once(Job::Input {
-                        input: *input,
-                        octets: &[],
-                    });
-                    driver.run(shard, now, jobs, &mut self.turn, Some(self.index));
+                    driver.run_one(shard, now, *input, &mut self.turn, Some(self.index));
                 }
             }
         }

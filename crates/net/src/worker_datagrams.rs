@@ -8,7 +8,6 @@ use strowger_sip::Now;
 use strowger_transaction::{Flow, TransmitToken};
 
 use crate::arrivals::{Classified, Letter, Source};
-use crate::datagram_receive::BATCH;
 use crate::driver::{BoundListener, Driver, ListenerSockets};
 use crate::quoted_branch::quoted_branch;
 use crate::seam::Input;
@@ -37,10 +36,10 @@ impl Worker {
                 continue;
             };
             match self.receiver.receive(socket, v6) {
-                Ok(count) => {
-                    port.readable = count == BATCH;
+                Ok(batch) => {
+                    port.readable = batch.more;
                     received = true;
-                    self.take_datagrams(&driver, place, count, now);
+                    self.take_datagrams(&driver, place, batch.count, now);
                 }
                 Err(Errno::EAGAIN) => port.readable = false,
                 Err(Errno::EINTR) => {}

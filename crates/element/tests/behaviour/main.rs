@@ -5,6 +5,7 @@ mod authentication;
 mod calls;
 mod cancel_table;
 mod draft;
+mod events;
 mod forking;
 mod kemi;
 mod nat;

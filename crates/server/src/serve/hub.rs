@@ -1,26 +1,28 @@
 //! Where events go: log lines and watchers, on a thread of their own, so that no worker waits for a terminal.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use strowger_admin::{WatchFilter, WatchSender};
 use strowger_element::{Event, EventKind, Interest};
+use tracing::Level;
 
+use super::event_queue::EventQueue;
 use super::lines::{Names, Weight, json_line, weight, words};
+use super::log_lines::{LineForm, LogLines, Passing};
 
-/// Events that wait to be written; further ones are lost and counted.
-pub const EVENTS_WAITING_MAX: usize = 16_384;
 /// Watchers at a time; the oldest goes when one more comes.
 const WATCHERS_MAX: usize = 32;
 
 /// Takes events from the workers.
 #[derive(Debug)]
 pub struct Hub {
-    events: SyncSender<Event>,
+    events: EventQueue,
     lost: AtomicU64,
     watchers: Mutex<Vec<Watcher>>,
+    /// False while there are surely no watchers.
+    watched: AtomicBool,
     names: ArcSwap<Names>,
 }
 
@@ -31,26 +33,25 @@ struct Watcher {
 }
 
 impl Hub {
-    /// A hub, and the receiver for [`Hub::write_lines`].
-    pub fn new(names: Names) -> (Arc<Hub>, Receiver<Event>) {
-        let (events, receiver) = sync_channel(EVENTS_WAITING_MAX);
-        let hub = Hub {
-            events,
+    /// A hub, for one thread in [`Hub::write_lines`].
+    pub fn new(names: Names) -> Hub {
+        Hub {
+            events: EventQueue::default(),
             lost: AtomicU64::new(0),
             watchers: Mutex::new(Vec::new()),
+            watched: AtomicBool::new(false),
             names: ArcSwap::from_pointee(names),
-        };
-        (Arc::new(hub), receiver)
+        }
     }
 
     /// Takes one event; never waits.
     pub fn take(&self, event: Event) {
-        if let Err(TrySendError::Full(_)) = self.events.try_send(event) {
+        if !self.events.push(event) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Events lost because too many waited.
+    /// Events lost because too many waited, or because their lines could not be written.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
@@ -62,21 +63,30 @@ impl Hub {
             watchers.remove(0);
         }
         watchers.push(Watcher { filter, sender });
+        self.watched.store(true, Ordering::Relaxed);
     }
 
     /// True while somebody watches.
     pub fn is_watched(&self) -> bool {
+        if !self.watched.load(Ordering::Relaxed) {
+            return false;
+        }
         let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.retain(|watcher| !watcher.sender.is_closed());
+        self.watched.store(!watchers.is_empty(), Ordering::Relaxed);
         !watchers.is_empty()
     }
 
-    /// What the shards should tell now.
+    /// What the shards should tell now: what passes the level of the log, or everything while somebody watches.
     pub fn interest(&self) -> Interest {
-        if self.is_watched() || tracing::enabled!(tracing::Level::DEBUG) {
+        if self.is_watched() || tracing::enabled!(Level::DEBUG) {
             Interest::ALL
-        } else {
+        } else if tracing::enabled!(Level::INFO) {
             Interest::DEFAULT
+        } else if tracing::enabled!(Level::WARN) {
+            Interest::FAILURES.and(Interest::FAILED_CALLS)
+        } else {
+            Interest::NONE
         }
     }
 
@@ -86,26 +96,51 @@ impl Hub {
     }
 
     /// Writes log lines and feeds watchers until the process ends; calls `unwatched` when the last watcher has gone.
-    pub fn write_lines(&self, events: &Receiver<Event>, unwatched: impl Fn()) {
+    /// Lines are gathered while more events wait, and written at once when none does.
+    pub fn write_lines(&self, form: LineForm, unwatched: impl Fn()) {
+        let mut lines = LogLines::new(form);
+        let mut events = Vec::new();
         let mut watched = false;
-        while let Ok(event) = events.recv() {
-            let words = words(&event, &self.names.load());
-            log(&event, &words);
-            self.feed(&event, &words);
+        loop {
+            self.events.take(&mut events);
+            if events.is_empty() {
+                self.write(&mut lines);
+                self.events.wait();
+                continue;
+            }
             let still = self.is_watched();
             if watched && !still {
                 unwatched();
             }
             watched = still;
+            self.tell(&events, watched, &mut lines);
         }
     }
 
-    fn feed(&self, event: &Event, words: &str) {
-        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
-        if watchers.is_empty() {
-            return;
+    fn tell(&self, events: &[Event], watched: bool, lines: &mut LogLines) {
+        let names = self.names.load();
+        let passing = Passing::now();
+        for event in events {
+            if passing.lets(weight(event)) {
+                lines.add(event, &names);
+                if lines.is_full() {
+                    self.write(lines);
+                }
+            }
+            if watched {
+                self.feed(event, &names);
+            }
         }
-        let line = json_line(event, words);
+    }
+
+    fn write(&self, lines: &mut LogLines) {
+        let lost = lines.write();
+        self.lost.fetch_add(lost, Ordering::Relaxed);
+    }
+
+    fn feed(&self, event: &Event, names: &Names) {
+        let line = json_line(event, &words(event, names));
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.retain(
             |Watcher { filter, sender }| match wanted(filter, event, &line) {
                 true => sender.send(&line),
@@ -124,13 +159,4 @@ fn wanted(filter: &WatchFilter, event: &Event, line: &str) -> bool {
             .contains
             .as_deref()
             .is_none_or(|text| line.contains(text))
-}
-
-fn log(event: &Event, words: &str) {
-    let call_id = tracing::field::display(&event.call_id);
-    match weight(event) {
-        Weight::Failure => tracing::warn!(call_id, "{words}"),
-        Weight::Change => tracing::info!(call_id, "{words}"),
-        Weight::Detail => tracing::debug!(call_id, "{words}"),
-    }
 }

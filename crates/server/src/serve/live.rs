@@ -317,7 +317,7 @@ impl Control for Live {
         }
         add(
             "events_lost",
-            "Events lost because too many waited to be written",
+            "Events lost because too many waited to be written, or could not be written",
             self.hub.lost(),
         );
         if let Ok(drops) = self.driver.kernel_drops() {

@@ -5,18 +5,25 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
+use super::log_lines::LineForm;
 use crate::config::Log;
 
-/// Changes the level of a running log.
+/// The form of a running log, and its level, which can be changed.
 #[derive(Clone, Debug)]
 pub struct LogLevel {
     handle: reload::Handle<LevelFilter, Registry>,
+    form: LineForm,
 }
 
 impl LogLevel {
     /// Takes over another level.
     pub fn set(&self, log: &Log) {
         let _ = self.handle.reload(level(log));
+    }
+
+    /// How its lines look.
+    pub fn form(&self) -> LineForm {
+        self.form
     }
 }
 
@@ -37,23 +44,24 @@ fn level(log: &Log) -> LevelFilter {
 pub fn start(log: &Log) -> LogLevel {
     let (filter, handle) = reload::Layer::new(level(log));
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let form = match (log.json, terminal) {
+        (true, _) => LineForm::Json,
+        (false, true) => LineForm::Colored,
+        (false, false) => LineForm::Plain,
+    };
     let registry = tracing_subscriber::registry().with(filter);
-    let started = if log.json {
-        let layer = fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_target(false)
-            .with_writer(std::io::stderr);
-        registry.with(layer).try_init()
-    } else {
-        let layer = fmt::layer()
-            .with_target(false)
-            .with_ansi(terminal)
-            .with_writer(std::io::stderr);
-        registry.with(layer).try_init()
+    // A line that cannot be written is lost: telling so on the same standard error would panic.
+    let layer = fmt::layer()
+        .with_target(false)
+        .with_ansi(form == LineForm::Colored)
+        .log_internal_errors(false)
+        .with_writer(std::io::stderr);
+    let started = match form {
+        LineForm::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        LineForm::Plain | LineForm::Colored => registry.with(layer).try_init(),
     };
     if let Err(error) = started {
         eprintln!("warning: the log was started already: {error}");
     }
-    LogLevel { handle }
+    LogLevel { handle, form }
 }

@@ -9,11 +9,13 @@ mod accounts;
 mod beside;
 mod dns;
 mod errands;
+mod event_queue;
 mod hub;
 mod keeping;
 mod lines;
 mod live;
 mod log;
+mod log_lines;
 mod panics;
 mod port_owner;
 mod reload;
@@ -22,6 +24,7 @@ mod scripted;
 mod services;
 mod settings;
 mod signals;
+mod stamp;
 mod start;
 mod trial;
 
@@ -84,6 +87,7 @@ fn run_with(
     let started = start::start(located, log)?;
     tracing::info!("ready");
     started.live.log.set(&wanted);
+    started.live.refresh_interest();
     serve(signals, started);
     Ok(())
 }

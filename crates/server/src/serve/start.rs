@@ -116,7 +116,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
         secrets,
     ));
     let settings = Arc::new(ArcSwap::new(element_settings));
-    let (hub, events) = Hub::new(Names::of(&config, &listeners));
+    let hub = Arc::new(Hub::new(Names::of(&config, &listeners)));
     let journal: Arc<OnceLock<Journal<Waiter>>> = Arc::default();
     let keeping: Arc<Keeping> = Arc::default();
     let dns = Arc::new(DnsCounters::default());
@@ -199,7 +199,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
         ending: AtomicBool::new(false),
     });
     live.refresh_interest();
-    write_events(&live, events)?;
+    write_events(&live)?;
     let beside = Beside::start(doors, &live, asked, errands_asked)?;
     Ok(Started {
         live,
@@ -405,11 +405,9 @@ fn warnings(
 }
 
 /// Starts the thread that writes log lines and feeds watchers.
-fn write_events(
-    live: &Arc<Live>,
-    events: std::sync::mpsc::Receiver<strowger_element::Event>,
-) -> Result<(), Failure> {
+fn write_events(live: &Arc<Live>) -> Result<(), Failure> {
     let (hub, weak) = (live.hub.clone(), Arc::downgrade(live));
+    let form = live.log.form();
     let unwatched = move || {
         if let Some(live) = weak.upgrade() {
             live.refresh_interest();
@@ -417,7 +415,7 @@ fn write_events(
     };
     std::thread::Builder::new()
         .name("strowger-events".to_owned())
-        .spawn(move || hub.write_lines(&events, unwatched))
+        .spawn(move || hub.write_lines(form, unwatched))
         .map(drop)
         .map_err(|error| Failure::new(Exit::Failed, format!("cannot start a thread: {error}")))
 }
