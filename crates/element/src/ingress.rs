@@ -20,6 +20,8 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub struct Ingress {
     settings: ArcSwap<Settings>,
+    /// Fixed while the process lives.
+    home: Home,
     shared: Arc<Shared>,
     secrets: Secrets,
     /// Messages that could not be parsed and were answered.
@@ -31,8 +33,13 @@ pub struct Ingress {
 impl Ingress {
     /// A way in with these settings.
     pub fn new(settings: Arc<Settings>, shared: Arc<Shared>, secrets: Secrets) -> Ingress {
+        let home = Home {
+            node: settings.node,
+            shards: settings.shards,
+        };
         Ingress {
             settings: ArcSwap::new(settings),
+            home,
             shared,
             secrets,
             refused: AtomicU64::new(0),
@@ -65,8 +72,7 @@ impl Ingress {
     /// The shard that takes a message: a response goes to the shard in our Via branch, REGISTER and the CANCEL for one to
     /// the shard of its address of record, every other request to the shard of its Call-ID.
     pub fn shard_for(&self, message: &Message) -> u16 {
-        let settings = self.settings.load();
-        if settings.shards <= 1 {
+        if self.home.shards <= 1 {
             return 0;
         }
         if message.is_response() {
@@ -74,15 +80,15 @@ impl Ingress {
                 .shard_for_branch(message.via().branch().unwrap_or_default())
                 .unwrap_or(0);
         }
-        let by_record = match message.method() {
-            Method::Register => true,
-            // Of a program an INVITE for ourselves may well have a transaction.
-            Method::Cancel => {
-                matches!(settings.policy, PolicyChoice::Native(_))
-                    && is_for_ourselves(message, &settings)
-            }
-            _ => false,
-        };
+        let method = message.method();
+        if method != Method::Register && method != Method::Cancel {
+            return self.shard_of_call(message);
+        }
+        let settings = self.settings.load();
+        // Of a program an INVITE for ourselves may well have a transaction.
+        let by_record = method == Method::Register
+            || (matches!(settings.policy, PolicyChoice::Native(_))
+                && is_for_ourselves(message, &settings));
         if by_record && let Ok(uri) = Uri::parse(message.to().uri) {
             let mut aor = Vec::with_capacity(64);
             if write_canonical(
@@ -90,29 +96,25 @@ impl Ingress {
                 settings.record_domain(&uri.host).map(str::as_bytes),
                 &mut aor,
             ) {
-                return shard_of(&aor, settings.shards, self.shared.shard_seed);
+                return shard_of(&aor, self.home.shards, self.shared.shard_seed);
             }
         }
-        shard_of_call(message.call_id(), settings.shards, self.shared.shard_seed)
+        self.shard_of_call(message)
+    }
+
+    fn shard_of_call(&self, message: &Message) -> u16 {
+        let seed = self.shared.shard_seed;
+        shard_of_call(message.call_id(), self.home.shards, seed)
     }
 
     /// The shard of an address of record (canonical octets).
     pub fn shard_for_aor(&self, aor: &[u8]) -> u16 {
-        shard_of(aor, self.settings.load().shards, self.shared.shard_seed)
+        shard_of(aor, self.home.shards, self.shared.shard_seed)
     }
 
     /// The shard named by one of our branches; `None` if the branch is not ours.
     pub fn shard_for_branch(&self, branch: &[u8]) -> Option<u16> {
-        let settings = self.settings.load();
-        branch_home(
-            Home {
-                node: settings.node,
-                shards: settings.shards,
-            },
-            branch,
-        )
-        .ok()
-        .map(u16::from)
+        branch_home(self.home, branch).ok().map(u16::from)
     }
 
     /// Writes the answer to a message that could not be parsed, if it deserves one. True if `out` holds an answer.

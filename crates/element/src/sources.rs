@@ -21,20 +21,17 @@ pub struct Prefix {
 impl Prefix {
     /// True if `address` lies in this network. An IPv4-mapped IPv6 address counts as its IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
-        fn same(a: &[u8], b: &[u8], bits: usize) -> bool {
-            let whole = bits / 8;
-            let rest = bits % 8;
-            let mask = if rest == 0 { 0 } else { 0xffu8 << (8 - rest) };
-            a.iter().zip(b).take(whole).all(|(x, y)| x == y)
-                && (rest == 0
-                    || a.get(whole)
-                        .zip(b.get(whole))
-                        .is_some_and(|(x, y)| x & mask == y & mask))
-        }
-        let bits = usize::from(self.bits);
+        let bits = u32::from(self.bits);
+        // What is left of the difference when only the bits that count are; of none of them, nothing.
         match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => same(&a.octets(), &b.octets(), bits.min(32)),
-            (IpAddr::V6(a), IpAddr::V6(b)) => same(&a.octets(), &b.octets(), bits.min(128)),
+            (IpAddr::V4(a), IpAddr::V4(b)) => {
+                let differs = a.to_bits() ^ b.to_bits();
+                differs.checked_shr(32 - bits.min(32)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(a), IpAddr::V6(b)) => {
+                let differs = a.to_bits() ^ b.to_bits();
+                differs.checked_shr(128 - bits.min(128)).unwrap_or(0) == 0
+            }
             _ => false,
         }
     }
@@ -200,5 +197,22 @@ mod tests {
         assert!(net.contains([10, 1, 255, 1].into()));
         assert!(!net.contains([10, 1, 127, 1].into()));
         assert!(net.contains("::ffff:10.1.200.1".parse().expect("an address")));
+        let within = |network: &str, bits, address: &str| {
+            let address = address.parse().expect("an address");
+            let network = network.parse().expect("an address");
+            Prefix {
+                address: network,
+                bits,
+            }
+            .contains(address)
+        };
+        assert!(within("10.0.0.0", 0, "203.0.113.1"));
+        assert!(within("::", 0, "2001:db8::1"));
+        assert!(within("192.0.2.1", 32, "192.0.2.1"));
+        assert!(!within("192.0.2.1", 32, "192.0.2.0"));
+        assert!(within("2001:db8::", 33, "2001:db8:7fff::1"));
+        assert!(!within("2001:db8::", 33, "2001:db8:8000::1"));
+        assert!(!within("2001:db8::1", 128, "2001:db8::"));
+        assert!(!within("::", 0, "192.0.2.1"));
     }
 }

@@ -11,8 +11,7 @@ fn told(interest: Interest, status: &str) -> Vec<EventKind> {
     world.command(Command::SetInterest(interest.0));
     world.events.clear();
     let sent = world.send(&Draft::new("INVITE", "alice", "bob", "i", udp(ALICE)));
-    let invite = the(&sent, "INVITE").clone();
-    world.answer(&invite, status, "b");
+    world.answer(the(&sent, "INVITE"), status, "b");
     world.events.iter().map(|event| event.kind).collect()
 }
 

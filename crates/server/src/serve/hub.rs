@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use strowger_admin::{WatchFilter, WatchSender};
 use strowger_element::{Event, EventKind, Interest};
-use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 use super::event_queue::EventQueue;
 use super::lines::{Names, Weight, json_line, weight, words};
-use super::log_lines::{LineForm, LogLines, Passing};
+use super::log_lines::{LineForm, LogLines, passes};
 
 /// Watchers at a time; the oldest goes when one more comes.
 const WATCHERS_MAX: usize = 32;
@@ -79,11 +79,12 @@ impl Hub {
 
     /// What the shards should tell now: what passes the level of the log, or everything while somebody watches.
     pub fn interest(&self) -> Interest {
-        if self.is_watched() || tracing::enabled!(Level::DEBUG) {
+        let level = LevelFilter::current();
+        if self.is_watched() || passes(Weight::Detail, level) {
             Interest::ALL
-        } else if tracing::enabled!(Level::INFO) {
+        } else if passes(Weight::Change, level) {
             Interest::DEFAULT
-        } else if tracing::enabled!(Level::WARN) {
+        } else if passes(Weight::Failure, level) {
             Interest::FAILURES.and(Interest::FAILED_CALLS)
         } else {
             Interest::NONE
@@ -119,9 +120,10 @@ impl Hub {
 
     fn tell(&self, events: &[Event], watched: bool, lines: &mut LogLines) {
         let names = self.names.load();
-        let passing = Passing::now();
+        // The log has one filter, and this is its level at the moment.
+        let level = LevelFilter::current();
         for event in events {
-            if passing.lets(weight(event)) {
+            if passes(weight(event), level) {
                 lines.add(event, &names);
                 if lines.is_full() {
                     self.write(lines);

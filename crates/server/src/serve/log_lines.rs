@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 
 use strowger_element::Event;
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 use super::lines::{Names, Weight, weight, write_words};
 use super::stamp::Stamp;
@@ -21,32 +23,14 @@ pub enum LineForm {
     Json,
 }
 
-/// The weights that the level of the log lets pass.
-#[derive(Copy, Clone, Debug)]
-pub struct Passing {
-    failures: bool,
-    changes: bool,
-    details: bool,
-}
-
-impl Passing {
-    /// What passes now.
-    pub fn now() -> Passing {
-        Passing {
-            failures: tracing::enabled!(tracing::Level::WARN),
-            changes: tracing::enabled!(tracing::Level::INFO),
-            details: tracing::enabled!(tracing::Level::DEBUG),
-        }
-    }
-
-    /// True if events of this weight are logged.
-    pub fn lets(self, weight: Weight) -> bool {
-        match weight {
-            Weight::Failure => self.failures,
-            Weight::Change => self.changes,
-            Weight::Detail => self.details,
-        }
-    }
+/// True if events of this weight pass a level of the log.
+pub fn passes(weight: Weight, level: LevelFilter) -> bool {
+    let own = match weight {
+        Weight::Failure => Level::WARN,
+        Weight::Change => Level::INFO,
+        Weight::Detail => Level::DEBUG,
+    };
+    own <= level
 }
 
 /// Lines that were not written yet.
@@ -249,6 +233,18 @@ mod tests {
             let line = String::from_utf8(lines.gathered).expect("text");
             assert_eq!(line, by_tracing(form, &event));
         }
+    }
+
+    #[test]
+    fn a_level_keeps_out_what_weighs_less() {
+        let passing = |level| {
+            [Weight::Failure, Weight::Change, Weight::Detail].map(|weight| passes(weight, level))
+        };
+        assert_eq!(passing(LevelFilter::OFF), [false, false, false]);
+        assert_eq!(passing(LevelFilter::ERROR), [false, false, false]);
+        assert_eq!(passing(LevelFilter::WARN), [true, false, false]);
+        assert_eq!(passing(LevelFilter::INFO), [true, true, false]);
+        assert_eq!(passing(LevelFilter::DEBUG), [true, true, true]);
     }
 
     #[test]
