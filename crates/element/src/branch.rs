@@ -15,7 +15,7 @@ use strowger_proxy::{BranchId, Target, Wait};
 use strowger_resolve::{
     Answer as DnsAnswer, NextHop, NextHopError, Resolution, Step, Target as HopTarget,
 };
-use strowger_sip::{Now, StatusCode, Time, Transport, Uri};
+use strowger_sip::{Now, StatusCode, Time, Transport, Uri, UriError};
 use strowger_transaction::{ClientKey, Flow, ListenerId, TimerKey};
 
 use crate::connect::Connecting;
@@ -95,8 +95,14 @@ impl Core {
     pub const UDP_OCTETS_MAX: usize = 1_300;
 
     /// Finds the next hop of a branch by its URI.
-    pub(crate) fn find_next_hop(&mut self, now: Now, at: BranchRef, uri: &[u8], secure: bool) {
-        let Ok(uri) = Uri::parse(uri) else {
+    pub(crate) fn find_next_hop(
+        &mut self,
+        now: Now,
+        at: BranchRef,
+        uri: Result<Uri<'_>, UriError>,
+        secure: bool,
+    ) {
+        let Ok(uri) = uri else {
             return self.branch_failed(at, StatusCode::BAD_REQUEST);
         };
         let hop = match NextHop::from_uri(&uri, secure) {

@@ -88,20 +88,14 @@ impl Core {
     }
 
     /// A branch whose target is a local user makes way for the contacts of that user: the target of a redirection, or the
-    /// peer of a dialog who gave its address of record for a contact. False if its target is elsewhere.
-    pub(crate) fn makes_way(&mut self, now: Now, at: BranchRef) -> bool {
+    /// peer of a dialog who gave its address of record for a contact.
+    pub(crate) fn make_way(&mut self, now: Now, at: BranchRef) {
         let Some(target) = self.branch_mut(at).map(|branch| branch.target.uri.clone()) else {
-            return false;
+            return;
         };
-        let ours = Uri::parse(&target)
-            .is_ok_and(|uri| uri.is_sip() && self.settings.is_own_target(&uri.host, uri.port));
-        if !ours {
-            return false;
-        }
         let (Some(aor), Some(relay)) = (self.local_user(&target), self.relays.get_mut(at.relay))
         else {
-            self.branch_failed(at, StatusCode::NOT_FOUND);
-            return true;
+            return self.branch_failed(at, StatusCode::NOT_FOUND);
         };
         let set = core::mem::take(&mut relay.targets);
         let before = set.len();
@@ -118,7 +112,6 @@ impl Core {
             (false, true) => self.branch_failed(at, StatusCode::LOOP_DETECTED),
             (false, false) => self.branch_failed(at, StatusCode::TEMPORARILY_UNAVAILABLE),
         }
-        true
     }
 
     /// The contacts of a local user that a request for `uri` may go to: for sips only those that are sips.

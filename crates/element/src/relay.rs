@@ -10,7 +10,7 @@ use strowger_proxy::{
     Action, BranchId, DialogHop, Kind, LoopHash, RecordRouteToken, ResponseContext, RoutePlan,
     Target, TargetSet, Wait, max_breadth,
 };
-use strowger_registrar::Bindings;
+use strowger_registrar::{AddressOfRecord, Bindings};
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::{Flow, RequestKey, ServerKey, TimerKey};
 
@@ -31,6 +31,8 @@ pub(crate) struct Way {
     pub(crate) token: Option<RecordRouteToken>,
     /// The contacts of a local user; `None` if the Request-URI was not looked up.
     pub(crate) targets: Option<Bindings>,
+    /// That user.
+    pub(crate) aor: Option<AddressOfRecord>,
     /// Branches the request may have at one time.
     pub(crate) max_breadth: u32,
     /// The transaction of the request, if it has one already.
@@ -208,8 +210,7 @@ impl Core {
             return Ok(set);
         }
         if let Some(bindings) = &way.targets {
-            let aor = self.local_user(way.route.request_uri(request));
-            return self.contacts(now, aor, bindings);
+            return self.contacts(now, way.aor.clone(), bindings);
         }
         let mut set = TargetSet::new(&self.settings.proxy);
         let mut target = Target::from_uri(way.route.request_uri(request));

@@ -200,12 +200,19 @@ impl Core {
         let program = relay.program.is_some();
         if program && !branch.target.destination.is_empty() {
             let uri = branch.target.destination.clone();
-            return self.find_next_hop(now, at, &uri, false);
+            return self.find_next_hop(now, at, Uri::parse(&uri), false);
         }
-        if !program && *uri == *branch.target.uri && self.makes_way(now, at) {
-            return;
+        let is_target = *uri == *branch.target.uri;
+        let uri = Uri::parse(&uri);
+        if let Ok(uri) = &uri
+            && !program
+            && is_target
+            && uri.is_sip()
+            && self.settings.is_own_target(&uri.host, uri.port)
+        {
+            return self.make_way(now, at);
         }
-        self.find_next_hop(now, at, &uri, secure);
+        self.find_next_hop(now, at, uri, secure);
     }
 
     /// About how long the request will be when it leaves.

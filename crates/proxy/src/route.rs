@@ -25,6 +25,24 @@ enum RequestUri {
     Rewritten(Box<[u8]>),
 }
 
+/// A URI of ours in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct OwnRoute {
+    uri: Range<usize>,
+    /// Its user part, empty if it has none.
+    user: Range<usize>,
+}
+
+impl OwnRoute {
+    fn of(range: Range<usize>, uri: &Uri<'_>) -> OwnRoute {
+        let user = uri.user.map_or(0..0, |user| {
+            let start = user.as_ptr().addr() - uri.as_bytes().as_ptr().addr();
+            range.start + start..range.start + start + user.len()
+        });
+        OwnRoute { uri: range, user }
+    }
+}
+
 /// How to route a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoutePlan {
@@ -32,7 +50,7 @@ pub struct RoutePlan {
     /// Route values to take off.
     removed: SmallVec<[Range<usize>; 2]>,
     /// URIs of ours that were reached, in the order of the path.
-    own: SmallVec<[Range<usize>; 2]>,
+    own: SmallVec<[OwnRoute; 2]>,
     /// No Route value is left but those to take off.
     used_up: bool,
     /// Route values count for nothing and stay as they are: a program routes by other means.
@@ -85,7 +103,8 @@ impl RoutePlan {
             }
         }
         if let Some(last) = &last {
-            plan.own.push(request.request_uri_range());
+            plan.own
+                .push(OwnRoute::of(request.request_uri_range(), &uri));
             plan.request_uri = RequestUri::Route(last.uri_range());
             plan.removed.push(last.range.clone());
         } else if let Some(rewritten) = without_own_maddr(&uri, ownership) {
@@ -107,7 +126,7 @@ impl RoutePlan {
             if plan.own.len() >= OWN_ROUTES_MAX {
                 return Err(Refusal::BadRoute);
             }
-            plan.own.push(route.uri_range());
+            plan.own.push(OwnRoute::of(route.uri_range(), &uri));
             plan.removed.push(route.range.clone());
         }
         let used_up = plan.remaining(request).next().is_none();
@@ -145,9 +164,9 @@ impl RoutePlan {
     /// The token of the last route of ours that carries a valid one for this dialog. Of several in a row (two values of
     /// one pass, or a spiral) the last one names the flow that leads on.
     pub fn token(&self, request: &Message, secrets: &Secrets) -> Option<RecordRouteToken> {
-        self.own.iter().rev().find_map(|range| {
-            let uri = Uri::parse(request.as_bytes().get(range.clone())?).ok()?;
-            RecordRouteToken::parse(secrets, uri.user?, request.call_id())
+        self.own.iter().rev().find_map(|own| {
+            let user = request.as_bytes().get(own.user.clone())?;
+            RecordRouteToken::parse(secrets, user, request.call_id())
                 .ok()
                 .filter(|token| token.is_of(secrets, request))
         })
@@ -156,7 +175,7 @@ impl RoutePlan {
     /// The URI of ours that was reached last.
     pub fn own_route<'a>(&'a self, request: &'a Message) -> Option<&'a [u8]> {
         match self.own.last() {
-            Some(range) => request.as_bytes().get(range.clone()),
+            Some(own) => request.as_bytes().get(own.uri.clone()),
             None => self.taken_off.as_deref(),
         }
     }

@@ -18,7 +18,7 @@ const AUTH_PARAMETERS_MAX: usize = 32;
 struct AuthParams<'a> {
     scheme: &'a [u8],
     /// Names and values as they stand.
-    params: [(&'a [u8], &'a [u8]); AUTH_PARAMETERS_MAX],
+    params: [RawParam<'a>; AUTH_PARAMETERS_MAX],
     count: usize,
 }
 
@@ -85,8 +85,11 @@ impl<'a> AuthParams<'a> {
     }
 }
 
+/// Name and value of a parameter as they stand.
+type RawParam<'a> = (&'a [u8], &'a [u8]);
+
 /// Reads `name = value` at `at` up to the comma or the end; the value is a token or a quoted string.
-fn read_param<'a>(field: Field<'a>, at: usize) -> Option<((&'a [u8], &'a [u8]), usize)> {
+fn read_param<'a>(field: Field<'a>, at: usize) -> Option<(RawParam<'a>, usize)> {
     let name_end = field.token_end(at);
     let equals = field.skip_lws(name_end);
     if name_end == at || field.get(equals) != Some(b'=') {

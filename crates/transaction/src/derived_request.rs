@@ -15,10 +15,7 @@ pub(crate) fn write_cancel(out: &mut Vec<u8>, invite: &[u8], extra: &[u8]) {
 
 /// Length of the header section with its empty line: what is left when the body is cut off.
 pub(crate) fn head_length(message: &[u8]) -> usize {
-    message
-        .windows(4)
-        .position(|octets| octets == b"\r\n\r\n")
-        .map_or(message.len(), |position| position + 4)
+    memchr::memmem::find(message, b"\r\n\r\n").map_or(message.len(), |position| position + 4)
 }
 
 fn write_derived(

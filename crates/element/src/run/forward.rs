@@ -69,6 +69,7 @@ impl Run {
             route,
             token: None,
             targets: None,
+            aor: None,
             max_breadth: self.max_breadth,
             server: self.server.take(),
             program: Some(Box::new(Program {

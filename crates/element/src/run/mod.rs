@@ -14,7 +14,7 @@ use core::any::Any;
 use std::sync::Arc;
 
 use strowger_proxy::{RecordRouteToken, RoutePlan};
-use strowger_registrar::Bindings;
+use strowger_registrar::{AddressOfRecord, Bindings};
 use strowger_routing::{Draft, Errand, HookName};
 use strowger_sip::{Message, Method, Now, Time, Transport};
 use strowger_transaction::{Flow, ListenerId, RequestKey, ServerKey};
@@ -60,6 +60,8 @@ pub(crate) struct Run {
     pub(crate) max_breadth: u32,
     pub(crate) targets: Bindings,
     pub(crate) looked_up: bool,
+    /// The local user that was looked up.
+    pub(crate) aor: Option<AddressOfRecord>,
     /// The request has its final answer, or was forwarded.
     pub(crate) answered: bool,
     /// The status that the program answered with through the transaction; 0 for none.
@@ -117,6 +119,7 @@ impl Default for Run {
             max_breadth: 0,
             targets: Bindings::new(),
             looked_up: false,
+            aor: None,
             answered: false,
             replied: 0,
             cancelled: false,
@@ -161,6 +164,7 @@ impl Run {
         self.max_breadth = 0;
         self.targets.clear();
         self.looked_up = false;
+        self.aor = None;
         self.answered = false;
         self.replied = 0;
         self.cancelled = false;

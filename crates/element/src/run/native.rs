@@ -208,6 +208,7 @@ impl Run {
             count => Lookup::Found(count),
         };
         self.targets = targets;
+        self.aor = Some(aor);
         self.looked_up = true;
         outcome
     }
@@ -255,6 +256,7 @@ impl Run {
             route,
             token,
             targets: self.looked_up.then(|| core::mem::take(&mut self.targets)),
+            aor: self.aor.take(),
             max_breadth: self.max_breadth,
             server: None,
             program: None,
