@@ -37,7 +37,7 @@ fn int(request: &mut Request, _: Args<'_>) -> Ret {
 
 fn method(request: &mut Request, _: Args<'_>) -> Ret {
     request.calls += 1;
-    Ret::Text(b"INVITE".as_slice().into())
+    Ret::Known(b"INVITE")
 }
 
 fn wait(_: &mut Request, _: Args<'_>) -> Ret {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use mlua::Thread;
 use strowger_sip::{Now, Time};
 
 use crate::clock::BudgetClock;
@@ -15,7 +14,7 @@ use crate::run::{Call, Entry, Loaded, LogSink, Outcome, Run, WaitToken};
 use crate::settings::{HostSettings, HostingForm};
 use crate::source::{ScriptFolder, inside};
 use crate::table::{FunctionTable, Value};
-use crate::vm::{Generation, Resume, Shared, SliceEnd, failure, open};
+use crate::vm::{Coroutine, Generation, Resume, Shared, SliceEnd, failure, open};
 
 /// The entry under which runs of files are remembered by the quarantine.
 const FILE_ENTRY: u32 = u32::MAX;
@@ -209,7 +208,11 @@ impl<C: Send + 'static> ScriptHost<C> {
             key: call.key,
         };
         self.start(route, context, now, |_| {
-            Ok(Resume::Entry(call.entry.0, call.arguments))
+            Ok(if call.arguments.is_empty() && !call.wants_results {
+                Resume::Plain(call.entry.0)
+            } else {
+                Resume::Entry(call.entry.0, call.arguments)
+            })
         })
     }
 
@@ -251,16 +254,17 @@ impl<C: Send + 'static> ScriptHost<C> {
         self.counters.started += 1;
         let begun = resume(self).and_then(|resume| {
             let generation = self.current.as_mut().ok_or_else(no_vm)?;
-            Ok((resume, generation.coroutine()?))
+            let coroutine = generation.coroutine(&resume)?;
+            Ok((resume, coroutine))
         });
         match begun {
-            Ok((resume, thread)) => {
+            Ok((resume, coroutine)) => {
                 let origin = Origin {
                     is_current: true,
                     route,
                     grown: 0,
                 };
-                self.slice(origin, thread, resume, context, now)
+                self.slice(origin, coroutine, resume, context, now)
             }
             Err(error) => {
                 self.counters.failed += 1;
@@ -356,7 +360,7 @@ impl<C: Send + 'static> ScriptHost<C> {
             route: run.route,
             grown: run.grown,
         };
-        let answer = self.slice(origin, run.thread, Resume::Values(values), context, now);
+        let answer = self.slice(origin, run.coroutine, Resume::Values(values), context, now);
         self.left(run.number);
         answer
     }
@@ -383,7 +387,7 @@ impl<C: Send + 'static> ScriptHost<C> {
     fn slice(
         &mut self,
         origin: Origin,
-        thread: Thread,
+        coroutine: Coroutine,
         resume: Resume<'_>,
         context: C,
         now: Now,
@@ -405,15 +409,15 @@ impl<C: Send + 'static> ScriptHost<C> {
         let before = generation.lua.used_memory();
         self.shared.begin(now, None, before);
         self.shared.slot().context = Some(context);
-        let mut end = generation.slice(thread, resume);
-        while let SliceEnd::Wait(wait, thread) = end {
+        let mut end = generation.slice(coroutine, resume);
+        while let SliceEnd::Wait(wait, coroutine) = end {
             if self.parked.len() < self.settings.parked_max {
-                end = SliceEnd::Wait(wait, thread);
+                end = SliceEnd::Wait(wait, coroutine);
                 break;
             }
             // One budget for all of it: a script that waits in a loop ends as any other.
             self.counters.park_refused += 1;
-            end = generation.slice(thread, Resume::Values(&wait.at_deadline));
+            end = generation.slice(coroutine, Resume::Values(&wait.at_deadline));
         }
         let after = generation.lua.used_memory();
         let number = generation.number;
@@ -471,7 +475,7 @@ impl<C: Send + 'static> ScriptHost<C> {
                 }
                 Outcome::Failed(error)
             }
-            SliceEnd::Wait(wait, thread) => {
+            SliceEnd::Wait(wait, coroutine) => {
                 self.counters.parked += 1;
                 let generation = if is_current {
                     &mut self.current
@@ -483,7 +487,7 @@ impl<C: Send + 'static> ScriptHost<C> {
                 }
                 let deadline = wait.deadline;
                 let token = self.parked.insert(ParkedRun {
-                    thread,
+                    coroutine,
                     number,
                     route,
                     deadline,

@@ -41,6 +41,8 @@ pub struct Call<'a> {
     pub key: u64,
     /// Arguments.
     pub arguments: &'a [Value],
+    /// True if what the function returns is wanted.
+    pub wants_results: bool,
 }
 
 impl<'a> Call<'a> {
@@ -50,12 +52,21 @@ impl<'a> Call<'a> {
             entry,
             key: 0,
             arguments: &[],
+            wants_results: true,
         }
     }
 
     /// The same with arguments.
     pub fn with(self, arguments: &'a [Value]) -> Call<'a> {
         Call { arguments, ..self }
+    }
+
+    /// The same, but nobody reads what the function returns, which is cheaper: [`Outcome::Returned`] is empty.
+    pub fn without_results(self) -> Call<'a> {
+        Call {
+            wants_results: false,
+            ..self
+        }
     }
 
     /// The same with a key for the quarantine.

@@ -14,7 +14,7 @@ use strowger_routing::{
     ErrandAnswer, HookName, PolicyFactory, PolicyInterest, Progress, Routed, RoutingContext,
     RoutingPolicy, Stage,
 };
-use strowger_sip::{Now, Uri};
+use strowger_sip::Now;
 
 use super::door::{KemiDoor, LogLevel};
 use super::rows;
@@ -300,11 +300,15 @@ impl KemiPolicy {
         if message.is_response() {
             return 1;
         }
-        let user = Uri::parse(context.request_uri())
-            .ok()
-            .and_then(|uri| uri.user);
+        let user = before_at(context.request_uri());
         self.hasher.hash_one((message.method().as_bytes(), user))
     }
+}
+
+/// Scheme and user of a URI; nothing if it has no user. Every request pays for it: it is not parsed.
+fn before_at(uri: &[u8]) -> &[u8] {
+    let end = uri.iter().position(|octet| *octet == b'@');
+    end.and_then(|end| uri.get(..end)).unwrap_or_default()
 }
 
 fn callback(door: &KemiDoor, global: &str, default: &str) -> String {
@@ -341,7 +345,10 @@ impl RoutingPolicy for KemiPolicy {
             Stage::Event(_, name) => vec![Value::text(name)],
             _ => Vec::new(),
         };
-        let call = Call::of(entry).with(&arguments).keyed(key);
+        let call = Call::of(entry)
+            .with(&arguments)
+            .without_results()
+            .keyed(key);
         let run = self.host.call(call, run, now);
         self.end(run)
     }

@@ -3,15 +3,19 @@
 //! Arguments are read in the cheapest way that the kinds of the row allow: a string that is copied once costs a third
 //! of one that is held by reference. Rows with more than three parameters go the general way.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use mlua::{BString, Either, FromLuaMulti, Function, Lua, MultiValue};
+use mlua::{BString, Either, FromLuaMulti, Function, Lua, LuaString, MultiValue};
 use smallvec::SmallVec;
 
 use super::convert::to_lua;
 use super::place;
 use super::watch::Shared;
 use crate::table::{Arg, Args, ArgumentFault, FaultAnswer, Kind, Ret, Row, Tolerance, Value};
+
+/// Strings of one row that are kept for it: no row knows more.
+const KNOWN_STRINGS_MAX: usize = 16;
 
 type List = SmallVec<[Arg; 4]>;
 
@@ -66,32 +70,72 @@ impl<C: Send + 'static> Dispatch<C> {
 
     fn typed<A: Incoming>(&self, lua: &Lua, row: &'static Row<C>) -> mlua::Result<Function> {
         let this = self.clone();
+        let known = KnownStrings::default();
         if row.yields {
             lua.create_function(move |lua, arguments: A| {
-                let answer = this.call(lua, row, &mut arguments.list())?;
+                let answer = arguments.enter(|list| this.answer(lua, row, &known, list))?;
                 Ok((answer, this.shared.slot().wait.is_some()))
             })
         } else {
-            lua.create_function(move |lua, arguments: A| this.call(lua, row, &mut arguments.list()))
+            lua.create_function(move |lua, arguments: A| {
+                arguments.enter(|list| this.answer(lua, row, &known, list))
+            })
         }
+    }
+
+    /// Calls the row with arguments as they came.
+    #[inline]
+    fn answer(
+        &self,
+        lua: &Lua,
+        row: &Row<C>,
+        known: &KnownStrings,
+        arguments: Arguments<'_>,
+    ) -> mlua::Result<Answer> {
+        match arguments {
+            Arguments::Exact(arguments) if row.fits(arguments) => {
+                self.call(lua, row, known, arguments)
+            }
+            Arguments::Exact(arguments) => {
+                let mut list: List = arguments.iter_mut().map(std::mem::take).collect();
+                self.coerced(lua, row, known, &mut list)
+            }
+            Arguments::Any(mut list) => self.coerced(lua, row, known, &mut list),
+        }
+    }
+
+    fn coerced(
+        &self,
+        lua: &Lua,
+        row: &Row<C>,
+        known: &KnownStrings,
+        arguments: &mut List,
+    ) -> mlua::Result<Answer> {
+        match row.coerce(arguments, self.tolerance) {
+            Ok(None) => {}
+            Ok(Some(fault)) => self.forgiven(lua, row, &fault),
+            Err(fault) => return self.fault(lua, row, &fault).map(Either::Right),
+        }
+        self.call(lua, row, known, arguments)
     }
 
     /// Calls the row. If the run must be parked, the wait lies in the slot.
     #[inline]
-    fn call(&self, lua: &Lua, row: &Row<C>, arguments: &mut List) -> mlua::Result<Answer> {
-        if !row.fits(arguments) {
-            match row.coerce(arguments, self.tolerance) {
-                Ok(None) => {}
-                Ok(Some(fault)) => self.forgiven(lua, row, &fault),
-                Err(fault) => return self.fault(lua, row, &fault).map(Either::Right),
-            }
-        }
+    fn call(
+        &self,
+        lua: &Lua,
+        row: &Row<C>,
+        known: &KnownStrings,
+        arguments: &[Arg],
+    ) -> mlua::Result<Answer> {
         let ret = {
             let mut slot = self.shared.slot();
             let Some(context) = &mut slot.context else {
                 return Err(while_loading(lua, row));
             };
             match (row.call)(context, Args::new(arguments)) {
+                Ret::Int(number) => return Ok(Either::Left(number)),
+                Ret::Bool(value) => return Ok(Either::Right(Any::Boolean(value))),
                 Ret::Wait(wait) if row.yields => {
                     slot.wait = Some(wait);
                     return Ok(Either::Right(Any::Nil));
@@ -99,10 +143,19 @@ impl<C: Send + 'static> Dispatch<C> {
                 ret => ret,
             }
         };
-        let value = match ret {
-            Ret::Int(number) => return Ok(Either::Left(number)),
+        self.value(lua, row, known, ret).map(Either::Right)
+    }
+
+    fn value(&self, lua: &Lua, row: &Row<C>, known: &KnownStrings, ret: Ret) -> mlua::Result<Any> {
+        match ret {
+            Ret::Int(number) => Ok(Any::Integer(number)),
             Ret::Bool(value) => Ok(Any::Boolean(value)),
             Ret::None | Ret::Value(Value::Nil) => Ok(Any::Nil),
+            Ret::Known(octets) => known
+                .get(octets, || {
+                    self.unlimited(lua, |lua| lua.create_string(octets))
+                })
+                .map(Any::String),
             Ret::Text(octets) => {
                 self.unlimited(lua, |lua| lua.create_string(&octets).map(Any::String))
             }
@@ -112,8 +165,7 @@ impl<C: Send + 'static> Dispatch<C> {
                 format!("{} waits, but its row does not say so", row.full_name()),
             )),
             Ret::Error(text) => Err(raised(lua, text.into_owned())),
-        };
-        value.map(Either::Right)
+        }
     }
 
     /// With a memory limit every new string costs a protected call, five times the string itself. What a verb answers is
@@ -169,9 +221,39 @@ fn raised(lua: &Lua, text: String) -> mlua::Error {
     })
 }
 
+/// Strings of the VM that a row answered with [`Ret::Known`].
+#[derive(Default)]
+struct KnownStrings(RefCell<SmallVec<[(&'static [u8], LuaString); 1]>>);
+
+impl KnownStrings {
+    fn get(
+        &self,
+        octets: &'static [u8],
+        make: impl FnOnce() -> mlua::Result<LuaString>,
+    ) -> mlua::Result<LuaString> {
+        let mut known = self.0.borrow_mut();
+        if let Some((_, string)) = known.iter().find(|(one, _)| std::ptr::eq(*one, octets)) {
+            return Ok(string.clone());
+        }
+        let string = make()?;
+        if known.len() < KNOWN_STRINGS_MAX {
+            known.push((octets, string.clone()));
+        }
+        Ok(string)
+    }
+}
+
+/// Arguments on their way to a row.
+enum Arguments<'a> {
+    /// As many as there are parameters; those at the end may be absent.
+    Exact(&'a mut [Arg]),
+    /// Any number.
+    Any(List),
+}
+
 /// Arguments as they come from the VM.
 trait Incoming: FromLuaMulti + 'static {
-    fn list(self) -> List;
+    fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R;
 }
 
 trait One {
@@ -203,34 +285,34 @@ impl One for Text {
 }
 
 impl Incoming for Any {
-    fn list(self) -> List {
-        let mut list = List::new();
-        push_excess(&mut list, self);
-        list
+    #[inline]
+    fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R {
+        match self {
+            Any::Nil => call(Arguments::Exact(&mut [])),
+            excess => call(Arguments::Any(List::from_iter([excess.arg()]))),
+        }
     }
 }
 
 impl Incoming for MultiValue {
-    fn list(self) -> List {
-        self.into_iter().map(One::arg).collect()
-    }
-}
-
-fn push_excess(list: &mut List, value: Any) {
-    if !matches!(value, Any::Nil) {
-        list.push(value.arg());
+    fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R {
+        call(Arguments::Any(self.into_iter().map(One::arg).collect()))
     }
 }
 
 macro_rules! incoming {
     ($($name:ident: $kind:ident),+) => {
         impl Incoming for ($($kind,)+ Any) {
-            fn list(self) -> List {
+            #[inline]
+            fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R {
                 let ($($name,)+ excess) = self;
-                let mut list = List::new();
-                $(list.push($name.arg());)+
-                push_excess(&mut list, excess);
-                list
+                let mut arguments = [$($name.arg()),+];
+                if matches!(excess, Any::Nil) {
+                    return call(Arguments::Exact(&mut arguments));
+                }
+                let mut list = List::from_iter(arguments);
+                list.push(excess.arg());
+                call(Arguments::Any(list))
             }
         }
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread};
+use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Thread};
 
 use super::convert::{from_lua, to_lua};
 use super::dispatch::Dispatch;
@@ -19,6 +19,8 @@ use crate::table::{ExitMarker, FunctionTable, Value, Wait};
 pub(crate) enum Resume<'a> {
     /// An entry, by its index, and arguments.
     Entry(u32, &'a [Value]),
+    /// An entry without arguments whose results nobody reads.
+    Plain(u32),
     /// A compiled file.
     File(Function),
     /// What a function that waited answers.
@@ -29,9 +31,24 @@ pub(crate) enum Resume<'a> {
 pub(crate) enum SliceEnd {
     Returned(Vec<Value>),
     Exited(ExitMarker),
-    Wait(Wait, Thread),
+    Wait(Wait, Coroutine),
     NoEntry,
     Failed(Box<ScriptError>),
+}
+
+/// A coroutine of the host.
+pub(crate) struct Coroutine {
+    thread: Thread,
+    body: Body,
+}
+
+/// What it serves.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Body {
+    /// Any call.
+    Any,
+    /// [`Resume::Plain`].
+    Plain,
 }
 
 pub(crate) struct Generation<C> {
@@ -41,17 +58,19 @@ pub(crate) struct Generation<C> {
     pub parked: usize,
     shared: Arc<Shared<C>>,
     body: Function,
+    plain_body: Function,
     names: Table,
     environment: Function,
     markers: Vec<ExitMarker>,
     pool: Vec<Thread>,
+    plain_pool: Vec<Thread>,
     pooled_max: usize,
     files: BTreeMap<String, Arc<[u8]>>,
     /// Memory in use after the last full collection that the host asked for.
     pub after_collection: usize,
 }
 
-type Made = (Function, Table, Function, Function, Function);
+type Made = (Function, Function, Table, Function, Function, Function);
 
 impl<C: Send + 'static> Generation<C> {
     /// A VM with the functions of the table, and no script yet.
@@ -71,7 +90,7 @@ impl<C: Send + 'static> Generation<C> {
         lua.load(strings::SOURCE)
             .set_name(format!("={OWN_CHUNK}"))
             .call::<()>(&host)?;
-        let (body, names, waiting, exiting, environment): Made = lua
+        let (body, plain_body, names, waiting, exiting, environment): Made = lua
             .load(SOURCE)
             .set_name(format!("={OWN_CHUNK}"))
             .call(host)?;
@@ -81,10 +100,12 @@ impl<C: Send + 'static> Generation<C> {
             parked: 0,
             shared: Arc::clone(shared),
             body,
+            plain_body,
             names,
             environment,
             markers: Vec::new(),
             pool: Vec::new(),
+            plain_pool: Vec::new(),
             pooled_max: settings.pooled_max,
             files: BTreeMap::new(),
             after_collection: 0,
@@ -240,21 +261,28 @@ impl<C: Send + 'static> Generation<C> {
         self.compile(path, source, Some(environment))
     }
 
-    /// A coroutine that serves calls.
-    pub fn coroutine(&mut self) -> Result<Thread, Box<ScriptError>> {
-        match self.pool.pop() {
-            Some(thread) => Ok(thread),
+    /// A coroutine that serves this.
+    pub fn coroutine(&mut self, resume: &Resume<'_>) -> Result<Coroutine, Box<ScriptError>> {
+        let (body, function, pool) = match resume {
+            Resume::Plain(_) => (Body::Plain, &self.plain_body, &mut self.plain_pool),
+            _ => (Body::Any, &self.body, &mut self.pool),
+        };
+        let thread = match pool.pop() {
+            Some(thread) => thread,
             None => self
                 .lua
-                .create_thread(self.body.clone())
-                .map_err(|error| failure(&error)),
-        }
+                .create_thread(function.clone())
+                .map_err(|error| failure(&error))?,
+        };
+        Ok(Coroutine { thread, body })
     }
 
     /// Runs a coroutine until it ends or waits. Time and context are set by the caller.
-    pub fn slice(&mut self, thread: Thread, resume: Resume<'_>) -> SliceEnd {
-        type Answer = (mlua::Value, mlua::Value, MultiValue);
-        let result = match resume {
+    pub fn slice(&mut self, coroutine: Coroutine, resume: Resume<'_>) -> SliceEnd {
+        let thread = &coroutine.thread;
+        let answer = match resume {
+            Resume::Plain(index) => plain(thread, index),
+            Resume::Values([]) if coroutine.body == Body::Plain => plain(thread, ()),
             Resume::Entry(index, []) => thread.resume::<Answer>(index),
             Resume::Entry(index, arguments) => self
                 .values(Some(mlua::Value::Integer(index.into())), arguments)
@@ -264,41 +292,41 @@ impl<C: Send + 'static> Generation<C> {
                 .values(None, values)
                 .and_then(|values| thread.resume::<Answer>(values)),
         };
-        match result {
-            Ok((mlua::Value::Integer(1), first, rest)) => {
-                self.pool_again(thread);
+        match answer {
+            Ok(answer) => self.ended(coroutine, answer),
+            Err(error) => SliceEnd::Failed(failure(&error)),
+        }
+    }
+
+    fn ended(&mut self, coroutine: Coroutine, (code, first, rest): Answer) -> SliceEnd {
+        match code {
+            mlua::Value::Integer(1) => {
+                self.pool_again(coroutine);
                 SliceEnd::Returned(returned(&first, &rest))
             }
-            Ok((mlua::Value::Integer(2), text, rest)) => {
-                self.pool_again(thread);
+            mlua::Value::Integer(2) => {
+                self.pool_again(coroutine);
                 let error = self.shared.slot().error.take();
-                SliceEnd::Failed(error.unwrap_or_else(|| self.unhandled(&text, rest.front())))
+                SliceEnd::Failed(error.unwrap_or_else(|| self.unhandled(&first, rest.front())))
             }
-            Ok((mlua::Value::Integer(code @ (3 | 4)), index, _)) => {
+            mlua::Value::Integer(code @ (3 | 4)) => {
                 if code == 4 {
-                    self.pool_again(thread);
+                    self.pool_again(coroutine);
                 }
-                self.exited(&index)
+                self.exited(&first)
             }
-            Ok((mlua::Value::Integer(5), _, _)) => {
-                self.pool_again(thread);
+            mlua::Value::Integer(5) => {
+                self.pool_again(coroutine);
                 SliceEnd::NoEntry
             }
-            Ok((mlua::Value::Number(MARK), _, _)) => {
+            mlua::Value::Number(MARK) => {
                 let wait = self.shared.slot().wait.take();
                 match wait {
-                    Some(wait) => SliceEnd::Wait(wait, thread),
-                    None => SliceEnd::Failed(Box::new(ScriptError::new(
-                        ErrorKind::Runtime,
-                        "the script yielded to nobody",
-                    ))),
+                    Some(wait) => SliceEnd::Wait(wait, coroutine),
+                    None => yielded_to_nobody(),
                 }
             }
-            Ok(_) => SliceEnd::Failed(Box::new(ScriptError::new(
-                ErrorKind::Runtime,
-                "the script yielded to nobody",
-            ))),
-            Err(error) => SliceEnd::Failed(failure(&error)),
+            _ => yielded_to_nobody(),
         }
     }
 
@@ -349,9 +377,12 @@ impl<C: Send + 'static> Generation<C> {
         Ok(list)
     }
 
-    fn pool_again(&mut self, thread: Thread) {
-        if self.pool.len() < self.pooled_max {
-            self.pool.push(thread);
+    fn pool_again(&mut self, coroutine: Coroutine) {
+        if self.pool.len() + self.plain_pool.len() < self.pooled_max {
+            match coroutine.body {
+                Body::Any => self.pool.push(coroutine.thread),
+                Body::Plain => self.plain_pool.push(coroutine.thread),
+            }
         }
     }
 
@@ -360,6 +391,24 @@ impl<C: Send + 'static> Generation<C> {
         let marker = self.markers.get(index.wrapping_sub(1)).copied();
         SliceEnd::Exited(marker.unwrap_or(ExitMarker("")))
     }
+}
+
+/// What a coroutine yields: a code, and what belongs to it.
+type Answer = (mlua::Value, mlua::Value, MultiValue);
+
+/// Resumes a plain coroutine, whose answer has three values at most: a list is only made for the third.
+fn plain(thread: &Thread, with: impl IntoLuaMulti) -> mlua::Result<Answer> {
+    let (code, first, second) = thread.resume::<(mlua::Value, mlua::Value, mlua::Value)>(with)?;
+    let rest = match second {
+        mlua::Value::Nil => MultiValue::new(),
+        second => MultiValue::from_iter([second]),
+    };
+    Ok((code, first, rest))
+}
+
+fn yielded_to_nobody() -> SliceEnd {
+    let text = "the script yielded to nobody";
+    SliceEnd::Failed(Box::new(ScriptError::new(ErrorKind::Runtime, text)))
 }
 
 fn returned(first: &mlua::Value, rest: &MultiValue) -> Vec<Value> {

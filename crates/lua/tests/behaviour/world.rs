@@ -26,7 +26,7 @@ fn reply(request: &mut Request, args: Args<'_>) -> Ret {
 }
 
 fn user(request: &mut Request, _: Args<'_>) -> Ret {
-    Ret::Text(request.user.as_bytes().into())
+    Ret::copied(request.user.as_bytes())
 }
 
 fn nothing(_: &mut Request, _: Args<'_>) -> Ret {
