@@ -284,7 +284,7 @@ fn files(now: Now) {
         ..HostSettings::default()
     });
     best("run of a file in an environment of its own", 500, 1, || {
-        let run = files.run_file("file.lua", &[], 0, Request::default(), now);
+        let run = files.run_file("file.lua", &[], Request::default(), now);
         assert_eq!(run.outcome, Outcome::Returned(Vec::new()));
     });
 }

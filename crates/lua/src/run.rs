@@ -36,9 +36,6 @@ impl WaitToken {
 pub struct Call<'a> {
     /// What is called.
     pub entry: Entry,
-    /// Tells routes of one entry apart for the quarantine: scripts have one request route, and one bad kind of request
-    /// must not stop the others.
-    pub key: u64,
     /// Arguments.
     pub arguments: &'a [Value],
     /// True if what the function returns is wanted.
@@ -50,7 +47,6 @@ impl<'a> Call<'a> {
     pub fn of(entry: Entry) -> Call<'a> {
         Call {
             entry,
-            key: 0,
             arguments: &[],
             wants_results: true,
         }
@@ -67,11 +63,6 @@ impl<'a> Call<'a> {
             wants_results: false,
             ..self
         }
-    }
-
-    /// The same with a key for the quarantine.
-    pub fn keyed(self, key: u64) -> Call<'a> {
-        Call { key, ..self }
     }
 }
 

@@ -84,7 +84,7 @@ impl<C: Send + 'static> Dispatch<C> {
     }
 
     /// Calls the row with arguments as they came.
-    #[inline]
+    #[inline(always)]
     fn answer(
         &self,
         lua: &Lua,
@@ -104,6 +104,7 @@ impl<C: Send + 'static> Dispatch<C> {
         }
     }
 
+    #[cold]
     fn coerced(
         &self,
         lua: &Lua,
@@ -120,7 +121,7 @@ impl<C: Send + 'static> Dispatch<C> {
     }
 
     /// Calls the row. If the run must be parked, the wait lies in the slot.
-    #[inline]
+    #[inline(always)]
     fn call(
         &self,
         lua: &Lua,
@@ -261,6 +262,7 @@ trait One {
 }
 
 impl One for Any {
+    #[inline]
     fn arg(self) -> Arg {
         match self {
             Any::Nil => Arg::Absent,
@@ -276,6 +278,7 @@ impl One for Any {
 }
 
 impl One for Text {
+    #[inline]
     fn arg(self) -> Arg {
         match self {
             Either::Left(octets) => Arg::Text(octets.into()),
@@ -307,12 +310,14 @@ macro_rules! incoming {
             fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R {
                 let ($($name,)+ excess) = self;
                 let mut arguments = [$($name.arg()),+];
-                if matches!(excess, Any::Nil) {
-                    return call(Arguments::Exact(&mut arguments));
+                match excess {
+                    Any::Nil => call(Arguments::Exact(&mut arguments)),
+                    excess => {
+                        let mut list = List::from_iter(arguments);
+                        list.push(excess.arg());
+                        call(Arguments::Any(list))
+                    }
                 }
-                let mut list = List::from_iter(arguments);
-                list.push(excess.arg());
-                call(Arguments::Any(list))
             }
         }
     };

@@ -66,6 +66,8 @@ pub(crate) struct Generation<C> {
     plain_pool: Vec<Thread>,
     pooled_max: usize,
     files: BTreeMap<String, Arc<[u8]>>,
+    /// Memory in use when it was last looked at.
+    pub memory: usize,
     /// Memory in use after the last full collection that the host asked for.
     pub after_collection: usize,
 }
@@ -108,6 +110,7 @@ impl<C: Send + 'static> Generation<C> {
             plain_pool: Vec::new(),
             pooled_max: settings.pooled_max,
             files: BTreeMap::new(),
+            memory: 0,
             after_collection: 0,
         };
         for (index, name) in (0..).zip(entries) {
@@ -261,6 +264,12 @@ impl<C: Send + 'static> Generation<C> {
         self.compile(path, source, Some(environment))
     }
 
+    /// Memory in use now.
+    pub fn look_at_memory(&mut self) -> usize {
+        self.memory = self.lua.used_memory();
+        self.memory
+    }
+
     /// A coroutine that serves this.
     pub fn coroutine(&mut self, resume: &Resume<'_>) -> Result<Coroutine, Box<ScriptError>> {
         let (body, function, pool) = match resume {
@@ -300,26 +309,26 @@ impl<C: Send + 'static> Generation<C> {
 
     fn ended(&mut self, coroutine: Coroutine, (code, first, rest): Answer) -> SliceEnd {
         match code {
-            mlua::Value::Integer(1) => {
+            1 => {
                 self.pool_again(coroutine);
                 SliceEnd::Returned(returned(&first, &rest))
             }
-            mlua::Value::Integer(2) => {
+            2 => {
                 self.pool_again(coroutine);
                 let error = self.shared.slot().error.take();
                 SliceEnd::Failed(error.unwrap_or_else(|| self.unhandled(&first, rest.front())))
             }
-            mlua::Value::Integer(code @ (3 | 4)) => {
+            3 | 4 => {
                 if code == 4 {
                     self.pool_again(coroutine);
                 }
                 self.exited(&first)
             }
-            mlua::Value::Integer(5) => {
+            5 => {
                 self.pool_again(coroutine);
                 SliceEnd::NoEntry
             }
-            mlua::Value::Number(MARK) => {
+            WAITS => {
                 let wait = self.shared.slot().wait.take();
                 match wait {
                     Some(wait) => SliceEnd::Wait(wait, coroutine),
@@ -393,12 +402,15 @@ impl<C: Send + 'static> Generation<C> {
     }
 }
 
+/// The mark of a run that waits, read as a code: it is no integer.
+const WAITS: i64 = MARK as i64;
+
 /// What a coroutine yields: a code, and what belongs to it.
-type Answer = (mlua::Value, mlua::Value, MultiValue);
+type Answer = (i64, mlua::Value, MultiValue);
 
 /// Resumes a plain coroutine, whose answer has three values at most: a list is only made for the third.
 fn plain(thread: &Thread, with: impl IntoLuaMulti) -> mlua::Result<Answer> {
-    let (code, first, second) = thread.resume::<(mlua::Value, mlua::Value, mlua::Value)>(with)?;
+    let (code, first, second) = thread.resume::<(i64, mlua::Value, mlua::Value)>(with)?;
     let rest = match second {
         mlua::Value::Nil => MultiValue::new(),
         second => MultiValue::from_iter([second]),

@@ -134,6 +134,7 @@ end
 
 -- The same for entries without arguments whose results nobody reads: nearly all calls are such, and every step counts.
 local function failed(e, f)
+	if type(f) ~= "function" then return yield(5) end
 	return yield(type(e) == "number" and 4 or 2, e, f)
 end
 local function plain_body(what)

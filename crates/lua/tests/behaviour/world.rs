@@ -250,6 +250,13 @@ impl World {
         self.host.call(Call::of(entry), request, self.now)
     }
 
+    pub fn call_without_results(&mut self, entry: &str) -> Run<Request> {
+        let entry = self.host.entry(entry);
+        let request = self.request();
+        let call = Call::of(entry).without_results();
+        self.host.call(call, request, self.now)
+    }
+
     /// Calls `route`, which must return one value.
     pub fn value(&mut self, entry: &str) -> Value {
         match self.call(entry).outcome {
