@@ -23,6 +23,8 @@ type List = SmallVec<[Arg; 4]>;
 type Any = mlua::Value;
 /// A string or a number as a string; anything else as it is.
 type Text = Either<BString, mlua::Value>;
+/// Whether there is an argument more than there are parameters: only that counts, whatever it is.
+type Excess = Option<bool>;
 
 /// An answer; numbers, the most frequent, take the short way.
 type Answer = Either<i64, mlua::Value>;
@@ -54,16 +56,16 @@ impl<C: Send + 'static> Dispatch<C> {
             .collect();
         // One more than there are parameters, to see that there are too many.
         match text.as_slice() {
-            [] => self.typed::<Any>(lua, row),
-            [false] => self.typed::<(Any, Any)>(lua, row),
-            [true] => self.typed::<(Text, Any)>(lua, row),
-            [false, false] => self.typed::<(Any, Any, Any)>(lua, row),
-            [false, true] => self.typed::<(Any, Text, Any)>(lua, row),
-            [true, false] => self.typed::<(Text, Any, Any)>(lua, row),
-            [true, true] => self.typed::<(Text, Text, Any)>(lua, row),
-            [true, true, true] => self.typed::<(Text, Text, Text, Any)>(lua, row),
-            [true, true, false] => self.typed::<(Text, Text, Any, Any)>(lua, row),
-            [true, false, false] => self.typed::<(Text, Any, Any, Any)>(lua, row),
+            [] => self.typed::<Excess>(lua, row),
+            [false] => self.typed::<(Any, Excess)>(lua, row),
+            [true] => self.typed::<(Text, Excess)>(lua, row),
+            [false, false] => self.typed::<(Any, Any, Excess)>(lua, row),
+            [false, true] => self.typed::<(Any, Text, Excess)>(lua, row),
+            [true, false] => self.typed::<(Text, Any, Excess)>(lua, row),
+            [true, true] => self.typed::<(Text, Text, Excess)>(lua, row),
+            [true, true, true] => self.typed::<(Text, Text, Text, Excess)>(lua, row),
+            [true, true, false] => self.typed::<(Text, Text, Any, Excess)>(lua, row),
+            [true, false, false] => self.typed::<(Text, Any, Any, Excess)>(lua, row),
             _ => self.typed::<MultiValue>(lua, row),
         }
     }
@@ -244,6 +246,9 @@ impl KnownStrings {
     }
 }
 
+/// What stands for an argument that is too many.
+const EXCESS: Arg = Arg::Other(Value::Bool(true));
+
 /// Arguments on their way to a row.
 enum Arguments<'a> {
     /// As many as there are parameters; those at the end may be absent.
@@ -287,13 +292,13 @@ impl One for Text {
     }
 }
 
-impl Incoming for Any {
+impl Incoming for Excess {
     #[inline]
     fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R {
-        match self {
-            Any::Nil => call(Arguments::Exact(&mut [])),
-            excess => call(Arguments::Any(List::from_iter([excess.arg()]))),
-        }
+        call(match self {
+            None => Arguments::Exact(&mut []),
+            Some(_) => Arguments::Any(List::from_iter([EXCESS])),
+        })
     }
 }
 
@@ -305,19 +310,19 @@ impl Incoming for MultiValue {
 
 macro_rules! incoming {
     ($($name:ident: $kind:ident),+) => {
-        impl Incoming for ($($kind,)+ Any) {
+        impl Incoming for ($($kind,)+ Excess) {
             #[inline]
             fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R {
                 let ($($name,)+ excess) = self;
                 let mut arguments = [$($name.arg()),+];
-                match excess {
-                    Any::Nil => call(Arguments::Exact(&mut arguments)),
-                    excess => {
-                        let mut list = List::from_iter(arguments);
-                        list.push(excess.arg());
-                        call(Arguments::Any(list))
+                call(match excess {
+                    None => Arguments::Exact(&mut arguments),
+                    Some(_) => {
+                        let mut list: List = arguments.iter_mut().map(std::mem::take).collect();
+                        list.push(EXCESS);
+                        Arguments::Any(list)
                     }
-                }
+                })
             }
         }
     };

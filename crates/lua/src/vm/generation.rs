@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, IntoLuaMulti, Lua, LuaOptions, MultiValue, StdLib, Table, Thread};
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Thread};
 
 use super::convert::{from_lua, to_lua};
 use super::dispatch::Dispatch;
@@ -40,6 +40,8 @@ pub(crate) enum SliceEnd {
 pub(crate) struct Coroutine {
     thread: Thread,
     body: Body,
+    /// True before its first call.
+    is_new: bool,
 }
 
 /// What it serves.
@@ -47,8 +49,8 @@ pub(crate) struct Coroutine {
 enum Body {
     /// Any call.
     Any,
-    /// [`Resume::Plain`].
-    Plain,
+    /// Calls of this entry by [`Resume::Plain`].
+    Plain(u32),
 }
 
 pub(crate) struct Generation<C> {
@@ -63,7 +65,10 @@ pub(crate) struct Generation<C> {
     environment: Function,
     markers: Vec<ExitMarker>,
     pool: Vec<Thread>,
-    plain_pool: Vec<Thread>,
+    /// By entry.
+    plain_pools: Vec<Vec<Thread>>,
+    /// Coroutines in the pools.
+    pooled: usize,
     pooled_max: usize,
     files: BTreeMap<String, Arc<[u8]>>,
     /// Memory in use when it was last looked at.
@@ -107,7 +112,8 @@ impl<C: Send + 'static> Generation<C> {
             environment,
             markers: Vec::new(),
             pool: Vec::new(),
-            plain_pool: Vec::new(),
+            plain_pools: Vec::new(),
+            pooled: 0,
             pooled_max: settings.pooled_max,
             files: BTreeMap::new(),
             memory: 0,
@@ -273,25 +279,53 @@ impl<C: Send + 'static> Generation<C> {
     /// A coroutine that serves this.
     pub fn coroutine(&mut self, resume: &Resume<'_>) -> Result<Coroutine, Box<ScriptError>> {
         let (body, function, pool) = match resume {
-            Resume::Plain(_) => (Body::Plain, &self.plain_body, &mut self.plain_pool),
-            _ => (Body::Any, &self.body, &mut self.pool),
+            Resume::Plain(entry) => (
+                Body::Plain(*entry),
+                &self.plain_body,
+                self.plain_pools.get_mut(*entry as usize),
+            ),
+            _ => (Body::Any, &self.body, Some(&mut self.pool)),
         };
-        let thread = match pool.pop() {
-            Some(thread) => thread,
-            None => self
-                .lua
-                .create_thread(function.clone())
-                .map_err(|error| failure(&error))?,
-        };
-        Ok(Coroutine { thread, body })
+        if let Some(thread) = pool.and_then(Vec::pop) {
+            self.pooled -= 1;
+            let is_new = false;
+            return Ok(Coroutine {
+                thread,
+                body,
+                is_new,
+            });
+        }
+        let made = self.lua.create_thread(function.clone());
+        Ok(Coroutine {
+            thread: made.map_err(|error| failure(&error))?,
+            body,
+            is_new: true,
+        })
     }
 
     /// Runs a coroutine until it ends or waits. Time and context are set by the caller.
     pub fn slice(&mut self, coroutine: Coroutine, resume: Resume<'_>) -> SliceEnd {
         let thread = &coroutine.thread;
         let answer = match resume {
-            Resume::Plain(index) => plain(thread, index),
-            Resume::Values([]) if coroutine.body == Body::Plain => plain(thread, ()),
+            Resume::Plain(entry) => {
+                let answer = if coroutine.is_new {
+                    thread.resume::<PlainAnswer>(entry)
+                } else {
+                    thread.resume::<PlainAnswer>(())
+                };
+                match answer {
+                    // Nearly always.
+                    Ok((RETURNED, ..)) => {
+                        self.pool_again(coroutine);
+                        return SliceEnd::Returned(Vec::new());
+                    }
+                    Ok((code, first, rest)) => {
+                        let first = first.unwrap_or(mlua::Value::Nil);
+                        Ok((code, first, rest.into_iter().collect()))
+                    }
+                    Err(error) => Err(error),
+                }
+            }
             Resume::Entry(index, []) => thread.resume::<Answer>(index),
             Resume::Entry(index, arguments) => self
                 .values(Some(mlua::Value::Integer(index.into())), arguments)
@@ -309,7 +343,7 @@ impl<C: Send + 'static> Generation<C> {
 
     fn ended(&mut self, coroutine: Coroutine, (code, first, rest): Answer) -> SliceEnd {
         match code {
-            1 => {
+            RETURNED => {
                 self.pool_again(coroutine);
                 SliceEnd::Returned(returned(&first, &rest))
             }
@@ -387,11 +421,23 @@ impl<C: Send + 'static> Generation<C> {
     }
 
     fn pool_again(&mut self, coroutine: Coroutine) {
-        if self.pool.len() + self.plain_pool.len() < self.pooled_max {
-            match coroutine.body {
-                Body::Any => self.pool.push(coroutine.thread),
-                Body::Plain => self.plain_pool.push(coroutine.thread),
+        let pool = match coroutine.body {
+            Body::Any => &mut self.pool,
+            Body::Plain(entry) => {
+                let entry = entry as usize;
+                if entry >= self.plain_pools.len() {
+                    self.plain_pools.resize_with(entry + 1, Vec::new);
+                }
+                match self.plain_pools.get_mut(entry) {
+                    Some(pool) => pool,
+                    None => return,
+                }
             }
+        };
+        // Coroutines of one entry must not keep those of the others from being used again.
+        if pool.is_empty() || self.pooled < self.pooled_max {
+            pool.push(coroutine.thread);
+            self.pooled += 1;
         }
     }
 
@@ -402,21 +448,17 @@ impl<C: Send + 'static> Generation<C> {
     }
 }
 
+/// The code of a call that returned.
+const RETURNED: i64 = 1;
+
 /// The mark of a run that waits, read as a code: it is no integer.
 const WAITS: i64 = MARK as i64;
 
 /// What a coroutine yields: a code, and what belongs to it.
 type Answer = (i64, mlua::Value, MultiValue);
 
-/// Resumes a plain coroutine, whose answer has three values at most: a list is only made for the third.
-fn plain(thread: &Thread, with: impl IntoLuaMulti) -> mlua::Result<Answer> {
-    let (code, first, second) = thread.resume::<(i64, mlua::Value, mlua::Value)>(with)?;
-    let rest = match second {
-        mlua::Value::Nil => MultiValue::new(),
-        second => MultiValue::from_iter([second]),
-    };
-    Ok((code, first, rest))
-}
+/// The same of a body that yields three values at most.
+type PlainAnswer = (i64, Option<mlua::Value>, Option<mlua::Value>);
 
 fn yielded_to_nobody() -> SliceEnd {
     let text = "the script yielded to nobody";

@@ -132,27 +132,28 @@ local function body(...)
 	return serve(...)
 end
 
--- The same for entries without arguments whose results nobody reads: nearly all calls are such, and every step counts.
+-- The same for one entry without arguments whose results nobody reads: nearly all calls are such, and every step counts.
 local function failed(e, f)
 	if type(f) ~= "function" then return yield(5) end
 	return yield(type(e) == "number" and 4 or 2, e, f)
 end
 local function plain_body(what)
 	ours[running()] = true
+	local name = names[what]
 	while true do
 		careful = false
-		local f = G[names[what]]
+		local f = G[name]
 		if f then
 			local ok, e = real_xpcall(f, handler)
 			if ok then
 				-- What it returned must not live on in a coroutine of the pool.
 				e = nil
-				what = yield(1)
+				yield(1)
 			else
-				what = failed(e, f)
+				failed(e, f)
 			end
 		else
-			what = yield(5)
+			yield(5)
 		end
 	end
 end
