@@ -53,6 +53,7 @@ pub const fn return_code(outcome: ReplyOutcome) -> i64 {
 }
 
 /// Reads the arguments of `sl_send_reply` and its kin. `None` for a code outside 100 to 699, which nobody may send.
+#[inline]
 pub fn prepare<'a>(
     caller: Caller,
     code: &PvValue<'_>,

@@ -165,6 +165,7 @@ impl<C: Send + 'static> Shared<C> {
     }
 
     /// Begins a slice in a VM that uses this much memory.
+    #[inline]
     pub fn begin(&self, now: Now, budget: Option<Duration>, memory: usize, context: Option<C>) {
         self.over.store(false, Ordering::Relaxed);
         self.greedy.store(false, Ordering::Relaxed);
@@ -186,6 +187,7 @@ impl<C: Send + 'static> Shared<C> {
     }
 
     /// Ends a slice.
+    #[inline]
     pub fn end(self: &Arc<Self>, lua: &Lua) -> Ended<C> {
         let ended = {
             let mut slot = self.slot();

@@ -231,7 +231,8 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
 
 /// A method as text. Those that are registered are known; nearly every script asks for them first.
 fn method(method: Method<'_>) -> Ret {
-    match Method::KNOWN.iter().find(|known| **known == method) {
+    let index = method.known_index().map(usize::from);
+    match index.and_then(|index| Method::KNOWN.get(index)) {
         Some(known) => Ret::Known(known.as_bytes()),
         None => Ret::copied(method.as_bytes()),
     }
