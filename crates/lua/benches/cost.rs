@@ -37,7 +37,7 @@ fn int(request: &mut Request, _: Args<'_>) -> Ret {
 
 fn method(request: &mut Request, _: Args<'_>) -> Ret {
     request.calls += 1;
-    Ret::Text(b"INVITE".as_slice().into())
+    Ret::Known(b"INVITE")
 }
 
 fn wait(_: &mut Request, _: Args<'_>) -> Ret {
@@ -284,7 +284,7 @@ fn files(now: Now) {
         ..HostSettings::default()
     });
     best("run of a file in an environment of its own", 500, 1, || {
-        let run = files.run_file("file.lua", &[], 0, Request::default(), now);
+        let run = files.run_file("file.lua", &[], Request::default(), now);
         assert_eq!(run.outcome, Outcome::Returned(Vec::new()));
     });
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use mlua::Thread;
 use strowger_sip::{Now, Time};
 
 use crate::clock::BudgetClock;
@@ -15,7 +14,7 @@ use crate::run::{Call, Entry, Loaded, LogSink, Outcome, Run, WaitToken};
 use crate::settings::{HostSettings, HostingForm};
 use crate::source::{ScriptFolder, inside};
 use crate::table::{FunctionTable, Value};
-use crate::vm::{Generation, Resume, Shared, SliceEnd, failure, open};
+use crate::vm::{Coroutine, Generation, Resume, Shared, SliceEnd, failure, open};
 
 /// The entry under which runs of files are remembered by the quarantine.
 const FILE_ENTRY: u32 = u32::MAX;
@@ -25,7 +24,7 @@ const FILE_ENTRY: u32 = u32::MAX;
 struct Origin {
     /// True if it runs on the generation of new calls.
     is_current: bool,
-    route: RouteKey,
+    entry: u32,
     /// Octets by which memory grew during its earlier slices.
     grown: i64,
 }
@@ -45,6 +44,8 @@ pub struct ScriptHost<C: 'static> {
     parked: Parked,
     ended: VecDeque<(WaitToken, Box<ScriptError>)>,
     quarantine: Quarantine,
+    /// Tells routes of one entry apart for the quarantine.
+    key: fn(&C) -> u64,
     counters: LuaCounters,
 }
 
@@ -74,8 +75,15 @@ impl<C: Send + 'static> ScriptHost<C> {
                 settings.overrun_routes_max,
             ),
             settings,
+            key: |_| 0,
             counters: LuaCounters::default(),
         }
+    }
+
+    /// Tells routes of one entry apart for the quarantine by a key of the context: scripts have one request route, and one
+    /// bad kind of request must not stop the others. The key must be the same before and after a run.
+    pub fn tell_apart(&mut self, key: fn(&C) -> u64) {
+        self.key = key;
     }
 
     /// Loads a script into a new VM and, if that succeeds, makes it the one that new calls run on. Parked runs of the one
@@ -92,13 +100,10 @@ impl<C: Send + 'static> ScriptHost<C> {
                 result: Err(Box::new(ScriptError::new(ErrorKind::Busy, text))),
             };
         }
-        self.shared.slot().context = context;
-        self.shared.begin(now, Some(self.settings.load_slice), 0);
+        self.shared
+            .begin(now, Some(self.settings.load_slice), 0, context);
         let made = self.make(path);
-        let mut slot = self.shared.slot();
-        let context = slot.context.take();
-        slot.wait = None;
-        drop(slot);
+        let context = self.shared.slot().context.take();
         let result = made.map(|generation| {
             let number = generation.number;
             self.path = path.to_owned();
@@ -131,7 +136,7 @@ impl<C: Send + 'static> ScriptHost<C> {
             Some(read(&self.shared, path)?)
         };
         let number = self.generations + 1;
-        let generation = Generation::new(
+        let mut generation = Generation::new(
             number,
             &self.table,
             &self.shared,
@@ -143,11 +148,14 @@ impl<C: Send + 'static> ScriptHost<C> {
             Some(source) => generation.run_main(path, source),
             None => Ok(()),
         };
-        let (verdict, collections) = self.shared.end(&generation.lua);
-        self.counters.full_collections += collections;
+        let ended = self.shared.end(&generation.lua);
+        self.shared.slot().context = ended.context;
+        self.counters.full_collections += ended.full_collections;
+        self.counters.argument_faults += ended.argument_faults;
         self.assert_sound();
-        verdict.map_or(result, Err)?;
+        ended.verdict.map_or(result, Err)?;
         self.generations = number;
+        generation.look_at_memory();
         Ok(generation)
     }
 
@@ -204,12 +212,12 @@ impl<C: Send + 'static> ScriptHost<C> {
 
     /// Calls an entry. The context goes to the functions that the script calls and comes back with the outcome.
     pub fn call(&mut self, call: Call<'_>, context: C, now: Now) -> Run<C> {
-        let route = RouteKey {
-            entry: call.entry.0,
-            key: call.key,
-        };
-        self.start(route, context, now, |_| {
-            Ok(Resume::Entry(call.entry.0, call.arguments))
+        self.start(call.entry.0, context, now, |_| {
+            Ok(if call.arguments.is_empty() && !call.wants_results {
+                Resume::Plain(call.entry.0)
+            } else {
+                Resume::Entry(call.entry.0, call.arguments)
+            })
         })
     }
 
@@ -218,15 +226,10 @@ impl<C: Send + 'static> ScriptHost<C> {
         &mut self,
         path: &str,
         globals: &[(&str, Value)],
-        key: u64,
         context: C,
         now: Now,
     ) -> Run<C> {
-        let route = RouteKey {
-            entry: FILE_ENTRY,
-            key,
-        };
-        self.start(route, context, now, |host| {
+        self.start(FILE_ENTRY, context, now, |host| {
             let generation = host.current.as_mut().ok_or_else(no_vm)?;
             let source = generation.file(path, || read(&host.shared, path))?;
             let function = generation.open_file(path, &source, globals)?;
@@ -236,12 +239,16 @@ impl<C: Send + 'static> ScriptHost<C> {
 
     fn start<'a>(
         &mut self,
-        route: RouteKey,
+        entry: u32,
         context: C,
         now: Now,
         resume: impl FnOnce(&mut Self) -> Result<Resume<'a>, Box<ScriptError>>,
     ) -> Run<C> {
-        if self.quarantine.holds(route, now.monotonic) {
+        if !self.quarantine.is_empty()
+            && self
+                .quarantine
+                .holds(self.route(entry, &context), now.monotonic)
+        {
             self.counters.quarantined += 1;
             return Run {
                 context,
@@ -251,16 +258,17 @@ impl<C: Send + 'static> ScriptHost<C> {
         self.counters.started += 1;
         let begun = resume(self).and_then(|resume| {
             let generation = self.current.as_mut().ok_or_else(no_vm)?;
-            Ok((resume, generation.coroutine()?))
+            let coroutine = generation.coroutine(&resume)?;
+            Ok((resume, coroutine))
         });
         match begun {
-            Ok((resume, thread)) => {
+            Ok((resume, coroutine)) => {
                 let origin = Origin {
                     is_current: true,
-                    route,
+                    entry,
                     grown: 0,
                 };
-                self.slice(origin, thread, resume, context, now)
+                self.slice(origin, coroutine, resume, context, now)
             }
             Err(error) => {
                 self.counters.failed += 1;
@@ -353,10 +361,10 @@ impl<C: Send + 'static> ScriptHost<C> {
         self.counters.resumed += 1;
         let origin = Origin {
             is_current: self.generation() == Some(run.number),
-            route: run.route,
+            entry: run.entry,
             grown: run.grown,
         };
-        let answer = self.slice(origin, run.thread, Resume::Values(values), context, now);
+        let answer = self.slice(origin, run.coroutine, Resume::Values(values), context, now);
         self.left(run.number);
         answer
     }
@@ -383,7 +391,7 @@ impl<C: Send + 'static> ScriptHost<C> {
     fn slice(
         &mut self,
         origin: Origin,
-        thread: Thread,
+        coroutine: Coroutine,
         resume: Resume<'_>,
         context: C,
         now: Now,
@@ -402,48 +410,56 @@ impl<C: Send + 'static> ScriptHost<C> {
                 outcome: Outcome::Gone,
             };
         };
-        let before = generation.lua.used_memory();
-        self.shared.begin(now, None, before);
-        self.shared.slot().context = Some(context);
-        let mut end = generation.slice(thread, resume);
-        while let SliceEnd::Wait(wait, thread) = end {
+        let before = generation.memory;
+        self.shared.begin(now, None, before, Some(context));
+        let mut end = generation.slice(coroutine, resume);
+        while let SliceEnd::Wait(wait, coroutine) = end {
             if self.parked.len() < self.settings.parked_max {
-                end = SliceEnd::Wait(wait, thread);
+                end = SliceEnd::Wait(wait, coroutine);
                 break;
             }
             // One budget for all of it: a script that waits in a loop ends as any other.
             self.counters.park_refused += 1;
-            end = generation.slice(thread, Resume::Values(&wait.at_deadline));
+            end = generation.slice(coroutine, Resume::Values(&wait.at_deadline));
         }
-        let after = generation.lua.used_memory();
         let number = generation.number;
-        let (verdict, collections) = self.shared.end(&generation.lua);
-        self.counters.full_collections += collections;
+        let ended = self.shared.end(&generation.lua);
+        let after = generation.look_at_memory();
         self.assert_sound();
-        let mut slot = self.shared.slot();
-        let taken = slot.context.take();
-        self.counters.waits_abandoned += u64::from(slot.wait.take().is_some());
-        self.counters.argument_faults += std::mem::take(&mut slot.argument_faults);
-        slot.error = None;
-        drop(slot);
-        let Some(context) = taken else {
+        self.counters.full_collections += ended.full_collections;
+        self.counters.argument_faults += ended.argument_faults;
+        self.counters.waits_abandoned += u64::from(ended.abandoned_wait);
+        let Some(context) = ended.context else {
             unreachable!("a run does not take its context away");
         };
-        if let Some(verdict) = verdict {
+        if let Some(verdict) = ended.verdict {
             end = SliceEnd::Failed(verdict);
         }
         let grown = grown
             .saturating_add_unsigned(after as u64)
             .saturating_sub_unsigned(before as u64);
-        let outcome = self.conclude(end, number, Origin { grown, ..origin }, now);
+        if let SliceEnd::Failed(error) = &end
+            && matches!(error.kind, ErrorKind::Overrun | ErrorKind::Memory)
+        {
+            let route = self.route(origin.entry, &context);
+            self.quarantine.count(route, now.monotonic);
+        }
+        let outcome = self.conclude(end, number, Origin { grown, ..origin });
         self.relieve(is_current);
         Run { context, outcome }
     }
 
-    fn conclude(&mut self, end: SliceEnd, number: u64, origin: Origin, now: Now) -> Outcome {
+    fn route(&self, entry: u32, context: &C) -> RouteKey {
+        RouteKey {
+            entry,
+            key: (self.key)(context),
+        }
+    }
+
+    fn conclude(&mut self, end: SliceEnd, number: u64, origin: Origin) -> Outcome {
         let Origin {
             is_current,
-            route,
+            entry,
             grown,
         } = origin;
         match end {
@@ -466,12 +482,9 @@ impl<C: Send + 'static> ScriptHost<C> {
                     ErrorKind::Memory => self.counters.out_of_memory += 1,
                     _ => self.counters.failed += 1,
                 }
-                if matches!(error.kind, ErrorKind::Overrun | ErrorKind::Memory) {
-                    self.quarantine.count(route, now.monotonic);
-                }
                 Outcome::Failed(error)
             }
-            SliceEnd::Wait(wait, thread) => {
+            SliceEnd::Wait(wait, coroutine) => {
                 self.counters.parked += 1;
                 let generation = if is_current {
                     &mut self.current
@@ -483,9 +496,9 @@ impl<C: Send + 'static> ScriptHost<C> {
                 }
                 let deadline = wait.deadline;
                 let token = self.parked.insert(ParkedRun {
-                    thread,
+                    coroutine,
                     number,
-                    route,
+                    entry,
                     deadline,
                     at_deadline: wait.at_deadline,
                     grown,
@@ -499,7 +512,7 @@ impl<C: Send + 'static> ScriptHost<C> {
     /// not starve those that come after it.
     fn relieve(&mut self, is_current: bool) {
         let share = self.settings.memory_octets_max / 16;
-        let mark = self.shared.memory_soft() / 4 * 3;
+        let mark = self.shared.memory_soft / 4 * 3;
         loop {
             let generation = if is_current {
                 &mut self.current
@@ -507,13 +520,13 @@ impl<C: Send + 'static> ScriptHost<C> {
                 &mut self.previous
             };
             let Some(generation) = generation else { return };
-            let used = generation.lua.used_memory();
+            let used = generation.memory;
             if used <= mark || used <= generation.after_collection.saturating_add(share) {
                 return;
             }
             self.counters.full_collections += 1;
             let collected = generation.lua.gc_collect();
-            generation.after_collection = generation.lua.used_memory();
+            generation.after_collection = generation.look_at_memory();
             if collected.is_err() || generation.after_collection <= mark {
                 return;
             }

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use mlua::Thread;
 use strowger_sip::Time;
 
-use crate::quarantine::RouteKey;
 use crate::run::WaitToken;
 use crate::table::Value;
+use crate::vm::Coroutine;
 
 /// A run that waits.
 pub(crate) struct ParkedRun {
-    pub thread: Thread,
+    pub coroutine: Coroutine,
     /// The generation it runs on.
     pub number: u64,
-    pub route: RouteKey,
+    /// The entry that it was called by.
+    pub entry: u32,
     pub deadline: Time,
     pub at_deadline: Vec<Value>,
     /// Octets by which memory grew during its slices.

@@ -34,11 +34,13 @@ impl Quarantine {
         }
     }
 
+    /// True if no route overran lately.
+    pub fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+
     /// True if the route must not run.
     pub fn holds(&mut self, route: RouteKey, now: Time) -> bool {
-        if self.routes.is_empty() {
-            return false;
-        }
         let Some(overruns) = self.routes.get_mut(&route) else {
             return false;
         };

@@ -36,11 +36,10 @@ impl WaitToken {
 pub struct Call<'a> {
     /// What is called.
     pub entry: Entry,
-    /// Tells routes of one entry apart for the quarantine: scripts have one request route, and one bad kind of request
-    /// must not stop the others.
-    pub key: u64,
     /// Arguments.
     pub arguments: &'a [Value],
+    /// True if what the function returns is wanted.
+    pub wants_results: bool,
 }
 
 impl<'a> Call<'a> {
@@ -48,8 +47,8 @@ impl<'a> Call<'a> {
     pub fn of(entry: Entry) -> Call<'a> {
         Call {
             entry,
-            key: 0,
             arguments: &[],
+            wants_results: true,
         }
     }
 
@@ -58,9 +57,12 @@ impl<'a> Call<'a> {
         Call { arguments, ..self }
     }
 
-    /// The same with a key for the quarantine.
-    pub fn keyed(self, key: u64) -> Call<'a> {
-        Call { key, ..self }
+    /// The same, but nobody reads what the function returns, which is cheaper: [`Outcome::Returned`] is empty.
+    pub fn without_results(self) -> Call<'a> {
+        Call {
+            wants_results: false,
+            ..self
+        }
     }
 }
 

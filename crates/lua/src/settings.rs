@@ -32,7 +32,7 @@ pub struct HostSettings {
     pub result_octets_max: usize,
     /// Runs that may be parked at one time. Default 10,000.
     pub parked_max: usize,
-    /// Coroutines kept for the next run, per VM. Default 64.
+    /// Coroutines kept for the next run, per VM, beside one for each entry. Default 64.
     pub pooled_max: usize,
     /// Overruns of one route that are allowed within the window; the next call is not run. Default 3; 0 turns the quarantine off.
     pub overruns: usize,

@@ -69,7 +69,7 @@ pub struct KemiDoor {
     /// Loaded modules; `None` for all that there are.
     pub modules: Option<BTreeSet<String>>,
     /// Module parameters: module, name, values in their order.
-    pub parameters: BTreeMap<(String, String), Vec<Value>>,
+    pub parameters: BTreeMap<String, BTreeMap<String, Vec<Value>>>,
     /// Global parameters that scripts can see the effect of.
     pub globals: BTreeMap<String, Value>,
     /// Variables of the operator's own.
@@ -129,10 +129,8 @@ impl KemiDoor {
 
     /// Adds a value of a module parameter.
     pub fn set_parameter(&mut self, module: &str, name: &str, value: Value) {
-        self.parameters
-            .entry((module.to_owned(), name.to_owned()))
-            .or_default()
-            .push(value);
+        let module = self.parameters.entry(module.to_owned()).or_default();
+        module.entry(name.to_owned()).or_default().push(value);
     }
 
     /// Takes `default_code` and `default_reason` from the parameters.
@@ -166,10 +164,9 @@ impl KemiDoor {
 
     /// All values of a module parameter.
     pub fn values(&self, module: &str, name: &str) -> &[Value] {
-        // A look-up by borrowed parts needs an owned key; parameters are read when scripts load or verbs are rare.
-        self.parameters
-            .get(&(module.to_owned(), name.to_owned()))
-            .map_or(&[], Vec::as_slice)
+        let module = self.parameters.get(module);
+        let values = module.and_then(|parameters| parameters.get(name));
+        values.map_or(&[], Vec::as_slice)
     }
 
     /// A module parameter as a number.

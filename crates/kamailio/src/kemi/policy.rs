@@ -14,7 +14,7 @@ use strowger_routing::{
     ErrandAnswer, HookName, PolicyFactory, PolicyInterest, Progress, Routed, RoutingContext,
     RoutingPolicy, Stage,
 };
-use strowger_sip::{Now, Uri};
+use strowger_sip::Now;
 
 use super::door::{KemiDoor, LogLevel};
 use super::rows;
@@ -161,12 +161,12 @@ pub struct KemiPolicy {
     interest: PolicyInterest,
     /// What the host was made for.
     made_for: Arc<KemiDoor>,
-    hasher: FixedState,
 }
 
 impl KemiPolicy {
     fn new(factory: &KemiFactory, seed: u64, now: Now) -> KemiPolicy {
         let mut host = factory.host(seed);
+        host.tell_apart(kind);
         let door = Arc::clone(&factory.door);
         let shard = Box::new(ShardState::new(Arc::clone(&door), seed));
         if let Err(error) = host.load(&door.script.file, None, now).result {
@@ -187,7 +187,6 @@ impl KemiPolicy {
             waiting: HashMap::with_hasher(FixedState::with_seed(seed)),
             interest: PolicyInterest::default(),
             made_for: Arc::clone(&door),
-            hasher: FixedState::with_seed(seed),
         };
         policy.learn_interest(&door);
         policy
@@ -293,18 +292,22 @@ impl KemiPolicy {
         self.shard = Some(shard);
         Routed { context, progress }
     }
+}
 
-    /// Tells kinds of requests apart for the quarantine: method and user of the Request-URI.
-    fn key(&self, context: &dyn RoutingContext) -> u64 {
-        let message = context.message();
-        if message.is_response() {
-            return 1;
-        }
-        let user = Uri::parse(context.request_uri())
-            .ok()
-            .and_then(|uri| uri.user);
-        self.hasher.hash_one((message.method().as_bytes(), user))
+/// Tells kinds of requests apart for the quarantine: method and user of the Request-URI as they came.
+fn kind(run: &KemiRun) -> u64 {
+    let message = run.context.message();
+    if message.is_response() {
+        return 1;
     }
+    let user = before_at(message.request_uri());
+    FixedState::default().hash_one((message.method().as_bytes(), user))
+}
+
+/// Scheme and user of a URI; nothing if it has no user.
+fn before_at(uri: &[u8]) -> &[u8] {
+    let end = uri.iter().position(|octet| *octet == b'@');
+    end.and_then(|end| uri.get(..end)).unwrap_or_default()
 }
 
 fn callback(door: &KemiDoor, global: &str, default: &str) -> String {
@@ -333,7 +336,6 @@ impl RoutingPolicy for KemiPolicy {
                 progress: Progress::Failed("the script has no function of that name".into()),
             };
         };
-        let key = self.key(&*context);
         let Some(run) = self.begin(context, place) else {
             unreachable!("a run gives the state of its shard back");
         };
@@ -341,7 +343,7 @@ impl RoutingPolicy for KemiPolicy {
             Stage::Event(_, name) => vec![Value::text(name)],
             _ => Vec::new(),
         };
-        let call = Call::of(entry).with(&arguments).keyed(key);
+        let call = Call::of(entry).with(&arguments).without_results();
         let run = self.host.call(call, run, now);
         self.end(run)
     }

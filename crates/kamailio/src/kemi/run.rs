@@ -111,6 +111,11 @@ impl ShardState {
         parsed
     }
 
+    /// The pseudo-variable of this text, if it is compiled already.
+    fn known_spec(&self, text: &[u8]) -> Option<&PvSpec> {
+        self.specs.get(text)?.as_deref()
+    }
+
     /// A text with pseudo-variables in it.
     pub fn format(&mut self, text: &[u8]) -> Option<Arc<PvFormat>> {
         if let Some(known) = self.formats.get(text) {
@@ -203,6 +208,14 @@ impl KemiRun {
         Some(spec.read(self).into_owned())
     }
 
+    /// The value of a pseudo-variable as scripts see it; null if the text is none.
+    pub fn got(&mut self, text: &[u8], if_null: IfNull) -> Ret {
+        match self.shard.known_spec(text) {
+            Some(spec) => got(spec.read(self), if_null),
+            None => got(self.value(text).unwrap_or_default(), if_null),
+        }
+    }
+
     /// A text with its pseudo-variables evaluated; the text itself if it cannot be read.
     pub fn expand(&mut self, text: &[u8]) -> Vec<u8> {
         match self.shard.format(text) {
@@ -252,9 +265,10 @@ pub enum IfNull {
 pub fn got(value: PvValue<'_>, if_null: IfNull) -> Ret {
     match (value, if_null) {
         (PvValue::Null, IfNull::Nil) => Ret::Value(Value::Nil),
-        (PvValue::Null, IfNull::Empty) => Ret::Text(Cow::Borrowed(b"")),
-        (PvValue::Null, IfNull::Marked) => Ret::Text(Cow::Borrowed(b"<null>")),
-        (PvValue::Int(number), _) => Ret::Value(Value::Int(number)),
-        (PvValue::Str(text), _) => Ret::text(text.into_owned()),
+        (PvValue::Null, IfNull::Empty) => Ret::Known(b""),
+        (PvValue::Null, IfNull::Marked) => Ret::Known(b"<null>"),
+        (PvValue::Int(number), _) => Ret::Int(number),
+        (PvValue::Str(Cow::Borrowed(text)), _) => Ret::copied(text),
+        (PvValue::Str(Cow::Owned(text)), _) => Ret::text(text),
     }
 }

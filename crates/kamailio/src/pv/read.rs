@@ -1,6 +1,5 @@
 //! Evaluates a pseudo-variable.
 
-use std::borrow::Cow;
 use std::io::Write as _;
 
 use strowger_sip::{HeaderName, Message, Method};
@@ -210,7 +209,7 @@ fn message_part(part: MessagePart, source: &dyn PvSource) -> PvValue<'_> {
         MessagePart::CSeqBody => {
             PvValue::maybe(message.header(HeaderName::CSeq).map(|header| header.value))
         }
-        MessagePart::Method => PvValue::Str(method(message)),
+        MessagePart::Method => PvValue::octets(message.method().as_bytes()),
         MessagePart::MethodId => method_id(message),
         MessagePart::Status => message.status().map_or(PvValue::Null, |status| {
             PvValue::Int(i64::from(status.get()))
@@ -233,13 +232,6 @@ fn message_part(part: MessagePart, source: &dyn PvSource) -> PvValue<'_> {
         MessagePart::Kind => PvValue::Int(if message.is_request() { 1 } else { 2 }),
         MessagePart::Id => PvValue::Int(source.message_id()),
         MessagePart::Version => PvValue::octets(b"SIP/2.0"),
-    }
-}
-
-fn method(message: &Message) -> Cow<'_, [u8]> {
-    match message.method() {
-        Method::Extension(token) => Cow::Borrowed(token),
-        known => Cow::Owned(known.as_bytes().to_vec()),
     }
 }
 

@@ -36,11 +36,11 @@ pub enum Caller {
 
 /// A reply ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PreparedReply {
+pub struct PreparedReply<'a> {
     /// The status code.
     pub status: StatusCode,
     /// The reason, without line ends.
-    pub reason: Vec<u8>,
+    pub reason: Cow<'a, [u8]>,
 }
 
 /// What the script sees of how a reply function ended: 1, -1, -2.
@@ -53,12 +53,13 @@ pub const fn return_code(outcome: ReplyOutcome) -> i64 {
 }
 
 /// Reads the arguments of `sl_send_reply` and its kin. `None` for a code outside 100 to 699, which nobody may send.
-pub fn prepare(
+#[inline]
+pub fn prepare<'a>(
     caller: Caller,
     code: &PvValue<'_>,
-    reason: &PvValue<'_>,
-    defaults: &ReplyDefaults,
-) -> Option<PreparedReply> {
+    reason: &'a PvValue<'_>,
+    defaults: &'a ReplyDefaults,
+) -> Option<PreparedReply<'a>> {
     let number = match (code, caller) {
         (PvValue::Int(number), _) => *number,
         (PvValue::Str(text), Caller::Script) => std::str::from_utf8(text)
@@ -72,18 +73,23 @@ pub fn prepare(
         .unwrap_or(Cow::Borrowed(defaults.reason.as_bytes()));
     Some(PreparedReply {
         status: StatusCode::new(u16::try_from(number).ok()?)?,
-        // What came from the wire may hold a folded line; it must not end the status line.
-        reason: reason
-            .iter()
-            .map(|octet| {
-                if octet.is_ascii_control() {
-                    b' '
-                } else {
-                    *octet
-                }
-            })
-            .collect(),
+        reason: on_one_line(reason),
     })
+}
+
+/// What came from the wire may hold a folded line; it must not end the status line.
+fn on_one_line(reason: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    if !reason.iter().any(u8::is_ascii_control) {
+        return reason;
+    }
+    let blank = |octet: &u8| {
+        if octet.is_ascii_control() {
+            b' '
+        } else {
+            *octet
+        }
+    };
+    reason.iter().map(blank).collect()
 }
 
 /// The code of a reply that is forwarded with another one (`sl_forward_reply`): only one of the same class will do.

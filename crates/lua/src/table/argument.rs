@@ -6,9 +6,10 @@ use super::row::{Kind, Parameter};
 use super::value::{Value, format_number, parse_number};
 
 /// One argument.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Arg {
     /// Left out, or nil.
+    #[default]
     Absent,
     /// An integer.
     Int(i64),

@@ -186,11 +186,11 @@ impl<C> Row<C> {
             && arguments
                 .iter()
                 .zip(self.parameters)
-                .all(|(argument, parameter)| {
-                    matches!(
-                        (parameter.kind, argument),
-                        (Kind::Int, Arg::Int(_)) | (Kind::Text, Arg::Text(_))
-                    )
+                .all(|(argument, parameter)| match argument {
+                    Arg::Absent => parameter.optional,
+                    Arg::Int(_) => parameter.kind != Kind::Text,
+                    Arg::Text(_) => parameter.kind != Kind::Int,
+                    Arg::Other(_) => false,
                 })
     }
 

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
 use strowger_sip::Time;
+
+/// Octets of a string that an answer holds without memory of its own: most values of a message are shorter.
+const SHORT_OCTETS: usize = 32;
 
 /// A value of a program, independent of its language.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,8 +58,10 @@ pub enum Ret {
     Bool(bool),
     /// Nothing.
     None,
-    /// A string.
-    Text(Cow<'static, [u8]>),
+    /// A string that was made for this call.
+    Text(SmallVec<[u8; SHORT_OCTETS]>),
+    /// A string of the program, answered again and again: a VM makes it once.
+    Known(&'static [u8]),
     /// Any one value.
     Value(Value),
     /// The run waits. Only rows with `yields` may answer this.
@@ -67,7 +73,12 @@ pub enum Ret {
 impl Ret {
     /// A string that was made for this call.
     pub fn text(octets: impl Into<Vec<u8>>) -> Ret {
-        Ret::Text(Cow::Owned(octets.into()))
+        Ret::Text(SmallVec::from_vec(octets.into()))
+    }
+
+    /// A copy of octets that live elsewhere.
+    pub fn copied(octets: &[u8]) -> Ret {
+        Ret::Text(SmallVec::from_slice(octets))
     }
 
     /// A string, or nothing.

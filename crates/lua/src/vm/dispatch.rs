@@ -3,9 +3,10 @@
 //! Arguments are read in the cheapest way that the kinds of the row allow: a string that is copied once costs a third
 //! of one that is held by reference. Rows with more than three parameters go the general way.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use mlua::{BString, Either, FromLuaMulti, Function, Lua, MultiValue};
+use mlua::{BString, Either, FromLuaMulti, Function, Lua, LuaString, MultiValue};
 use smallvec::SmallVec;
 
 use super::convert::to_lua;
@@ -13,12 +14,17 @@ use super::place;
 use super::watch::Shared;
 use crate::table::{Arg, Args, ArgumentFault, FaultAnswer, Kind, Ret, Row, Tolerance, Value};
 
+/// Known strings that a VM keeps for one row (16): no row answers more of them.
+const KNOWN_STRINGS_MAX: usize = 16;
+
 type List = SmallVec<[Arg; 4]>;
 
 /// A value of any kind.
 type Any = mlua::Value;
 /// A string or a number as a string; anything else as it is.
 type Text = Either<BString, mlua::Value>;
+/// Whether there is an argument more than there are parameters: only that counts, whatever it is.
+type Excess = Option<bool>;
 
 /// An answer; numbers, the most frequent, take the short way.
 type Answer = Either<i64, mlua::Value>;
@@ -50,48 +56,94 @@ impl<C: Send + 'static> Dispatch<C> {
             .collect();
         // One more than there are parameters, to see that there are too many.
         match text.as_slice() {
-            [] => self.typed::<Any>(lua, row),
-            [false] => self.typed::<(Any, Any)>(lua, row),
-            [true] => self.typed::<(Text, Any)>(lua, row),
-            [false, false] => self.typed::<(Any, Any, Any)>(lua, row),
-            [false, true] => self.typed::<(Any, Text, Any)>(lua, row),
-            [true, false] => self.typed::<(Text, Any, Any)>(lua, row),
-            [true, true] => self.typed::<(Text, Text, Any)>(lua, row),
-            [true, true, true] => self.typed::<(Text, Text, Text, Any)>(lua, row),
-            [true, true, false] => self.typed::<(Text, Text, Any, Any)>(lua, row),
-            [true, false, false] => self.typed::<(Text, Any, Any, Any)>(lua, row),
+            [] => self.typed::<Excess>(lua, row),
+            [false] => self.typed::<(Any, Excess)>(lua, row),
+            [true] => self.typed::<(Text, Excess)>(lua, row),
+            [false, false] => self.typed::<(Any, Any, Excess)>(lua, row),
+            [false, true] => self.typed::<(Any, Text, Excess)>(lua, row),
+            [true, false] => self.typed::<(Text, Any, Excess)>(lua, row),
+            [true, true] => self.typed::<(Text, Text, Excess)>(lua, row),
+            [true, true, true] => self.typed::<(Text, Text, Text, Excess)>(lua, row),
+            [true, true, false] => self.typed::<(Text, Text, Any, Excess)>(lua, row),
+            [true, false, false] => self.typed::<(Text, Any, Any, Excess)>(lua, row),
             _ => self.typed::<MultiValue>(lua, row),
         }
     }
 
     fn typed<A: Incoming>(&self, lua: &Lua, row: &'static Row<C>) -> mlua::Result<Function> {
         let this = self.clone();
+        let known = KnownStrings::default();
         if row.yields {
             lua.create_function(move |lua, arguments: A| {
-                let answer = this.call(lua, row, &mut arguments.list())?;
+                let answer = arguments.enter(|list| this.answer(lua, row, &known, list))?;
                 Ok((answer, this.shared.slot().wait.is_some()))
             })
         } else {
-            lua.create_function(move |lua, arguments: A| this.call(lua, row, &mut arguments.list()))
+            lua.create_function(move |lua, arguments: A| {
+                arguments.enter(|list| this.answer(lua, row, &known, list))
+            })
         }
     }
 
-    /// Calls the row. If the run must be parked, the wait lies in the slot.
-    #[inline]
-    fn call(&self, lua: &Lua, row: &Row<C>, arguments: &mut List) -> mlua::Result<Answer> {
-        if !row.fits(arguments) {
-            match row.coerce(arguments, self.tolerance) {
-                Ok(None) => {}
-                Ok(Some(fault)) => self.forgiven(lua, row, &fault),
-                Err(fault) => return self.fault(lua, row, &fault).map(Either::Right),
+    /// Calls the row with arguments as they came.
+    #[inline(always)]
+    fn answer(
+        &self,
+        lua: &Lua,
+        row: &Row<C>,
+        known: &KnownStrings,
+        arguments: Arguments<'_>,
+    ) -> mlua::Result<Answer> {
+        match arguments {
+            Arguments::Exact(arguments) if row.fits(arguments) => {
+                self.call(lua, row, known, arguments)
             }
+            Arguments::Exact(arguments) => {
+                let mut list: List = arguments.iter_mut().map(std::mem::take).collect();
+                self.coerced(lua, row, known, &mut list)
+            }
+            Arguments::Any(mut list) => self.coerced(lua, row, known, &mut list),
         }
+    }
+
+    #[cold]
+    fn coerced(
+        &self,
+        lua: &Lua,
+        row: &Row<C>,
+        known: &KnownStrings,
+        arguments: &mut List,
+    ) -> mlua::Result<Answer> {
+        match row.coerce(arguments, self.tolerance) {
+            Ok(None) => {}
+            Ok(Some(fault)) => self.forgiven(lua, row, &fault),
+            Err(fault) => return self.fault(lua, row, &fault).map(Either::Right),
+        }
+        self.call(lua, row, known, arguments)
+    }
+
+    /// Calls the row. If the run must be parked, the wait lies in the slot.
+    #[inline(always)]
+    fn call(
+        &self,
+        lua: &Lua,
+        row: &Row<C>,
+        known: &KnownStrings,
+        arguments: &[Arg],
+    ) -> mlua::Result<Answer> {
         let ret = {
             let mut slot = self.shared.slot();
             let Some(context) = &mut slot.context else {
                 return Err(while_loading(lua, row));
             };
-            match (row.call)(context, Args::new(arguments)) {
+            let ret = (row.call)(context, Args::new(arguments));
+            // Nearly all answers: they own nothing, and the drop is a call that is spared.
+            if let Ret::Int(number) = ret {
+                std::mem::forget(ret);
+                return Ok(Either::Left(number));
+            }
+            match ret {
+                Ret::Bool(value) => return Ok(Either::Right(Any::Boolean(value))),
                 Ret::Wait(wait) if row.yields => {
                     slot.wait = Some(wait);
                     return Ok(Either::Right(Any::Nil));
@@ -99,10 +151,19 @@ impl<C: Send + 'static> Dispatch<C> {
                 ret => ret,
             }
         };
-        let value = match ret {
-            Ret::Int(number) => return Ok(Either::Left(number)),
+        self.value(lua, row, known, ret).map(Either::Right)
+    }
+
+    fn value(&self, lua: &Lua, row: &Row<C>, known: &KnownStrings, ret: Ret) -> mlua::Result<Any> {
+        match ret {
+            Ret::Int(number) => Ok(Any::Integer(number)),
             Ret::Bool(value) => Ok(Any::Boolean(value)),
             Ret::None | Ret::Value(Value::Nil) => Ok(Any::Nil),
+            Ret::Known(octets) => known
+                .get(octets, || {
+                    self.unlimited(lua, |lua| lua.create_string(octets))
+                })
+                .map(Any::String),
             Ret::Text(octets) => {
                 self.unlimited(lua, |lua| lua.create_string(&octets).map(Any::String))
             }
@@ -112,8 +173,7 @@ impl<C: Send + 'static> Dispatch<C> {
                 format!("{} waits, but its row does not say so", row.full_name()),
             )),
             Ret::Error(text) => Err(raised(lua, text.into_owned())),
-        };
-        value.map(Either::Right)
+        }
     }
 
     /// With a memory limit every new string costs a protected call, five times the string itself. What a verb answers is
@@ -169,9 +229,42 @@ fn raised(lua: &Lua, text: String) -> mlua::Error {
     })
 }
 
+/// Strings of the VM that a row answered with [`Ret::Known`].
+#[derive(Default)]
+struct KnownStrings(RefCell<Vec<(&'static [u8], LuaString)>>);
+
+impl KnownStrings {
+    fn get(
+        &self,
+        octets: &'static [u8],
+        make: impl FnOnce() -> mlua::Result<LuaString>,
+    ) -> mlua::Result<LuaString> {
+        let mut known = self.0.borrow_mut();
+        if let Some((_, string)) = known.iter().find(|(one, _)| std::ptr::eq(*one, octets)) {
+            return Ok(string.clone());
+        }
+        let string = make()?;
+        if known.len() < KNOWN_STRINGS_MAX {
+            known.push((octets, string.clone()));
+        }
+        Ok(string)
+    }
+}
+
+/// What stands for an argument that is too many.
+const EXCESS: Arg = Arg::Other(Value::Bool(true));
+
+/// Arguments on their way to a row.
+enum Arguments<'a> {
+    /// As many as there are parameters; those at the end may be absent.
+    Exact(&'a mut [Arg]),
+    /// Any number.
+    Any(List),
+}
+
 /// Arguments as they come from the VM.
 trait Incoming: FromLuaMulti + 'static {
-    fn list(self) -> List;
+    fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R;
 }
 
 trait One {
@@ -179,6 +272,7 @@ trait One {
 }
 
 impl One for Any {
+    #[inline]
     fn arg(self) -> Arg {
         match self {
             Any::Nil => Arg::Absent,
@@ -194,6 +288,7 @@ impl One for Any {
 }
 
 impl One for Text {
+    #[inline]
     fn arg(self) -> Arg {
         match self {
             Either::Left(octets) => Arg::Text(octets.into()),
@@ -202,35 +297,37 @@ impl One for Text {
     }
 }
 
-impl Incoming for Any {
-    fn list(self) -> List {
-        let mut list = List::new();
-        push_excess(&mut list, self);
-        list
+impl Incoming for Excess {
+    #[inline]
+    fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R {
+        call(match self {
+            None => Arguments::Exact(&mut []),
+            Some(_) => Arguments::Any(List::from_iter([EXCESS])),
+        })
     }
 }
 
 impl Incoming for MultiValue {
-    fn list(self) -> List {
-        self.into_iter().map(One::arg).collect()
-    }
-}
-
-fn push_excess(list: &mut List, value: Any) {
-    if !matches!(value, Any::Nil) {
-        list.push(value.arg());
+    fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R {
+        call(Arguments::Any(self.into_iter().map(One::arg).collect()))
     }
 }
 
 macro_rules! incoming {
     ($($name:ident: $kind:ident),+) => {
-        impl Incoming for ($($kind,)+ Any) {
-            fn list(self) -> List {
+        impl Incoming for ($($kind,)+ Excess) {
+            #[inline]
+            fn enter<R>(self, call: impl FnOnce(Arguments<'_>) -> R) -> R {
                 let ($($name,)+ excess) = self;
-                let mut list = List::new();
-                $(list.push($name.arg());)+
-                push_excess(&mut list, excess);
-                list
+                let mut arguments = [$($name.arg()),+];
+                call(match excess {
+                    None => Arguments::Exact(&mut arguments),
+                    Some(_) => {
+                        let mut list: List = arguments.iter_mut().map(std::mem::take).collect();
+                        list.push(EXCESS);
+                        Arguments::Any(list)
+                    }
+                })
             }
         }
     };

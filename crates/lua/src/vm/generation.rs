@@ -19,6 +19,8 @@ use crate::table::{ExitMarker, FunctionTable, Value, Wait};
 pub(crate) enum Resume<'a> {
     /// An entry, by its index, and arguments.
     Entry(u32, &'a [Value]),
+    /// An entry without arguments whose results nobody reads.
+    Plain(u32),
     /// A compiled file.
     File(Function),
     /// What a function that waited answers.
@@ -29,9 +31,26 @@ pub(crate) enum Resume<'a> {
 pub(crate) enum SliceEnd {
     Returned(Vec<Value>),
     Exited(ExitMarker),
-    Wait(Wait, Thread),
+    Wait(Wait, Coroutine),
     NoEntry,
     Failed(Box<ScriptError>),
+}
+
+/// A coroutine of the host.
+pub(crate) struct Coroutine {
+    thread: Thread,
+    body: Body,
+    /// True before its first call.
+    is_new: bool,
+}
+
+/// What it serves.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Body {
+    /// Any call.
+    Any,
+    /// Calls of this entry by [`Resume::Plain`].
+    Plain(u32),
 }
 
 pub(crate) struct Generation<C> {
@@ -41,17 +60,24 @@ pub(crate) struct Generation<C> {
     pub parked: usize,
     shared: Arc<Shared<C>>,
     body: Function,
+    plain_body: Function,
     names: Table,
     environment: Function,
     markers: Vec<ExitMarker>,
     pool: Vec<Thread>,
+    /// By entry.
+    plain_pools: Vec<Vec<Thread>>,
+    /// Coroutines in the pools.
+    pooled: usize,
     pooled_max: usize,
     files: BTreeMap<String, Arc<[u8]>>,
+    /// Memory in use when it was last looked at.
+    pub memory: usize,
     /// Memory in use after the last full collection that the host asked for.
     pub after_collection: usize,
 }
 
-type Made = (Function, Table, Function, Function, Function);
+type Made = (Function, Function, Table, Function, Function, Function);
 
 impl<C: Send + 'static> Generation<C> {
     /// A VM with the functions of the table, and no script yet.
@@ -71,7 +97,7 @@ impl<C: Send + 'static> Generation<C> {
         lua.load(strings::SOURCE)
             .set_name(format!("={OWN_CHUNK}"))
             .call::<()>(&host)?;
-        let (body, names, waiting, exiting, environment): Made = lua
+        let (body, plain_body, names, waiting, exiting, environment): Made = lua
             .load(SOURCE)
             .set_name(format!("={OWN_CHUNK}"))
             .call(host)?;
@@ -81,12 +107,16 @@ impl<C: Send + 'static> Generation<C> {
             parked: 0,
             shared: Arc::clone(shared),
             body,
+            plain_body,
             names,
             environment,
             markers: Vec::new(),
             pool: Vec::new(),
+            plain_pools: Vec::new(),
+            pooled: 0,
             pooled_max: settings.pooled_max,
             files: BTreeMap::new(),
+            memory: 0,
             after_collection: 0,
         };
         for (index, name) in (0..).zip(entries) {
@@ -240,21 +270,62 @@ impl<C: Send + 'static> Generation<C> {
         self.compile(path, source, Some(environment))
     }
 
-    /// A coroutine that serves calls.
-    pub fn coroutine(&mut self) -> Result<Thread, Box<ScriptError>> {
-        match self.pool.pop() {
-            Some(thread) => Ok(thread),
-            None => self
-                .lua
-                .create_thread(self.body.clone())
-                .map_err(|error| failure(&error)),
+    /// Memory in use now.
+    pub fn look_at_memory(&mut self) -> usize {
+        self.memory = self.lua.used_memory();
+        self.memory
+    }
+
+    /// A coroutine that serves this.
+    pub fn coroutine(&mut self, resume: &Resume<'_>) -> Result<Coroutine, Box<ScriptError>> {
+        let (body, function, pool) = match resume {
+            Resume::Plain(entry) => (
+                Body::Plain(*entry),
+                &self.plain_body,
+                self.plain_pools.get_mut(*entry as usize),
+            ),
+            _ => (Body::Any, &self.body, Some(&mut self.pool)),
+        };
+        if let Some(thread) = pool.and_then(Vec::pop) {
+            self.pooled -= 1;
+            let is_new = false;
+            return Ok(Coroutine {
+                thread,
+                body,
+                is_new,
+            });
         }
+        let made = self.lua.create_thread(function.clone());
+        Ok(Coroutine {
+            thread: made.map_err(|error| failure(&error))?,
+            body,
+            is_new: true,
+        })
     }
 
     /// Runs a coroutine until it ends or waits. Time and context are set by the caller.
-    pub fn slice(&mut self, thread: Thread, resume: Resume<'_>) -> SliceEnd {
-        type Answer = (mlua::Value, mlua::Value, MultiValue);
-        let result = match resume {
+    pub fn slice(&mut self, coroutine: Coroutine, resume: Resume<'_>) -> SliceEnd {
+        let thread = &coroutine.thread;
+        let answer = match resume {
+            Resume::Plain(entry) => {
+                let answer = if coroutine.is_new {
+                    thread.resume::<PlainAnswer>(entry)
+                } else {
+                    thread.resume::<PlainAnswer>(())
+                };
+                match answer {
+                    // Nearly always.
+                    Ok((RETURNED, ..)) => {
+                        self.pool_again(coroutine);
+                        return SliceEnd::Returned(Vec::new());
+                    }
+                    Ok((code, first, rest)) => {
+                        let first = first.unwrap_or(mlua::Value::Nil);
+                        Ok((code, first, rest.into_iter().collect()))
+                    }
+                    Err(error) => Err(error),
+                }
+            }
             Resume::Entry(index, []) => thread.resume::<Answer>(index),
             Resume::Entry(index, arguments) => self
                 .values(Some(mlua::Value::Integer(index.into())), arguments)
@@ -264,41 +335,41 @@ impl<C: Send + 'static> Generation<C> {
                 .values(None, values)
                 .and_then(|values| thread.resume::<Answer>(values)),
         };
-        match result {
-            Ok((mlua::Value::Integer(1), first, rest)) => {
-                self.pool_again(thread);
+        match answer {
+            Ok(answer) => self.ended(coroutine, answer),
+            Err(error) => SliceEnd::Failed(failure(&error)),
+        }
+    }
+
+    fn ended(&mut self, coroutine: Coroutine, (code, first, rest): Answer) -> SliceEnd {
+        match code {
+            RETURNED => {
+                self.pool_again(coroutine);
                 SliceEnd::Returned(returned(&first, &rest))
             }
-            Ok((mlua::Value::Integer(2), text, rest)) => {
-                self.pool_again(thread);
+            2 => {
+                self.pool_again(coroutine);
                 let error = self.shared.slot().error.take();
-                SliceEnd::Failed(error.unwrap_or_else(|| self.unhandled(&text, rest.front())))
+                SliceEnd::Failed(error.unwrap_or_else(|| self.unhandled(&first, rest.front())))
             }
-            Ok((mlua::Value::Integer(code @ (3 | 4)), index, _)) => {
+            3 | 4 => {
                 if code == 4 {
-                    self.pool_again(thread);
+                    self.pool_again(coroutine);
                 }
-                self.exited(&index)
+                self.exited(&first)
             }
-            Ok((mlua::Value::Integer(5), _, _)) => {
-                self.pool_again(thread);
+            5 => {
+                self.pool_again(coroutine);
                 SliceEnd::NoEntry
             }
-            Ok((mlua::Value::Number(MARK), _, _)) => {
+            WAITS => {
                 let wait = self.shared.slot().wait.take();
                 match wait {
-                    Some(wait) => SliceEnd::Wait(wait, thread),
-                    None => SliceEnd::Failed(Box::new(ScriptError::new(
-                        ErrorKind::Runtime,
-                        "the script yielded to nobody",
-                    ))),
+                    Some(wait) => SliceEnd::Wait(wait, coroutine),
+                    None => yielded_to_nobody(),
                 }
             }
-            Ok(_) => SliceEnd::Failed(Box::new(ScriptError::new(
-                ErrorKind::Runtime,
-                "the script yielded to nobody",
-            ))),
-            Err(error) => SliceEnd::Failed(failure(&error)),
+            _ => yielded_to_nobody(),
         }
     }
 
@@ -349,9 +420,24 @@ impl<C: Send + 'static> Generation<C> {
         Ok(list)
     }
 
-    fn pool_again(&mut self, thread: Thread) {
-        if self.pool.len() < self.pooled_max {
-            self.pool.push(thread);
+    fn pool_again(&mut self, coroutine: Coroutine) {
+        let pool = match coroutine.body {
+            Body::Any => &mut self.pool,
+            Body::Plain(entry) => {
+                let entry = entry as usize;
+                if entry >= self.plain_pools.len() {
+                    self.plain_pools.resize_with(entry + 1, Vec::new);
+                }
+                match self.plain_pools.get_mut(entry) {
+                    Some(pool) => pool,
+                    None => return,
+                }
+            }
+        };
+        // Coroutines of one entry must not keep those of the others from being used again.
+        if pool.is_empty() || self.pooled < self.pooled_max {
+            pool.push(coroutine.thread);
+            self.pooled += 1;
         }
     }
 
@@ -360,6 +446,23 @@ impl<C: Send + 'static> Generation<C> {
         let marker = self.markers.get(index.wrapping_sub(1)).copied();
         SliceEnd::Exited(marker.unwrap_or(ExitMarker("")))
     }
+}
+
+/// The code of a call that returned.
+const RETURNED: i64 = 1;
+
+/// The mark of a run that waits, read as a code: it is no integer.
+const WAITS: i64 = MARK as i64;
+
+/// What a coroutine yields: a code, and what belongs to it.
+type Answer = (i64, mlua::Value, MultiValue);
+
+/// The same of a body that yields three values at most.
+type PlainAnswer = (i64, Option<mlua::Value>, Option<mlua::Value>);
+
+fn yielded_to_nobody() -> SliceEnd {
+    let text = "the script yielded to nobody";
+    SliceEnd::Failed(Box::new(ScriptError::new(ErrorKind::Runtime, text)))
 }
 
 fn returned(first: &mlua::Value, rest: &MultiValue) -> Vec<Value> {

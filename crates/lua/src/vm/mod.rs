@@ -9,5 +9,5 @@ mod strings;
 mod watch;
 
 use convert::from_lua;
-pub(crate) use generation::{Generation, Resume, SliceEnd, failure};
+pub(crate) use generation::{Coroutine, Generation, Resume, SliceEnd, failure};
 pub(crate) use watch::{Shared, open};

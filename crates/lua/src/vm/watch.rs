@@ -5,8 +5,10 @@
 //! may take long. Once a slice has used up its time or its memory, the hook is set to every instruction, so that a loop
 //! around a protected call ends as well; the host puts it back after the slice.
 
+use std::mem::take;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use mlua::{HookTriggers, Lua, VmState};
 use strowger_sip::{Now, Time};
@@ -26,7 +28,8 @@ const GREEDY_INSTRUCTIONS_PER_CHECK_MAX: u32 = 50;
 /// By which part of the memory limit a slice may grow before it is called greedy.
 const GREEDY_PART: usize = 16;
 
-/// Where the context of the running script lies while the script runs.
+/// Where the context of the running script lies while the script runs, and what its slice may still use. One lock: nearly
+/// all that a slice costs of the host are its locks.
 pub(crate) struct Slot<C> {
     pub context: Option<C>,
     /// What the function that was called last waits for.
@@ -34,10 +37,22 @@ pub(crate) struct Slot<C> {
     /// The error that the script ended with.
     pub error: Option<Box<ScriptError>>,
     pub argument_faults: u64,
+    watch: Watch,
+}
+
+/// How a slice ended, apart from what the script says.
+pub(crate) struct Ended<C> {
+    pub context: Option<C>,
+    /// Why it was ended, if it was.
+    pub verdict: Option<Box<ScriptError>>,
+    pub full_collections: u64,
+    pub argument_faults: u64,
+    /// A function waited, but nobody waits for it.
+    pub abandoned_wait: bool,
 }
 
 /// What the running slice may still use.
-pub(crate) struct Watch {
+struct Watch {
     clock: Box<dyn BudgetClock>,
     /// Reading of the clock at the first check of the slice.
     started: Option<u64>,
@@ -57,7 +72,6 @@ pub(crate) struct Watch {
 /// What the host, its VMs and their functions share.
 pub(crate) struct Shared<C> {
     slot: Mutex<Slot<C>>,
-    watch: Mutex<Watch>,
     over: AtomicBool,
     /// True once the slice took much memory: it is checked more often.
     greedy: AtomicBool,
@@ -65,7 +79,9 @@ pub(crate) struct Shared<C> {
     spent: AtomicU64,
     every: u32,
     growth_max: usize,
-    slice: std::time::Duration,
+    /// Memory that may be in use at a check.
+    pub memory_soft: usize,
+    slice_nanos: u64,
     pub folder: Mutex<Box<dyn ScriptFolder>>,
     log: Mutex<LogSink>,
 }
@@ -90,25 +106,26 @@ impl<C: Send + 'static> Shared<C> {
                 wait: None,
                 error: None,
                 argument_faults: 0,
-            }),
-            watch: Mutex::new(Watch {
-                clock,
-                started: None,
-                budget_nanos: 0,
-                memory_soft,
-                memory_begin: 0,
-                collected: false,
-                greedy_at: None,
-                verdict: None,
-                full_collections: 0,
-                now: Now::default(),
+                watch: Watch {
+                    clock,
+                    started: None,
+                    budget_nanos: 0,
+                    memory_soft,
+                    memory_begin: 0,
+                    collected: false,
+                    greedy_at: None,
+                    verdict: None,
+                    full_collections: 0,
+                    now: Now::default(),
+                },
             }),
             over: AtomicBool::new(false),
             greedy: AtomicBool::new(false),
             spent: AtomicU64::new(0),
             every: settings.instructions_per_check.max(1),
             growth_max: settings.memory_octets_max / GREEDY_PART,
-            slice: settings.slice,
+            memory_soft,
+            slice_nanos: nanos(settings.slice),
             folder: Mutex::new(folder),
             log: Mutex::new(log),
         }
@@ -140,54 +157,59 @@ impl<C: Send + 'static> Shared<C> {
     }
 
     pub fn wall(&self) -> Time {
-        open(&self.watch).now.wall
+        self.slot().watch.now.wall
     }
 
     pub fn clock_nanos(&self) -> u64 {
-        open(&self.watch).clock.read(0)
-    }
-
-    pub fn memory_soft(&self) -> usize {
-        open(&self.watch).memory_soft
+        self.slot().watch.clock.read(0)
     }
 
     /// Begins a slice in a VM that uses this much memory.
-    pub fn begin(&self, now: Now, budget: Option<std::time::Duration>, memory: usize) {
-        let budget = budget.unwrap_or(self.slice);
+    #[inline]
+    pub fn begin(&self, now: Now, budget: Option<Duration>, memory: usize, context: Option<C>) {
         self.over.store(false, Ordering::Relaxed);
         self.greedy.store(false, Ordering::Relaxed);
-        let mut watch = open(&self.watch);
+        let mut slot = self.slot();
+        slot.context = context;
+        let watch = &mut slot.watch;
         watch.verdict = None;
         watch.started = None;
         watch.memory_begin = memory;
         watch.collected = false;
         watch.greedy_at = None;
-        watch.budget_nanos = u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX);
+        watch.budget_nanos = budget.map_or(self.slice_nanos, nanos);
         watch.now = now;
     }
 
     /// Where the slice was when it was last seen to take much memory.
     pub fn greedy_at(&self) -> Option<(String, u32)> {
-        open(&self.watch).greedy_at.clone()
+        self.slot().watch.greedy_at.clone()
     }
 
-    /// Ends a slice: why it was ended, if it was, and how many full collections it took.
-    pub fn end(self: &Arc<Self>, lua: &Lua) -> (Option<Box<ScriptError>>, u64) {
-        let (verdict, collections) = {
-            let mut watch = open(&self.watch);
+    /// Ends a slice.
+    #[inline]
+    pub fn end(self: &Arc<Self>, lua: &Lua) -> Ended<C> {
+        let ended = {
+            let mut slot = self.slot();
+            let slot = &mut *slot;
+            slot.error = None;
             // What the host runs between slices is not measured from the last one.
-            watch.started = None;
-            (
-                watch.verdict.take(),
-                std::mem::take(&mut watch.full_collections),
-            )
+            slot.watch.started = None;
+            Ended {
+                context: slot.context.take(),
+                verdict: slot.watch.verdict.take(),
+                full_collections: take(&mut slot.watch.full_collections),
+                argument_faults: take(&mut slot.argument_faults),
+                abandoned_wait: slot.wait.take().is_some(),
+            }
         };
-        if self.greedy.swap(false, Ordering::Relaxed) || verdict.is_some() {
+        if self.greedy.load(Ordering::Relaxed) || ended.verdict.is_some() {
+            self.greedy.store(false, Ordering::Relaxed);
             self.over.store(false, Ordering::Relaxed);
             // Without memory for the hook the strict one stays, and the next slice ends at once.
             let _ = self.watch_every(lua, self.every);
         }
-        (verdict, collections)
+        ended
     }
 
     /// Puts the hook in.
@@ -234,7 +256,8 @@ impl<C: Send + 'static> Shared<C> {
         instructions: u64,
         place: impl Fn(&Lua) -> Option<(String, u32)>,
     ) -> mlua::Result<()> {
-        let mut watch = open(&self.watch);
+        let mut slot = self.slot();
+        let watch = &mut slot.watch;
         if let Some(verdict) = &watch.verdict {
             return Err(mlua::Error::RuntimeError(verdict.message.clone()));
         }
@@ -243,7 +266,7 @@ impl<C: Send + 'static> Shared<C> {
             let grown = lua.used_memory().saturating_sub(watch.memory_begin);
             if grown > self.growth_max {
                 watch.greedy_at = place(lua);
-                drop(watch);
+                drop(slot);
                 self.be_greedy(lua)?;
             }
             return Ok(());
@@ -257,11 +280,15 @@ impl<C: Send + 'static> Shared<C> {
             message: text.clone(),
             ..error
         }));
-        drop(watch);
+        drop(slot);
         self.over.store(true, Ordering::Relaxed);
         self.watch_every(lua, 1)?;
         Err(mlua::Error::RuntimeError(text))
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Watch {

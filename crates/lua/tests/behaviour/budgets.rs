@@ -2,7 +2,7 @@
 
 use strowger_lua::{Call, ErrorKind, HostSettings, Outcome, Value};
 
-use crate::world::World;
+use crate::world::{Request, World};
 
 const LOOPS: &[(&str, &str)] = &[
     ("plain", "while true do end"),
@@ -61,8 +61,8 @@ fn a_runaway_loop_ends_at_its_budget_wherever_it_is() {
         let mut world = World::of(&format!(
             "function route()\n{body}\nend\nfunction good() return 7 end"
         ));
-        for _ in 0..2 {
-            let run = world.call("route");
+        for call in [World::call, World::call_without_results] {
+            let run = call(&mut world, "route");
             let Outcome::Failed(error) = run.outcome else {
                 panic!("{name}: {:?}", run.outcome)
             };
@@ -215,6 +215,7 @@ fn the_greediest_parked_run_ends_when_memory_is_short() {
 fn a_route_that_overruns_again_and_again_is_not_run_for_a_while() {
     let mut world =
         World::of("function route() while true do end end function good() return 1 end");
+    world.host.tell_apart(|request| request.user.len() as u64);
     for millis in [0, 1_000, 1_000] {
         world.advance(millis);
         assert!(matches!(world.call("route").outcome, Outcome::Failed(_)));
@@ -229,10 +230,11 @@ fn a_route_that_overruns_again_and_again_is_not_run_for_a_while() {
     assert_eq!(world.host.counters().quarantined, 2);
     // Another route of the same entry has a record of its own.
     let entry = world.host.entry("route");
-    let request = world.request();
-    let run = world
-        .host
-        .call(Call::of(entry).keyed(7), request, world.now);
+    let request = Request {
+        user: "bob",
+        ..world.request()
+    };
+    let run = world.host.call(Call::of(entry), request, world.now);
     assert!(matches!(run.outcome, Outcome::Failed(_)));
     // A new script starts clean.
     world.host.reload(None, world.now).result.unwrap();

@@ -165,6 +165,43 @@ fn exit_ends_the_run_without_an_error() {
 }
 
 #[test]
+fn a_call_without_results_ends_as_any_other() {
+    let mut world = World::of(
+        "function returns() return 1, 'x' end
+         function waits() KSR.info('got ' .. KSR.http.query('u')) KSR.http.query('v') KSR.info('end') return 1 end
+         function exits() KSR.x.exit() end
+         function exits_late() pcall(error) KSR.x.exit() end
+         function fails()\n error('x') end
+         none = 5",
+    );
+    let nothing = Outcome::Returned(Vec::new());
+    for _ in 0..2 {
+        assert_eq!(world.call_without_results("returns").outcome, nothing);
+        let mut run = world.call_without_results("waits");
+        for values in [&[Value::Int(200)][..], &[]] {
+            let Outcome::Parked { token, .. } = run.outcome else {
+                panic!("{:?}", run.outcome)
+            };
+            run = world.host.resume(token, values, run.context, world.now);
+        }
+        assert_eq!(run.outcome, nothing);
+        assert_eq!(run.context.done, ["asked u", "got 200", "asked v", "end"]);
+        for exits in ["exits", "exits_late"] {
+            let run = world.call_without_results(exits);
+            assert_eq!(run.outcome, Outcome::Exited(EXIT));
+        }
+        let Outcome::Failed(error) = world.call_without_results("fails").outcome else {
+            panic!()
+        };
+        assert_eq!(error.to_string().lines().next(), Some("main.lua:6: x"));
+        let run = world.call_without_results("nowhere");
+        assert_eq!(run.outcome, Outcome::NoEntry);
+        let run = world.call_without_results("none");
+        assert_eq!(run.outcome, Outcome::NoEntry);
+    }
+}
+
+#[test]
 fn exit_inside_a_protected_call_is_caught_there() {
     let mut world = World::of(
         "function route()

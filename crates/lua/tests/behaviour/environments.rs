@@ -20,7 +20,7 @@ fn world(files: &[(&str, &str)]) -> World {
 
 fn run(world: &mut World, path: &str, globals: &[(&str, Value)]) -> Run<Request> {
     let request = world.request();
-    world.host.run_file(path, globals, 0, request, world.now)
+    world.host.run_file(path, globals, request, world.now)
 }
 
 fn value(world: &mut World, path: &str) -> Value {

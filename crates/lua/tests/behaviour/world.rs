@@ -26,7 +26,7 @@ fn reply(request: &mut Request, args: Args<'_>) -> Ret {
 }
 
 fn user(request: &mut Request, _: Args<'_>) -> Ret {
-    Ret::Text(request.user.as_bytes().into())
+    Ret::copied(request.user.as_bytes())
 }
 
 fn nothing(_: &mut Request, _: Args<'_>) -> Ret {
@@ -248,6 +248,13 @@ impl World {
         let entry = self.host.entry(entry);
         let request = self.request();
         self.host.call(Call::of(entry), request, self.now)
+    }
+
+    pub fn call_without_results(&mut self, entry: &str) -> Run<Request> {
+        let entry = self.host.entry(entry);
+        let request = self.request();
+        let call = Call::of(entry).without_results();
+        self.host.call(call, request, self.now)
     }
 
     /// Calls `route`, which must return one value.

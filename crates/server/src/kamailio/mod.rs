@@ -177,7 +177,11 @@ impl Script {
         let mut door = KemiDoor::of_script(source, log);
         door.definitions.clone_from(&self.definitions);
         door.modules.clone_from(&self.modules);
-        door.parameters.clone_from(&self.parameters);
+        for ((module, name), values) in &self.parameters {
+            for value in values {
+                door.set_parameter(module, name, value.clone());
+            }
+        }
         door.globals.clone_from(&self.globals);
         door.custom.clone_from(&self.custom);
         door.process_id = std::process::id();

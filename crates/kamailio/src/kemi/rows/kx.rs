@@ -1,12 +1,14 @@
 //! `kx`: what scripts ask for most, each without the text of a pseudo-variable.
 
+use std::sync::LazyLock;
+
 use strowger_lua::{Args, Parameter, Ret, Returns, Row, Value};
-use strowger_sip::{Transport, write_ip};
+use strowger_sip::{Method, Transport, write_ip};
 
 use super::pv::integer;
 use super::{IfNull, got};
 use crate::kemi::run::KemiRun;
-use crate::pv::PvValue;
+use crate::pv::{PvSpec, PvValue};
 
 const NAME: &[Parameter] = &[Parameter::text("name")];
 
@@ -25,7 +27,9 @@ macro_rules! values {
     ($($name:literal $null:ident $pv:literal $doc:literal,)*) => {
         &[$(
             f($name, &[], Returns::Value, $doc, |run, _| {
-                got(run.value($pv).unwrap_or_default(), IfNull::$null)
+                static SPEC: LazyLock<Option<PvSpec>> = LazyLock::new(|| PvSpec::parse($pv).ok());
+                let value = SPEC.as_ref().map(|spec| spec.read(run));
+                got(value.unwrap_or_default(), IfNull::$null)
             }),
         )*]
     };
@@ -77,7 +81,6 @@ pub(super) static VALUES: &[Row<KemiRun>] = values![
     "get_au" Nil b"$au" "the digest user",
     "gete_au" Empty b"$au" "the digest user, or an empty string",
     "getw_au" Marked b"$au" "the digest user, or `<null>`",
-    "get_method" Nil b"$rm" "the method",
     "get_callid" Nil b"$ci" "Call-ID",
     "get_msgbuf" Nil b"$mb" "the message as it came",
 ];
@@ -103,6 +106,9 @@ pub(super) static NUMBERS: &[Row<KemiRun>] = numbers![
 ];
 
 pub(super) static ROWS: &[Row<KemiRun>] = &[
+    f("get_method", &[], Returns::Value, "the method", |run, _| {
+        method(run.context.message().method())
+    }),
     f(
         "get_status",
         &[],
@@ -222,6 +228,15 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         |run, args| Ret::Int(integer(&environment(run, args)).unwrap_or(0)),
     ),
 ];
+
+/// A method as text. Those that are registered are known; nearly every script asks for them first.
+fn method(method: Method<'_>) -> Ret {
+    let index = method.known_index().map(usize::from);
+    match index.and_then(|index| Method::KNOWN.get(index)) {
+        Some(known) => Ret::Known(known.as_bytes()),
+        None => Ret::copied(method.as_bytes()),
+    }
+}
 
 fn status(run: &KemiRun) -> Option<i64> {
     let status = run.context.message().status()?;

@@ -105,7 +105,7 @@ fn value(run: &mut KemiRun, text: &[u8]) -> PvValue<'static> {
 }
 
 fn get(run: &mut KemiRun, args: Args<'_>, if_null: IfNull) -> Ret {
-    got(value(run, args.text(0)), if_null)
+    run.got(args.text(0), if_null)
 }
 
 /// A number, or the digits of one.

@@ -174,8 +174,10 @@ fn loose_parameter(run: &KemiRun) -> &'static [u8] {
 }
 
 fn user(run: &KemiRun) -> Vec<u8> {
-    let wanted = run.shard.door.int("rr", "add_username") == Some(1);
-    let uri = UriText::parse(run.context.request_uri()).filter(|_| wanted);
+    if run.shard.door.int("rr", "add_username") != Some(1) {
+        return Vec::new();
+    }
+    let uri = UriText::parse(run.context.request_uri());
     uri.and_then(|uri| uri.user).unwrap_or_default().to_vec()
 }
 
@@ -252,8 +254,11 @@ fn add_parameters(run: &mut KemiRun, text: &[u8]) -> bool {
 
 /// Parameters as they may stand in a URI, each with its semicolon. `None` if there is an octet that would end it.
 fn parameters(text: &[u8]) -> Option<Vec<u8>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
     let mut out = Vec::with_capacity(text.len() + 1);
-    if !text.is_empty() && text.first() != Some(&b';') {
+    if text.first() != Some(&b';') {
         out.push(b';');
     }
     out.extend_from_slice(text);

@@ -65,7 +65,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         &[],
         Returns::Value,
         "the group of the task: none, an empty string",
-        |_, _| Ret::Text(b"".into()),
+        |_, _| Ret::Known(b""),
     ),
     Row::new(
         "async",
@@ -73,7 +73,7 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         &[],
         Returns::Value,
         "the data of the task: none, an empty string",
-        |_, _| Ret::Text(b"".into()),
+        |_, _| Ret::Known(b""),
     ),
     engineless(
         "task_route",
