@@ -57,12 +57,7 @@ impl<'a> Host<'a> {
         at: usize,
     ) -> Option<(HostSpan, usize)> {
         if let Some((host, end)) = Host::parse_at(field, at) {
-            let host = match host {
-                Host::Name(_) => HostSpan::Name(Span::new(at, end)),
-                Host::V4(address) => HostSpan::V4(address),
-                Host::V6(address) => HostSpan::V6(address),
-            };
-            return Some((host, end));
+            return Some((HostSpan::of(&host, Span::new(at, end)), end));
         }
         let end = dotted_end(field, at)?;
         Some((HostSpan::Name(Span::new(at, end)), end))

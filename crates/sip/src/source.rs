@@ -99,7 +99,7 @@ impl SourceParams {
 
 /// True if the host of the topmost sent-by is this address.
 fn is_sent_by(message: &Message, address: IpAddr) -> bool {
-    let host = message.via.host.of(message.as_bytes()).ip();
+    let host = message.via.host.host(message.as_bytes()).ip();
     host.is_some_and(|host| host.to_canonical() == address.to_canonical())
 }
 

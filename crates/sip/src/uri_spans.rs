@@ -41,15 +41,17 @@ impl UriSpans {
             let start = part.as_ptr().addr().wrapping_sub(octets.as_ptr().addr());
             Span::new(start, start.wrapping_add(part.len()))
         };
+        // A name is a slice of the octets; a reference runs from behind the user to the port.
+        let host = match uri.host {
+            Host::Name(name) => span(name),
+            Host::V4(_) => Span::ABSENT,
+            Host::V6(_) => reference(octets, uri.opaque.len()),
+        };
         UriSpans {
             scheme,
             user: uri.user.map_or(Span::ABSENT, span),
             password: uri.password.map_or(Span::ABSENT, span),
-            host: match uri.host {
-                Host::Name(name) => HostSpan::Name(span(name)),
-                Host::V4(address) => HostSpan::V4(address),
-                Host::V6(address) => HostSpan::V6(address),
-            },
+            host: HostSpan::of(&uri.host, host),
             port: uri.port,
             parameters_start: (octets.len() - uri.parameters.as_bytes().len()) as u16,
         }
@@ -72,7 +74,7 @@ impl UriSpans {
             scheme,
             user: self.user.of_present(octets),
             password: self.password.of_present(octets),
-            host: self.host.of(octets),
+            host: self.host.host(octets),
             port: self.port,
             parameters: Params::new(parameters.of(octets)),
             headers: b"",
@@ -80,4 +82,16 @@ impl UriSpans {
             raw,
         })
     }
+}
+
+/// Where the bracketed host of a URI stands whose opaque part ends with the octets.
+#[cold]
+fn reference(octets: &[u8], opaque_len: usize) -> Span {
+    let start = octets.len().saturating_sub(opaque_len);
+    let find = |octet: u8, from: usize| {
+        let rest = octets.get(from..).unwrap_or_default();
+        memchr::memchr(octet, rest).map_or(octets.len(), |at| from + at)
+    };
+    let open = find(b'[', start);
+    Span::new(open, (find(b']', open) + 1).min(octets.len()))
 }

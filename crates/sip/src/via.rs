@@ -59,7 +59,7 @@ impl<'a> Via<'a> {
         Via {
             transport_token: spans.transport.of(octets),
             transport: spans.known_transport,
-            host: spans.host.of(octets),
+            host: spans.host.host(octets),
             port: spans.port,
             params: Params::new(spans.params.of(octets)),
             range: spans.whole.range(),

@@ -1,5 +1,7 @@
 //! The driver's side of the seam: messages, timers and answers go into shards, and what they ask for is done.
 
+use std::sync::Arc;
+
 use strowger_element::{Input, Output, Query};
 use strowger_sip::Message;
 use strowger_transaction::{Flow, ListenerId};
@@ -31,7 +33,7 @@ impl World {
             shard = (shard + 1) % element.shards.len().max(1);
         }
         self.checker.given(self.now, node, packet);
-        let message = Arc::clone(message);
+        let message = Arc::new(Message::clone(message));
         self.input(node, shard, Input::Received { flow, message }, Some(packet));
     }
 
