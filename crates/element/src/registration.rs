@@ -231,7 +231,7 @@ impl Core {
                 let other = waiting.request.via();
                 via.branch()
                     .is_some_and(|branch| other.branch() == Some(branch))
-                    && via.host.eq_ignore_case(&other.host)
+                    && via.host().eq_ignore_case(&other.host())
                     && via.port == other.port
             }
             WaitingChange::Removal => false,

@@ -25,7 +25,7 @@ pub fn behind_nat(request: &Message, contact: &[u8], flow: &Flow) -> bool {
         Some(address) if address == source => false,
         Some(address) => {
             is_private(address)
-                || request.via().host.ip().map(|ip| ip.to_canonical()) == Some(address)
+                || request.via().host().ip().map(|ip| ip.to_canonical()) == Some(address)
         }
         None => is_invalid(&uri.host),
     }

@@ -79,7 +79,12 @@ impl NextHop {
     /// Where a response goes whose flow has failed (RFC 3263 §5): sent-by and the transport of the Via.
     pub fn from_via(via: &Via<'_>) -> Result<NextHop, NextHopError> {
         let transport = via.transport.ok_or(NextHopError::Transport)?;
-        NextHop::new(transport.is_secure(), &via.host, via.port, Some(transport))
+        NextHop::new(
+            transport.is_secure(),
+            &via.host(),
+            via.port,
+            Some(transport),
+        )
     }
 
     /// A next hop from its parts.

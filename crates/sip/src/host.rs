@@ -5,7 +5,6 @@ use std::io::Write as _;
 
 use crate::charset::{self, HOST};
 use crate::field::{Field, Scope};
-use crate::host_span::HostSpan;
 use crate::scan;
 use crate::span::Span;
 
@@ -49,18 +48,39 @@ impl<'a> Host<'a> {
         (end > at).then(|| (Host::Name(field.slice(at, end)), end))
     }
 
-    /// Reads the host at `at` for a message that is kept whatever its host may mean: what has the form of an IPv4 address
-    /// but is none counts as a name.
+    /// Where the host ends that starts at `at`. Of an IPv4 address the form is looked at alone: three dots between digits.
     #[inline(always)]
-    pub(crate) fn span_at<const FOLDS: bool>(
-        field: Scope<'_, FOLDS>,
-        at: usize,
-    ) -> Option<(HostSpan, usize)> {
-        if let Some((host, end)) = Host::parse_at(field, at) {
-            return Some((HostSpan::of(&host, Span::new(at, end)), end));
+    pub(crate) fn end<const FOLDS: bool>(field: Scope<'_, FOLDS>, at: usize) -> Option<usize> {
+        let first = field.get(at)?;
+        if first == b'[' {
+            return Some(parse_numeric(field, at, first)?.1);
         }
-        let end = dotted_end(field, at)?;
-        Some((HostSpan::Name(Span::new(at, end)), end))
+        if first.is_ascii_digit()
+            && let Some(near) = field.near(at)
+        {
+            let (len, dots) = scan::dotted(near);
+            let end = at + len;
+            // One dot after each of one to three digits, and more digits behind the last.
+            let without_first = |dots: u32| dots & dots.wrapping_sub(1);
+            let last = without_first(without_first(dots));
+            let three = last != 0 && without_first(last) == 0;
+            let form = len < 16 && three && dots & (dots << 1 | 1 << (len - 1)) == 0;
+            if form && !field.get(end).is_some_and(|octet| charset::is(octet, HOST)) {
+                return (end <= field.end()).then_some(end);
+            }
+        }
+        Some(Host::parse_at(field, at)?.1)
+    }
+
+    /// The host that stands in this place; what looks like an IPv4 address but is none counts as a name.
+    #[inline]
+    pub(crate) fn in_place(octets: &'a [u8], place: Span) -> Host<'a> {
+        let (start, end) = (usize::from(place.start), usize::from(place.end));
+        let field: Field<'_> = Field::new(octets, end);
+        match Host::parse_at(field, start) {
+            Some((host, last)) if last == end => host,
+            _ => Host::Name(place.of(octets)),
+        }
     }
 
     /// The address, if it is one.
@@ -172,20 +192,6 @@ fn write_v4(out: &mut Vec<u8>, address: Ipv4Addr) {
 fn write_v6(out: &mut Vec<u8>, address: Ipv6Addr) {
     // Writing to a Vec cannot fail.
     let _ = write!(out, "[{address}]");
-}
-
-/// Where three dots between digits end, of which no address could be made.
-#[cold]
-fn dotted_end<const FOLDS: bool>(field: Scope<'_, FOLDS>, at: usize) -> Option<usize> {
-    let near = field.near(at)?;
-    let (len, dots) = scan::dotted(near);
-    let end = at + len;
-    // One dot after each of one to three digits, and more digits behind the last.
-    let digits = near.first()?.is_ascii_digit();
-    let form =
-        digits && len < 16 && dots.count_ones() == 3 && dots & (dots << 1 | 1 << (len - 1)) == 0;
-    let ends = !field.get(end).is_some_and(|octet| charset::is(octet, HOST));
-    (form && ends && end <= field.end()).then_some(end)
 }
 
 /// Longest IPv6 reference: eight groups, the last two as an IPv4 address, a colon too many, brackets.

@@ -5,7 +5,7 @@ use core::ops::Range;
 use std::io::Write as _;
 
 use crate::edit::Edits;
-use crate::host::dotted_quad;
+use crate::host::{Host, dotted_quad};
 use crate::message::Message;
 
 /// What the receiver changes in the topmost Via.
@@ -99,7 +99,7 @@ impl SourceParams {
 
 /// True if the host of the topmost sent-by is this address.
 fn is_sent_by(message: &Message, address: IpAddr) -> bool {
-    let host = message.via.host.host(message.as_bytes()).ip();
+    let host = Host::in_place(message.as_bytes(), message.via.host).ip();
     host.is_some_and(|host| host.to_canonical() == address.to_canonical())
 }
 

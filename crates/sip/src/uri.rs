@@ -260,7 +260,10 @@ fn other_scheme(octets: &[u8]) -> Result<(Scheme<'_>, &[u8]), UriError> {
 fn parse_sip<'a>(mut uri: Uri<'a>, field: Field<'a>, start: usize) -> Result<Uri<'a>, UriError> {
     let mut at = start;
     let (user_end, mut escapes) = field.user_end(start);
-    let sign = field.find(user_end, b'@');
+    let sign = match field.get(user_end) {
+        Some(b'@') => user_end,
+        _ => field.find(user_end, b'@'),
+    };
     if sign < field.end() {
         if user_end == start {
             return Err(UriError::UserInfo);

@@ -8,7 +8,6 @@ use crate::charset;
 use crate::error::FieldError;
 use crate::field::{Field, Scope};
 use crate::host::Host;
-use crate::host_span::HostSpan;
 use crate::params::{self, Params, is_named};
 use crate::span::Span;
 
@@ -19,8 +18,6 @@ pub struct Via<'a> {
     pub transport_token: &'a [u8],
     /// The transport, if it is in use here.
     pub transport: Option<Transport>,
-    /// The host of sent-by.
-    pub host: Host<'a>,
     /// The port of sent-by, if it is there.
     pub port: Option<u16>,
     /// The parameters.
@@ -28,6 +25,8 @@ pub struct Via<'a> {
     /// Where the value lies in the octets it was read from, without surrounding LWS.
     pub range: Range<usize>,
     pub(crate) sent_by_end: usize,
+    octets: &'a [u8],
+    host: Span,
     branch: Option<&'a [u8]>,
     /// Each with its semicolon; empty if absent.
     received: &'a [u8],
@@ -48,7 +47,7 @@ impl<'a> Via<'a> {
         let mut spans = ViaSpans::NONE;
         scan(Field::new(octets, end), at, usize::MAX, &mut spans)?;
         // What looks like an address but is none is refused here, where nobody depends on the rest.
-        if matches!(spans.host, HostSpan::Name(name) if Host::parse(name.of(octets)).is_none()) {
+        if Host::parse(spans.host.of(octets)).is_none() {
             return Err(FieldError::Host);
         }
         Ok(Via::from_spans(octets, &spans))
@@ -59,7 +58,8 @@ impl<'a> Via<'a> {
         Via {
             transport_token: spans.transport.of(octets),
             transport: spans.known_transport,
-            host: spans.host.host(octets),
+            octets,
+            host: spans.host,
             port: spans.port,
             params: Params::new(spans.params.of(octets)),
             range: spans.whole.range(),
@@ -69,6 +69,11 @@ impl<'a> Via<'a> {
             rport: spans.rport.of(octets),
             maddr: spans.maddr.of(octets),
         }
+    }
+
+    /// The host of sent-by. What looks like an IPv4 address but is none counts as a name.
+    pub fn host(&self) -> Host<'a> {
+        Host::in_place(self.octets, self.host)
     }
 
     /// The `branch` parameter.
@@ -135,8 +140,8 @@ pub(crate) struct ViaSpans {
     pub(crate) whole: Span,
     pub(crate) transport: Span,
     pub(crate) known_transport: Option<Transport>,
-    /// What has the form of an IPv4 address but is none counts as a name.
-    pub(crate) host: HostSpan,
+    /// The host as it stands: a name, the form of an IPv4 address, or an IPv6 reference.
+    pub(crate) host: Span,
     pub(crate) port: Option<u16>,
     /// Not 0 as soon as sent-by has been read.
     pub(crate) sent_by_end: u16,
@@ -157,7 +162,7 @@ impl ViaSpans {
         whole: Span::ABSENT,
         transport: Span::ABSENT,
         known_transport: None,
-        host: HostSpan::ABSENT,
+        host: Span::ABSENT,
         port: None,
         sent_by_end: 0,
         params: Span::ABSENT,
@@ -193,8 +198,8 @@ pub(crate) fn scan<const FOLDS: bool>(
         spans.known_transport = Transport::from_token(field.slice(transport_start, transport_end));
         host_start
     };
-    let mut end;
-    (spans.host, end) = Host::span_at(field, host_start).ok_or(FieldError::Host)?;
+    let mut end = Host::end(field, host_start).ok_or(FieldError::Host)?;
+    spans.host = Span::new(host_start, end);
     let colon = match field.get(end) {
         Some(octet) if octet <= b' ' => field.skip_lws(end),
         _ => end,
@@ -213,35 +218,19 @@ pub(crate) fn scan<const FOLDS: bool>(
     while !field.ends_at(end) {
         count += 1;
         // The common parameters, without LWS and quotes.
-        if spans.branch.is_absent()
-            && let Some((start, value_end)) = params::simple(field, end, b";branch=")
-        {
-            spans.branch = Span::new(start, value_end);
-            end = value_end;
-            continue;
-        }
-        if spans.received.is_absent()
-            && let Some((_, value_end)) = params::simple(field, end, b";received=")
-        {
-            spans.received = Span::new(end, value_end);
-            end = value_end;
-            continue;
-        }
-        if spans.rport.is_absent()
-            && field.has(end, b";rport=")
-            && let Some((_, value_end)) = field.port(end + 7)
-            && (field.ends_at(value_end) || field.get(value_end) == Some(b';'))
-        {
-            spans.rport = Span::new(end, value_end);
-            end = value_end;
-            continue;
-        }
-        if spans.rport.is_absent()
-            && field.has(end, b";rport")
-            && (field.ends_at(end + 6) || field.get(end + 6) == Some(b';'))
-        {
-            spans.rport = Span::new(end, end + 6);
-            end += 6;
+        let common = match field.get(end + 1) {
+            Some(b'b') if spans.branch.is_absent() => {
+                let value = params::simple(field, end, b";branch=");
+                value.map(|(start, end)| {
+                    spans.branch = Span::new(start, end);
+                    end
+                })
+            }
+            Some(b'r') => common_response_parameter(field, end, spans),
+            _ => None,
+        };
+        if let Some(next) = common {
+            end = next;
             continue;
         }
         let Some(param) = params::scan(field, end)? else {
@@ -284,6 +273,32 @@ pub(crate) fn scan<const FOLDS: bool>(
     Ok(())
 }
 
+/// Reads `received` or `rport` at `at`: where it ends.
+#[inline(always)]
+fn common_response_parameter<const FOLDS: bool>(
+    field: Scope<'_, FOLDS>,
+    at: usize,
+    spans: &mut ViaSpans,
+) -> Option<usize> {
+    if spans.rport.is_absent() && field.has(at, b";rport") {
+        let end = match field.get(at + 6) {
+            Some(b'=') => field.port(at + 7)?.1,
+            _ => at + 6,
+        };
+        let ends = field.ends_at(end) || field.get(end) == Some(b';');
+        return ends.then(|| {
+            spans.rport = Span::new(at, end);
+            end
+        });
+    }
+    if !spans.received.is_absent() {
+        return None;
+    }
+    let (_, end) = params::simple(field, at, b";received=")?;
+    spans.received = Span::new(at, end);
+    Some(end)
+}
+
 /// Position of the transport token. The version is not compared: a message of another version is answered (505).
 #[inline]
 fn protocol<const FOLDS: bool>(field: Scope<'_, FOLDS>, start: usize) -> Result<usize, FieldError> {
@@ -311,7 +326,7 @@ mod tests {
         let via = Via::parse(b"SIP  /   2.0\r\n /UDP\r\n    192.0.2.2 : 5070 ; branch=\r\n 390skdjuw , SIP/2.0/TCP x");
         let via = via.expect("valid");
         assert_eq!(via.transport, Some(Transport::Udp));
-        assert_eq!(via.host, Host::parse(b"192.0.2.2").expect("an address"));
+        assert_eq!(via.host(), Host::parse(b"192.0.2.2").expect("an address"));
         assert_eq!(via.port, Some(5070));
         assert_eq!(via.branch(), Some(&b"390skdjuw"[..]));
         assert!(!via.has_unique_branch());

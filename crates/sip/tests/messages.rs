@@ -157,8 +157,8 @@ fn folded_and_spaced_lines_read_like_plain_ones() {
             .unwrap_or_else(|failure| panic!("{changed}: {failure}"));
         assert_eq!(message.via().branch(), plain.via().branch());
         assert_eq!(
-            (message.via().host, message.via().port),
-            (plain.via().host, plain.via().port)
+            (message.via().host(), message.via().port),
+            (plain.via().host(), plain.via().port)
         );
         assert_eq!(
             (message.from().uri, message.from_tag()),

@@ -108,7 +108,7 @@ fn agrees_with_views(message: &Message) {
             (via.branch(), via.port)
         );
         assert_eq!(message.via().params.as_bytes(), via.params.as_bytes());
-        assert_eq!(message.via().host, via.host);
+        assert_eq!(message.via().host(), via.host());
     }
     for (parsed, name) in [
         (message.from(), HeaderName::From),

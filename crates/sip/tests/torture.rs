@@ -144,7 +144,7 @@ fn responses_are_read_or_dropped_in_silence() {
     let broadcast = parsed("rfc4475/bcast.dat");
     let hosts: Vec<_> = broadcast
         .vias()
-        .map(|via| via.expect("valid").host.ip())
+        .map(|via| via.expect("valid").host().ip())
         .collect();
     assert_eq!(
         hosts,
@@ -221,7 +221,7 @@ fn the_tortuous_invite_says_what_it_says() {
     assert_eq!(vias.len(), 3);
     assert_eq!(vias[0].branch(), Some(&b"390skdjuw"[..]));
     assert_eq!(vias[1].transport, Some(Transport::Tcp));
-    assert_eq!(vias[1].host, Host::Name(b"spindle.example.com"));
+    assert_eq!(vias[1].host(), Host::Name(b"spindle.example.com"));
     assert_eq!(vias[2].branch(), Some(&b"z9hG4bK30239"[..]));
     let contact = message.contacts().next().expect("there").expect("valid");
     assert_eq!(contact.q(), 330);

@@ -80,7 +80,7 @@ impl KeyMaker {
                 let mut parts = Gathered::new(hasher);
                 parts.write(&[class as u8]);
                 parts.write_lower(branch);
-                parts.write_host(&via.host);
+                parts.write_host(&via.host());
                 parts.write(&via.sent_by_port_or_default().to_ne_bytes());
                 let hash = parts.finish();
                 RequestKey([hash.h1, hash.h2 & !1])

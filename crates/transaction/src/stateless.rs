@@ -79,7 +79,7 @@ fn with_identity<R>(
     let via = request.via();
     let branch = via.branch().unwrap_or_default();
     let call_id = request.call_id();
-    match via.host {
+    match via.host() {
         Host::Name(name) => use_it(name, via.port, branch, call_id),
         Host::V4(address) => use_it(&address.octets(), via.port, branch, call_id),
         Host::V6(address) => use_it(&address.octets(), via.port, branch, call_id),

@@ -87,7 +87,7 @@ fn datagram_flow(via: &Via<'_>, flow: &Flow, maddr: MaddrRule) -> Flow {
 /// was kept: transport and address, or `None` if the Via was not marked and sent-by is a name.
 pub fn marked_via_target(via: &Via<'_>) -> Option<(Transport, SocketAddr)> {
     let transport = via.transport?;
-    let sent_by: Option<IpAddr> = via.host.ip();
+    let sent_by: Option<IpAddr> = via.host().ip();
     let address = via.received().or(sent_by)?;
     let rport = via.rport().flatten();
     Some((

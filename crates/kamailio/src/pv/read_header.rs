@@ -155,7 +155,7 @@ pub(crate) fn via<'m>(message: &'m Message, place: usize, part: &str) -> PvValue
 
 fn via_part<'m>(via: &Via<'m>, part: &str) -> Option<PvValue<'m>> {
     match part {
-        "host" => Some(written(|out| via.host.write(out))),
+        "host" => Some(written(|out| via.host().write(out))),
         "port" => Some(PvValue::Int(i64::from(via.sent_by_port_or_default()))),
         "transport" => Some(PvValue::octets(via.transport_token)),
         "name" => Some(PvValue::octets(b"SIP")),

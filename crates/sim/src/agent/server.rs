@@ -53,7 +53,7 @@ impl Server {
     pub fn repeats(&self, request: &Message) -> bool {
         self.branch == request.via().branch().unwrap_or_default()
             && self.request.method() == request.method()
-            && self.request.via().host == request.via().host
+            && self.request.via().host() == request.via().host()
     }
 
     /// Keeps the response that was sent.

@@ -421,7 +421,7 @@ impl Transactions {
             return Err(ResponseMatch::Stray(Stray::Unmatched));
         };
         if entry.method != MethodTag::of(method)
-            || entry.sent_by != self.keys.sent_by(&via.host, via.port)
+            || entry.sent_by != self.keys.sent_by(&via.host(), via.port)
         {
             self.counters.stray_mismatched += 1;
             return Err(ResponseMatch::Stray(Stray::Mismatched));

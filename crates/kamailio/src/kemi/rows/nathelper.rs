@@ -149,8 +149,8 @@ fn nat_uac_test(run: &KemiRun, flags: i64) -> bool {
     };
     let unspecified = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     (asked(1) && contact().is_some_and(|uri| uri.host.ip().is_some_and(is_private)))
-        || (asked(2) && via.host.ip() != Some(remote.ip()))
-        || (asked(4) && via.host.ip().is_some_and(is_private))
+        || (asked(2) && via.host().ip() != Some(remote.ip()))
+        || (asked(4) && via.host().ip().is_some_and(is_private))
         || (asked(8) && media_addresses(run).into_iter().any(is_private))
         || (asked(16) && via.sent_by_port_or_default() != remote.port())
         || (asked(32) && is_private(remote.ip()))
