@@ -21,7 +21,7 @@ mod rpc;
 mod scripted;
 mod services;
 mod settings;
-mod signals;
+pub mod signals;
 mod start;
 mod trial;
 
