@@ -27,6 +27,10 @@ use crate::users::User;
 /// Operations that begin in one turn, so that what came meanwhile is read between.
 const STARTS_PER_TURN_MAX: u32 = 256;
 
+/// Operations of an open loop that are due within this time of one that begins, begin with it: waking up for each would
+/// cost more than all the rest. Their latency counts from then.
+const TOGETHER: Duration = Duration::from_micros(500);
+
 /// An operation of an open loop that begins this much after it was due is counted as late.
 const LATE: Duration = Duration::from_millis(10);
 
@@ -250,15 +254,13 @@ impl Generator {
             }
         }
         self.end_after_failures(now, batch);
+        let mut horizon = now;
         for _ in 0..STARTS_PER_TURN_MAX {
-            match self.next_due(now) {
-                Some(due) if due <= now => {
-                    if !self.start(now, due, batch) {
-                        break;
-                    }
-                }
-                _ => break,
+            let due = self.next_due(now).filter(|due| *due <= horizon);
+            if !due.is_some_and(|due| self.start(now, due.min(now), batch)) {
+                break;
             }
+            horizon = now + TOGETHER;
         }
     }
 

@@ -139,6 +139,19 @@ fn an_open_loop_keeps_its_pace_and_latency_counts_from_when_an_operation_was_due
 }
 
 #[test]
+fn operations_of_an_open_loop_that_are_due_at_nearly_the_same_time_begin_together() {
+    let mut world = World::new(Scenario::Options, |_| {});
+    let begun = world.now;
+    let pace = Pace::Open {
+        per_second: 10_000.0,
+    };
+    let statistics = world.run(Amount::Operations(12), pace);
+    // Numbers 0 to 5 at 0 µs, 6 to 11 at 600 µs.
+    assert_eq!(statistics.ended, begun + Duration::from_micros(600));
+    assert_eq!(statistics.latency.max(), Duration::ZERO);
+}
+
+#[test]
 fn a_registration_keeps_its_call_id_and_counts_on() {
     let mut world = World::new(Scenario::Register, |_| {});
     world.run(Amount::Users, CLOSED);
