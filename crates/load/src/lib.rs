@@ -17,6 +17,7 @@ mod challenge;
 mod check;
 mod client;
 mod dialog;
+mod exchange;
 mod generator;
 mod histogram;
 mod identifier;

@@ -6,6 +6,7 @@ use core::time::Duration;
 use strowger_sip::Time;
 
 use crate::histogram::Histogram;
+use crate::pace::Pace;
 use crate::reason::Reason;
 
 /// Octets of a message that are kept as an example.
@@ -27,6 +28,8 @@ pub struct Statistics {
     pub begun: Time,
     /// When its last operation ended.
     pub ended: Time,
+    /// When the last operation began.
+    pub last_begun: Time,
     /// Operations that began.
     pub started: u64,
     /// Operations that went as they should.
@@ -70,6 +73,7 @@ impl Statistics {
         Statistics {
             begun: now,
             ended: now,
+            last_begun: now,
             ..Statistics::default()
         }
     }
@@ -84,9 +88,16 @@ impl Statistics {
         self.ended - self.begun
     }
 
-    /// Operations that succeeded, per second.
-    pub fn per_second(&self) -> f64 {
-        self.succeeded as f64 / self.elapsed().as_secs_f64().max(1e-9)
+    /// Operations that succeeded, per second of the time in which operations began (open loop) or ended (closed loop).
+    pub fn per_second(&self, pace: Pace) -> f64 {
+        let seconds = match pace {
+            Pace::Closed { .. } => self.elapsed().as_secs_f64(),
+            // To when the next would have begun: what follows is waiting.
+            Pace::Open { per_second } => {
+                (self.last_begun - self.begun).as_secs_f64() + 1.0 / per_second
+            }
+        };
+        self.succeeded as f64 / seconds.max(1e-9)
     }
 
     /// Failed operations and faulty messages together.

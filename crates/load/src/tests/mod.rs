@@ -117,6 +117,7 @@ fn an_open_loop_keeps_its_pace_and_latency_counts_from_when_an_operation_was_due
     let pace = Pace::Open { per_second: 100.0 };
     let statistics = world.run(Amount::Duration(Duration::from_secs(1)), pace);
     assert_eq!(statistics.succeeded, 100);
+    assert!((statistics.per_second(pace) - 100.0).abs() < 0.1);
     assert_eq!(statistics.ended, begun + Duration::from_millis(990));
 
     world.now = begun + Duration::from_secs(10);

@@ -74,7 +74,7 @@ impl Report<'_> {
                 "{} in {}, {}/s",
                 count(statistics.succeeded),
                 time(statistics.elapsed()),
-                count(statistics.per_second() as u64)
+                count(statistics.per_second(self.phase.pace) as u64)
             ),
         )];
         rows.push(row("failed", count(statistics.failed)));
@@ -223,7 +223,7 @@ impl Report<'_> {
             "operations": statistics.succeeded,
             "failed": statistics.failed,
             "seconds": statistics.elapsed().as_secs_f64(),
-            "operations_per_second": statistics.per_second(),
+            "operations_per_second": statistics.per_second(self.phase.pace),
             "latency_us": micros(&statistics.latency),
             "statuses": statistics.statuses.iter().map(|(status, count)| (status.to_string(), (*count).into()))
                 .collect::<serde_json::Map<_, _>>(),
