@@ -42,7 +42,7 @@ impl Live {
         eprintln!(
             "{:>4} s  {:>9}/s  {:>6} in flight  {} failed  {} retransmitted  p50 {}  p99 {}",
             (now - self.begun).as_secs(),
-            count(rate as u64),
+            count(rate.round() as u64),
             count(u64::from(generator.in_flight())),
             count(statistics.findings()),
             count(statistics.retransmissions),

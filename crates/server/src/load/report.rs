@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use strowger_load::{Histogram, Pace, Phase, Scenario, Statistics, Task};
+use strowger_load::{Amount, Histogram, Pace, Phase, Scenario, Statistics, Task};
 
 use super::drive::Ended;
 use super::plan::Plan;
@@ -74,7 +74,7 @@ impl Report<'_> {
                 "{} in {}, {}/s",
                 count(statistics.succeeded),
                 time(statistics.elapsed()),
-                count(statistics.per_second(self.phase.pace) as u64)
+                count(statistics.per_second(self.phase.pace).round() as u64)
             ),
         )];
         rows.push(row("failed", count(statistics.failed)));
@@ -103,12 +103,13 @@ impl Report<'_> {
             },
         ));
         rows.push(row("retransmitted", self.retransmissions()));
-        if statistics.late > 0 {
+        if statistics.late + self.never_begun() > 0 {
             rows.push(row(
                 "late",
                 format!(
-                    "{} began over 10 ms after they were due",
-                    count(statistics.late)
+                    "{} began over 10 ms after they were due, {} never",
+                    count(statistics.late),
+                    count(self.never_begun())
                 ),
             ));
         }
@@ -130,6 +131,17 @@ impl Report<'_> {
         ));
         rows.extend(self.usage_rows());
         format!("{}\n{}{}", self.title(), table(&rows), self.verdict())
+    }
+
+    /// Operations of an open loop that were due and for which there was no room until the end.
+    fn never_begun(&self) -> u64 {
+        match (self.phase.pace, self.phase.amount, self.ended) {
+            (Pace::Open { per_second }, Amount::Duration(time), Ended::Complete) => {
+                let due = (time.as_secs_f64() * per_second - 1e-6).ceil() as u64;
+                due.saturating_sub(self.statistics.started)
+            }
+            _ => 0,
+        }
     }
 
     fn retransmissions(&self) -> String {
@@ -233,6 +245,7 @@ impl Report<'_> {
             "repeated": statistics.repeated,
             "strays": statistics.strays,
             "late": statistics.late,
+            "never_begun": self.never_begun(),
             "messages_sent": statistics.messages_sent,
             "messages_received": statistics.messages_received,
             "octets_sent": statistics.octets_sent,
