@@ -39,6 +39,7 @@ pub fn run(args: &LoadArgs, json: bool) -> Result<u8, Failure> {
     let mut drive = Drive::open(&plan, stop)?;
     let mut clean = true;
     let mut over = false;
+    let mut reported = false;
     for phase in plan.phases() {
         if over && phase.task != Task::Leave {
             continue;
@@ -62,10 +63,12 @@ pub fn run(args: &LoadArgs, json: bool) -> Result<u8, Failure> {
             // Who cannot register cannot be called.
             Task::Enter if !report.statistics.is_clean() => {
                 report.show(json);
-                (clean, over) = (false, true);
+                (clean, over, reported) = (false, true, true);
             }
-            Task::Scenario if phase.measured => {
+            // A run that ends while it warms up has nothing else to show.
+            Task::Scenario if phase.measured || over => {
                 report.show(json);
+                reported = true;
                 clean &= report.is_clean();
             }
             Task::Leave if !report.statistics.is_clean() && report.statistics.started > 0 => {
@@ -74,7 +77,10 @@ pub fn run(args: &LoadArgs, json: bool) -> Result<u8, Failure> {
             _ => {}
         }
     }
-    Ok(match clean {
+    if !reported {
+        eprintln!("note: the run was ended before anything was measured");
+    }
+    Ok(match clean && reported {
         true => 0,
         false => Exit::Failed as u8,
     })
