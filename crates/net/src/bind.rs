@@ -175,7 +175,7 @@ fn bind_datagram(
     address: SocketAddr,
     settings: &NetSettings,
 ) -> io::Result<(Vec<UdpSocket>, SocketAddr)> {
-    let first = datagram_socket(address, settings)?;
+    let first = datagram_socket(address, settings.datagram_buffer_octets)?;
     first.bind(&SockAddr::from(address))?;
     let first = UdpSocket::from(first);
     let bound = first.local_addr()?;
@@ -184,7 +184,7 @@ fn bind_datagram(
     }
     let mut sockets = vec![first];
     for _ in 1..settings.workers {
-        let socket = datagram_socket(address, settings)?;
+        let socket = datagram_socket(address, settings.datagram_buffer_octets)?;
         setsockopt(&socket, sockopt::ReusePort, &true)?;
         socket.bind(&SockAddr::from(bound))?;
         sockets.push(socket.into());
@@ -192,7 +192,8 @@ fn bind_datagram(
     Ok((sockets, bound))
 }
 
-fn datagram_socket(address: SocketAddr, settings: &NetSettings) -> io::Result<Socket> {
+/// A datagram socket with buffers of `octets`, as far as the system grants them, that hears of ICMP errors.
+pub(crate) fn datagram_socket(address: SocketAddr, octets: usize) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::DGRAM,
@@ -205,7 +206,6 @@ fn datagram_socket(address: SocketAddr, settings: &NetSettings) -> io::Result<So
     } else {
         setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
     }
-    let octets = settings.datagram_buffer_octets;
     // Beyond the system's limit only with a capability; without it the kernel grants what it may.
     if setsockopt(&socket, sockopt::RcvBufForce, &octets).is_err() {
         setsockopt(&socket, sockopt::RcvBuf, &octets)?;

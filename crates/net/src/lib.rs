@@ -5,6 +5,8 @@
 //! [`Server::bind`] opens the listeners, [`Bound::start`] starts the workers. A worker receives a batch, parses it,
 //! finds the shard of each message ([`Ingress`]), locks each shard once, runs it to completion, and then sends
 //! what the shards wrote into the batch. Every other thread reaches a shard through [`Driver::deliver`].
+//!
+//! [`DatagramPorts`] are the same sockets and batches for a program that is no server.
 
 mod accept;
 mod address;
@@ -15,6 +17,7 @@ mod clock;
 mod connect;
 mod connection;
 mod counters;
+mod datagram_ports;
 mod datagram_receive;
 mod datagram_send;
 mod directory;
@@ -38,6 +41,7 @@ mod worker_handle;
 pub use address::{InterfaceAddress, interface_addresses};
 pub use bind::{BindError, Bound, LISTENERS_MAX, Server};
 pub use counters::NetCounters;
+pub use datagram_ports::{Arrival, DatagramPorts, PORTS_MAX, address_towards};
 pub use driver::Driver;
 pub use running::Running;
 pub use settings::{ListenerSettings, NetSettings, StreamSettings};

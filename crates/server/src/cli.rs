@@ -63,6 +63,8 @@ pub enum Command {
     Register(crate::client::RegisterArgs),
     /// Send a MESSAGE
     Message(crate::client::MessageArgs),
+    /// Put load on a SIP server, check every message, show what it costs
+    Load(Box<crate::load::LoadArgs>),
     /// Show the version
     Version,
     /// Write completions for a shell

@@ -8,6 +8,7 @@ mod config;
 mod exit;
 mod invocation;
 mod kamailio;
+mod load;
 mod locate;
 mod origin;
 mod password;
@@ -91,6 +92,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Ping(args)) => return Ok(ExitCode::from(client::ping(&args, json))),
         Some(Command::Register(args)) => return Ok(ExitCode::from(client::register(&args, json))),
         Some(Command::Message(args)) => return Ok(ExitCode::from(client::message(&args, json))),
+        Some(Command::Load(args)) => return Ok(ExitCode::from(load::run(&args, json)?)),
         Some(Command::Version) => version(json),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

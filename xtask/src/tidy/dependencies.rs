@@ -23,6 +23,7 @@ pub const ORDER: &[&str] = &[
     "yate",
     "element",
     "sim",
+    "load",
     "net",
     "store",
     "admin",

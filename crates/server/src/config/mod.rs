@@ -19,7 +19,7 @@ use strowger_sip::Transport;
 
 use crate::kamailio::Script;
 
-pub use address::{domain, host_text, prefix};
+pub use address::{address, domain, host_text, prefix};
 pub use algorithms::Algorithms;
 pub use diagnostic::{Report, Source};
 pub use document::Table;

@@ -23,7 +23,7 @@ mod rpc;
 mod scripted;
 mod services;
 mod settings;
-mod signals;
+pub mod signals;
 mod stamp;
 mod start;
 mod trial;
