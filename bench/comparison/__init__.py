@@ -1,0 +1,1 @@
+"""What `bench/compare` is made of: servers, scenarios, judges (tools that load), and the tables."""
