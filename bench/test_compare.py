@@ -58,6 +58,7 @@ class Tables(unittest.TestCase):
                 measured("kamailio", 2, 10), measured("strowger", 2, 5)]
         cells = self.cells(runs, "strowger")
         self.assertEqual((cells["CPU µs"], cells["ratio"], cells["clean"]), ("5.00", "0.50", "3/3"))
+        self.assertEqual(cells["range"], "0.40-0.60")
 
     def test_what_is_not_clean_does_not_count_and_is_told(self):
         runs = [measured("kamailio", 0, 10), measured("strowger", 0, 1, clean=False), measured("kamailio", 1, 10),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .servers import ANCHOR, ANCHOR_LUA
 
-HEADER = ["scenario", "server", "CPU µs", "user", "kernel", "ratio", "to lua", "p99 ratio", "p99 µs", "ops/s", "PSS MiB", "clean"]
+HEADER = ["scenario", "server", "CPU µs", "user", "kernel", "ratio", "range", "to lua", "p99 ratio", "p99 µs", "ops/s", "PSS MiB", "clean"]
 
 
 @dataclass
@@ -23,10 +23,23 @@ def median(values):
     return statistics.median(known) if known else None
 
 
-def ratio(own, other, of):
-    """Median of the ratios within a repeat; both sides must have been clean in it. None if there is no such repeat."""
+def ratios(own, other, of):
+    """The ratios within a repeat; both sides must have been clean in it."""
     others = {one.repeat: of(one) for one in other}
-    return median([of(one) / others[one.repeat] for one in own if others.get(one.repeat)])
+    return [of(one) / others[one.repeat] for one in own if others.get(one.repeat)]
+
+
+def cpu(one):
+    return one.cpu_us
+
+
+def p99(one):
+    return one.p99_us
+
+
+def span(values):
+    """Least and greatest."""
+    return f"{min(values):.2f}-{max(values):.2f}" if values else "-"
 
 
 def number(value, places):
@@ -48,9 +61,10 @@ def rows(measurements):
                 number(median([one.cpu_us for one in runs]), 2),
                 number(median([one.user_us for one in runs]), 2),
                 number(median([one.kernel_us for one in runs]), 2),
-                number(ratio(runs, anchor, lambda one: one.cpu_us), 2),
-                number(ratio(runs, anchor_lua, lambda one: one.cpu_us) if name.endswith("-lua") else None, 2),
-                number(ratio(runs, anchor, lambda one: one.p99_us), 2),
+                number(median(ratios(runs, anchor, cpu)), 2),
+                span(ratios(runs, anchor, cpu)),
+                number(median(ratios(runs, anchor_lua, cpu)) if name.endswith("-lua") else None, 2),
+                number(median(ratios(runs, anchor, p99)), 2),
                 number(median([one.p99_us for one in runs]), 0),
                 number(median([one.per_second for one in runs]), 0),
                 number(median([one.pss_kib / 1024 for one in runs]), 0),
