@@ -68,16 +68,16 @@ impl<'a> AuthParams<'a> {
     /// The value of a parameter, with its quotes. One that stands twice is refused: two readers could take
     /// different ones.
     fn get(&self, name: &[u8]) -> Result<Option<&'a [u8]>, FieldError> {
-        let params = self.params.get(..self.count).unwrap_or_default();
-        let mut values = params.iter().filter(|(other, _)| {
-            other.len() == name.len() && (*other == name || other.eq_ignore_ascii_case(name))
-        });
-        let value = values.next().map(|(_, value)| *value);
-        if values.next().is_some() {
-            Err(FieldError::RepeatedParameter)
-        } else {
-            Ok(value)
+        let mut value = None;
+        for (other, its_value) in self.params.get(..self.count).unwrap_or_default() {
+            if other.len() == name.len() && (*other == name || other.eq_ignore_ascii_case(name)) {
+                if value.is_some() {
+                    return Err(FieldError::RepeatedParameter);
+                }
+                value = Some(*its_value);
+            }
         }
+        Ok(value)
     }
 
     fn plain(&self, name: &[u8]) -> Result<Option<Cow<'a, [u8]>>, FieldError> {
