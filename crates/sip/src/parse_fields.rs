@@ -149,16 +149,15 @@ impl Parser<'_> {
     }
 
     fn check_repeated(&mut self, name: HeaderName) {
-        if matches!(
-            name,
+        match name {
+            HeaderName::Via => self.message.has_more_via_lines = true,
             HeaderName::From
-                | HeaderName::To
-                | HeaderName::CallId
-                | HeaderName::CSeq
-                | HeaderName::ContentLength
-                | HeaderName::MaxForwards
-        ) {
-            self.fail(ParseError::Repeated(name));
+            | HeaderName::To
+            | HeaderName::CallId
+            | HeaderName::CSeq
+            | HeaderName::ContentLength
+            | HeaderName::MaxForwards => self.fail(ParseError::Repeated(name)),
+            _ => {}
         }
     }
 
