@@ -296,7 +296,8 @@ impl Message {
         self.via.branch.of_present(&self.octets)
     }
 
-    /// All Via values, over lines and comma lists, topmost first.
+    /// All Via values, over lines and comma lists, topmost first. The topmost one is what [`Message::via`] gives, also of a
+    /// message that was refused for it.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, FieldError>> {
         core::iter::once(Ok(self.via())).chain(self.vias_below())
     }

@@ -133,24 +133,20 @@ local function body(...)
 end
 
 -- The same for one entry without arguments whose results nobody reads: nearly all calls are such, and every step counts.
-local function failed(e, f)
-	if type(f) ~= "function" then return yield(5) end
-	return yield(type(e) == "number" and 4 or 2, e, f)
-end
 local function plain_body(what)
 	ours[running()] = true
 	local name = names[what]
 	while true do
 		careful = false
-		local f = G[name]
-		if f then
+		local f = rawget(G, name)
+		if type(f) == "function" then
 			local ok, e = real_xpcall(f, handler)
 			if ok then
 				-- What it returned must not live on in a coroutine of the pool.
 				e = nil
 				yield(1)
 			else
-				failed(e, f)
+				yield(type(e) == "number" and 4 or 2, e, f)
 			end
 		else
 			yield(5)

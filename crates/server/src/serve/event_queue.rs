@@ -27,7 +27,7 @@ struct Waiting {
 }
 
 impl EventQueue {
-    /// Appends an event; false if too many wait. The lock is never held for longer than a move.
+    /// Appends an event; false if too many wait. The lock is held for a move, and sometimes for making room.
     pub fn push(&self, event: Event) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.events.len() >= EVENTS_WAITING_MAX {
