@@ -252,6 +252,7 @@ function G.collectgarbage(what)
 	if what == "count" then return real_gc("count") end
 	return 0
 end
+-- No finalizers: the host collects garbage and makes strings while it holds its own locks.
 G.newproxy = nil
 string.dump = refuse("string.dump", "load the source instead")
 getmetatable("").__metatable = false
