@@ -87,6 +87,11 @@ impl RoutePlan {
     /// Reads Request-URI and Route of a request.
     pub fn of(request: &Message, ownership: &Ownership<'_>) -> Result<RoutePlan, Refusal> {
         let mut plan = RoutePlan::default();
+        if request.is_plain_request_uri() && !request.has_header(HeaderName::Route) {
+            // Neither lr nor maddr, and no route: nearly all requests out of dialogs.
+            plan.used_up = true;
+            return Ok(plan);
+        }
         let uri = request
             .request_uri_parsed()
             .map_err(|_| Refusal::BadRequestUri)?;

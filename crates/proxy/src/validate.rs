@@ -129,6 +129,9 @@ pub fn write_refusal_lines(
 
 /// sip and sips; tel and urn where a Route says where to go.
 fn check_scheme(request: &Message) -> Result<(), Refusal> {
+    if request.is_sip_request_uri() {
+        return Ok(());
+    }
     match request.request_uri_parsed() {
         Ok(uri) => match uri.scheme {
             Scheme::Sip | Scheme::Sips => Ok(()),
@@ -147,6 +150,9 @@ pub fn has_looped(request: &Message, checks: &Checks<'_>) -> bool {
     };
     if request.branch().is_some_and(is_loop) {
         return true;
+    }
+    if request.has_one_via() {
+        return false;
     }
     let others = request.vias_below().filter_map(Result::ok);
     others.filter_map(|via| via.branch()).any(is_loop)

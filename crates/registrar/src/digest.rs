@@ -18,13 +18,15 @@
 //!   because clients and proxies on the way differ in them.
 //! * Whether the nonce is stale is said only to who knows the password.
 
+use core::hash::Hasher as _;
 use std::sync::Arc;
 
+use siphasher::sip::SipHasher13;
 use strowger_sip::{
     Credentials, Header, HeaderName, HexDigest, Message, Now, Qop, Uri, ha1, unescape,
     write_brief_challenge, write_challenge,
 };
-use strowger_transaction::token::{Mac, Secrets};
+use strowger_transaction::token::Secrets;
 use subtle::ConstantTimeEq;
 
 use crate::account::{Ha1, Subscriber, SubscriberTable};
@@ -355,16 +357,22 @@ impl Authenticator<'_> {
     /// else but Via, of which the branch counts. Digest covers neither Contact nor most of the rest, so who saw a
     /// request on the wire could otherwise send it again with a Contact of his own.
     fn fingerprint(&self, request: &Message) -> u64 {
-        let mut mac = Mac::new(&self.secrets.current.key)
-            .part(b"nonce use")
-            .part(request.via().branch().unwrap_or_default());
+        // Compared with fingerprints of this process alone, so a shorter hash than that of the tokens will do.
+        let mut hasher = SipHasher13::new_with_key(&self.secrets.current.key);
+        let mut add = |octets: &[u8]| {
+            hasher.write_usize(octets.len());
+            hasher.write(octets);
+        };
+        add(b"nonce use");
+        add(request.branch().unwrap_or_default());
         let octets = request.as_bytes();
         let mut from = 0;
         for via in request.headers_named(HeaderName::Via) {
-            mac = mac.part(octets.get(from..via.line.start).unwrap_or_default());
+            add(octets.get(from..via.line.start).unwrap_or_default());
             from = via.line.end;
         }
-        mac.part(octets.get(from..).unwrap_or_default()).finish()
+        add(octets.get(from..).unwrap_or_default());
+        hasher.finish()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::digest::{Algorithm, DigestInput, Qop, digest_response, ha1, ha1_sessi
 use crate::error::FieldError;
 use crate::field::Field;
 use crate::list::ListItems;
-use crate::quoted::{unquote, write_quoted};
+use crate::quoted::{strip_quotes, unquote, write_quoted};
 
 /// Parameters that one challenge or one set of credentials may have; RFC 7616 names eleven.
 const AUTH_PARAMETERS_MAX: usize = 32;
@@ -68,21 +68,28 @@ impl<'a> AuthParams<'a> {
     /// The value of a parameter, with its quotes. One that stands twice is refused: two readers could take
     /// different ones.
     fn get(&self, name: &[u8]) -> Result<Option<&'a [u8]>, FieldError> {
-        let params = self.params.get(..self.count).unwrap_or_default();
-        let mut values = params.iter().filter(|(other, _)| {
-            other.len() == name.len() && (*other == name || other.eq_ignore_ascii_case(name))
-        });
-        let value = values.next().map(|(_, value)| *value);
-        if values.next().is_some() {
-            Err(FieldError::RepeatedParameter)
-        } else {
-            Ok(value)
+        let mut value = None;
+        for (other, its_value) in self.params.get(..self.count).unwrap_or_default() {
+            if other.len() == name.len() && (*other == name || other.eq_ignore_ascii_case(name)) {
+                if value.is_some() {
+                    return Err(FieldError::RepeatedParameter);
+                }
+                value = Some(*its_value);
+            }
         }
+        Ok(value)
     }
 
     fn plain(&self, name: &[u8]) -> Result<Option<Cow<'a, [u8]>>, FieldError> {
         Ok(self.get(name)?.map(unquote))
     }
+}
+
+/// The value of a parameter of Digest credentials or of a Digest challenge, without its quotes, escapes left in: read as
+/// [`Credentials::parse`] reads it. `None` where that would refuse the whole, and for other schemes.
+pub fn digest_parameter<'a>(value: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let params = AuthParams::parse(value).ok()?;
+    params.get(name).ok()?.map(strip_quotes)
 }
 
 /// Name and value of a parameter as they stand.
@@ -101,8 +108,13 @@ fn read_param<'a>(field: Field<'a>, at: usize) -> Option<(RawParam<'a>, usize)> 
         _ => field.value_end(start),
     };
     let after = field.skip_lws(end);
-    let sound = end > start && matches!(field.get(after), None | Some(b','));
-    sound.then(|| ((field.slice(at, name_end), field.slice(start, end)), after))
+    let value = field.slice(start, end);
+    // A parenthesis would be the start of a comment to other readers, who would then find another next parameter.
+    let token = !value
+        .first()
+        .is_some_and(|octet| *octet != b'"' && value.iter().any(|octet| b"()".contains(octet)));
+    let sound = end > start && token && matches!(field.get(after), None | Some(b','));
+    sound.then(|| ((field.slice(at, name_end), value), after))
 }
 
 /// One challenge. Values are without quotes.
@@ -482,6 +494,43 @@ mod tests {
         );
         assert_eq!(parse("Digest username=\"a"), Some(FieldError::Parameter));
         assert_eq!(parse("Digest"), Some(FieldError::Syntax));
+    }
+
+    #[test]
+    fn a_parenthesis_hides_no_parameter() {
+        let good = "realm=\"r\", nonce=\"n\", uri=\"sip:r\", response=\"0\"";
+        for hidden in [
+            "a=(, b=\"), username=victim, z=\", username=\"bob\"",
+            "a=(x), username=\"bob\"",
+            "username=bob)",
+        ] {
+            let value = format!("Digest {hidden}, {good}");
+            assert_eq!(
+                Credentials::parse(value.as_bytes()).err(),
+                Some(FieldError::Parameter)
+            );
+            assert_eq!(digest_parameter(value.as_bytes(), b"username"), None);
+        }
+        let value = format!("Digest username=\"(bob\", {good}");
+        assert_eq!(
+            digest_parameter(value.as_bytes(), b"UserName"),
+            Some(&b"(bob"[..])
+        );
+    }
+
+    #[test]
+    fn too_many_parameters_are_refused() {
+        let many = |count: usize| {
+            let more: String = (0..count).map(|n| format!(", x{n}=1")).collect();
+            format!(
+                "Digest username=\"a\", realm=\"r\", nonce=\"n\", uri=\"sip:r\", response=\"0\"{more}"
+            )
+        };
+        assert!(Credentials::parse(many(AUTH_PARAMETERS_MAX - 5).as_bytes()).is_ok());
+        assert_eq!(
+            Credentials::parse(many(AUTH_PARAMETERS_MAX - 4).as_bytes()).err(),
+            Some(FieldError::TooManyParameters)
+        );
     }
 
     #[test]

@@ -49,7 +49,8 @@ mod values;
 mod via;
 
 pub use auth::{
-    AnswerInput, Challenge, Credentials, Secret, write_brief_challenge, write_challenge,
+    AnswerInput, Challenge, Credentials, Secret, digest_parameter, write_brief_challenge,
+    write_challenge,
 };
 pub use build::{FieldName, MessageBuilder};
 pub use contact::{Contact, parse_q};

@@ -40,6 +40,8 @@ pub struct Message {
     pub(crate) max_forwards: NumberField,
     pub(crate) max_forwards_value: Span,
     pub(crate) content_length: Option<u32>,
+    /// There is a second Via header field.
+    pub(crate) has_more_via_lines: bool,
     /// `rport` counts as asked for.
     pub(crate) rport_forced: bool,
 }
@@ -141,6 +143,16 @@ impl Message {
             Some(uri) => Ok(uri),
             None => Uri::parse(self.request_uri()),
         }
+    }
+
+    /// True if the Request-URI is a sip or sips URI; false if that is not known without reading it again.
+    pub fn is_sip_request_uri(&self) -> bool {
+        self.uri.is_sip()
+    }
+
+    /// True if the Request-URI is a sip or sips URI without parameters; false if that is not known without reading it again.
+    pub fn is_plain_request_uri(&self) -> bool {
+        self.uri.is_plain(self.start_line.rest.end)
     }
 
     /// Where the Request-URI lies; empty for a response.
@@ -284,7 +296,8 @@ impl Message {
         self.via.branch.of_present(&self.octets)
     }
 
-    /// All Via values, over lines and comma lists, topmost first.
+    /// All Via values, over lines and comma lists, topmost first. The topmost one is what [`Message::via`] gives, also of a
+    /// message that was refused for it.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, FieldError>> {
         core::iter::once(Ok(self.via())).chain(self.vias_below())
     }
@@ -296,9 +309,7 @@ impl Message {
 
     /// True if there is no Via behind the topmost one; quicker than to read it.
     pub fn has_one_via(&self) -> bool {
-        let first = self.index.first(HeaderName::Via);
-        let next_line = first.and_then(|first| self.index.find(first + 1, HeaderName::Via));
-        next_line.is_none() && self.vias_below().next().is_none()
+        !self.has_more_via_lines && self.vias_below().next().is_none()
     }
 
     /// From.

@@ -77,6 +77,7 @@ impl Message {
             max_forwards_value: Span::ABSENT,
             rport_forced: false,
             content_length: None,
+            has_more_via_lines: false,
         }
     }
 }

@@ -149,16 +149,15 @@ impl Parser<'_> {
     }
 
     fn check_repeated(&mut self, name: HeaderName) {
-        if matches!(
-            name,
+        match name {
+            HeaderName::Via => self.message.has_more_via_lines = true,
             HeaderName::From
-                | HeaderName::To
-                | HeaderName::CallId
-                | HeaderName::CSeq
-                | HeaderName::ContentLength
-                | HeaderName::MaxForwards
-        ) {
-            self.fail(ParseError::Repeated(name));
+            | HeaderName::To
+            | HeaderName::CallId
+            | HeaderName::CSeq
+            | HeaderName::ContentLength
+            | HeaderName::MaxForwards => self.fail(ParseError::Repeated(name)),
+            _ => {}
         }
     }
 
@@ -201,6 +200,17 @@ impl Parser<'_> {
     #[cold]
     fn hide(&mut self, at: usize) {
         let name = HeaderName::Unknown;
+        // What was read of it before it proved to be malformed must not be taken for a part of another line.
+        let message = &mut *self.message;
+        if !message.has_header(HeaderName::Via) {
+            message.via = ViaSpans::NONE;
+        }
+        if !message.has_header(HeaderName::From) {
+            message.from = NameAddrSpans::NONE;
+        }
+        if !message.has_header(HeaderName::To) {
+            message.to = NameAddrSpans::NONE;
+        }
         self.message.index.push(Entry {
             line_start: at as u16,
             name_len: 0,

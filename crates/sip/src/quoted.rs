@@ -22,7 +22,7 @@ pub fn unquote(value: &[u8]) -> Cow<'_, [u8]> {
     let [b'"', inner @ .., b'"'] = value else {
         return Cow::Borrowed(value);
     };
-    if !inner.contains(&b'\\') {
+    if memchr::memchr(b'\\', inner).is_none() {
         return Cow::Borrowed(inner);
     }
     let mut plain = Vec::with_capacity(inner.len());

@@ -52,7 +52,7 @@ pub(crate) fn write_head(
         && request.to_tag().is_none();
     let tag = to_tag.filter(|_| request.to_tag().is_none() && status != StatusCode::TRYING);
     let mut top = source;
-    let mut copy = Copy {
+    let mut copy = CopiedLines {
         octets: request.as_bytes(),
         run: 0..0,
     };
@@ -119,12 +119,12 @@ fn to_end(request: &Message, at: usize) -> usize {
 }
 
 /// Lines of a request on their way into a response: those that stand side by side are copied at once.
-struct Copy<'a> {
+struct CopiedLines<'a> {
     octets: &'a [u8],
     run: Range<usize>,
 }
 
-impl Copy<'_> {
+impl CopiedLines<'_> {
     #[inline(always)]
     fn line(&mut self, out: &mut Vec<u8>, line: Range<usize>) {
         if line.start == self.run.end {

@@ -57,6 +57,18 @@ impl UriSpans {
         }
     }
 
+    /// True for a sip or sips URI without parameters and headers, of the length `end` says.
+    #[inline]
+    pub(crate) fn is_plain(&self, end: u16) -> bool {
+        self.scheme != Kept::Nothing && self.parameters_start == end
+    }
+
+    /// True for a sip or sips URI.
+    #[inline]
+    pub(crate) fn is_sip(&self) -> bool {
+        self.scheme != Kept::Nothing
+    }
+
     /// The URI, whole, in the octets of its message; `None` if none was kept.
     #[inline]
     pub(crate) fn uri<'a>(&self, octets: &'a [u8], whole: Span) -> Option<Uri<'a>> {

@@ -73,7 +73,10 @@ impl<'a, T> Values<'a, T> {
     pub(crate) fn after(message: &'a Message, name: HeaderName, end: usize) -> Values<'a, T> {
         let mut values = Values::new(message, name);
         if let Some(first) = values.next {
-            values.next = message.index.find(first + 1, name);
+            let has_more = name != HeaderName::Via || message.has_more_via_lines;
+            values.next = has_more
+                .then(|| message.index.find(first + 1, name))
+                .flatten();
             // In most messages the line ends there, too.
             let line = message.line_range(first);
             if message.octets.get(end..line.end) != Some(b"\r\n") {

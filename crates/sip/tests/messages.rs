@@ -486,3 +486,60 @@ fn the_request_uri_is_kept_as_it_would_be_read() {
         assert_eq!(format!("{kept:?}"), format!("{read:?}"), "{uri}");
     }
 }
+
+#[test]
+fn a_via_below_the_topmost_is_seen_wherever_it_stands() {
+    let many = "X-Filler: 1\r\n".repeat(40);
+    for (vias, count) in [
+        ("Via: SIP/2.0/UDP a\r\n".to_owned(), 1),
+        ("Via: SIP/2.0/UDP a ,\r\n".to_owned(), 1),
+        ("Via: SIP/2.0/UDP a,, SIP/2.0/UDP b\r\n".to_owned(), 2),
+        ("Via: SIP/2.0/UDP a\r\n , SIP/2.0/UDP b\r\n".to_owned(), 2),
+        (
+            "Via: SIP/2.0/UDP a\r\nv: SIP/2.0/UDP b, SIP/2.0/UDP c\r\n".to_owned(),
+            3,
+        ),
+        (
+            "Via: SIP/2.0/UDP a\r\nVIA : SIP/2.0/UDP\r\n b\r\n".to_owned(),
+            2,
+        ),
+        (
+            format!("Via: SIP/2.0/UDP a\r\n{many}Via: SIP/2.0/UDP b\r\n"),
+            2,
+        ),
+    ] {
+        let text = format!(
+            "SIP/2.0 200 OK\r\n{vias}From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=2\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        );
+        let message = Message::parse(text.into_bytes(), &Limits::default()).expect("valid");
+        assert_eq!(message.vias().count(), count, "{vias}");
+        assert_eq!(message.vias_below().count(), count - 1, "{vias}");
+        assert_eq!(message.has_one_via(), count == 1, "{vias}");
+    }
+}
+
+#[test]
+fn nothing_of_a_hidden_line_is_taken_for_a_part_of_another() {
+    let text = "OPTIONS sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP q;rport\0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\n\
+         From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=9\0\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    let failure = Message::parse(text.as_bytes().to_vec(), &Limits::default()).expect_err("NUL");
+    let request = failure.message.expect("answerable");
+    let mut out = Vec::new();
+    let source = "10.0.0.9:5060".parse().expect("address");
+    let status = strowger_sip::StatusCode::BAD_REQUEST;
+    strowger_sip::write_response(
+        &mut out,
+        &request,
+        source,
+        status,
+        None,
+        Some(b"t"),
+        b"",
+        None,
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&out),
+        "SIP/2.0 400 Bad Request\r\nVia: SIP/2.0/UDP h;received=10.0.0.9;branch=z9hG4bKa\r\n\
+         From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=t\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    );
+}

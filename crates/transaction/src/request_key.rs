@@ -147,7 +147,7 @@ impl Gathered {
     /// Tokens and host names are compared without regard to case (RFC 3261 §7.3.1).
     #[inline(always)]
     fn write_lower(&mut self, octets: &[u8]) {
-        self.put(octets, |place, octets| copy_lower(place, octets));
+        self.put(octets, copy_lower);
         self.put(&[0xff], |place, octets| place.copy_from_slice(octets));
     }
 

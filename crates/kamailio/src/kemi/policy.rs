@@ -300,14 +300,9 @@ fn kind(run: &KemiRun) -> u64 {
     if message.is_response() {
         return 1;
     }
-    let user = before_at(message.request_uri());
+    let uri = message.request_uri_parsed().ok();
+    let user = uri.and_then(|uri| uri.user).unwrap_or_default();
     FixedState::default().hash_one((message.method().as_bytes(), user))
-}
-
-/// Scheme and user of a URI; nothing if it has no user.
-fn before_at(uri: &[u8]) -> &[u8] {
-    let end = uri.iter().position(|octet| *octet == b'@');
-    end.and_then(|end| uri.get(..end)).unwrap_or_default()
 }
 
 fn callback(door: &KemiDoor, global: &str, default: &str) -> String {

@@ -155,6 +155,9 @@ impl PvSource for KemiRun {
         self.return_code
     }
 
+    fn verified_credentials(&self) -> Option<usize> {
+        self.context.verified_credentials()
+    }
     fn message_id(&self) -> i64 {
         i64::try_from(self.context.message_id()).unwrap_or(i64::MAX)
     }

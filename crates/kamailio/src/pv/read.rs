@@ -38,7 +38,9 @@ impl PvSpec {
             Pv::NamedHeader(name) => {
                 PvValue::maybe(message.header(*name).map(|header| header.value))
             }
-            Pv::Credential(part) => read_header::credential(message, *part),
+            Pv::Credential(part) => {
+                read_header::credential(message, source.verified_credentials(), *part)
+            }
             Pv::Via(place, part) => read_header::via(message, *place, part),
             Pv::Selected(inner, zero_is_nothing) => match selected(inner.read(source)) {
                 PvValue::Str(text) if *zero_is_nothing && *text == *b"0" => PvValue::Null,

@@ -1,6 +1,6 @@
 //! Header fields by name, digest credentials, and Via.
 
-use strowger_sip::{Header, HeaderName, ListItems, Message, Via};
+use strowger_sip::{Header, HeaderName, ListItems, Message, Via, digest_parameter};
 
 use super::item::{Credential, HeaderPart};
 use super::read::{push_number, written};
@@ -76,15 +76,22 @@ fn choose<'m>(mut values: impl Iterator<Item = &'m [u8]>, place: Place) -> PvVal
     }
 }
 
-/// A part of the credentials: those for a proxy before those for a registrar.
-pub(crate) fn credential(message: &Message, part: Credential) -> PvValue<'_> {
-    let header = message
-        .header(HeaderName::ProxyAuthorization)
+/// A part of the credentials: those that were found to be good (by their position), else those for a proxy before those
+/// for a registrar.
+pub(crate) fn credential(
+    message: &Message,
+    verified: Option<usize>,
+    part: Credential,
+) -> PvValue<'_> {
+    let header = verified
+        .and_then(|index| message.header_at(index))
+        .or_else(|| message.header(HeaderName::ProxyAuthorization))
         .or_else(|| message.header(HeaderName::Authorization));
     let Some(header) = header else {
         return PvValue::Null;
     };
-    let user = || digest_field(header.value, b"username");
+    // Read as the verifier reads it: a script must not see another user than the one whose password was right.
+    let user = || digest_parameter(header.value, b"username");
     let domain = |user| split_at(user, |octet| octet == b'@');
     match part {
         Credential::Whole => PvValue::maybe(user()),
@@ -92,26 +99,8 @@ pub(crate) fn credential(message: &Message, part: Credential) -> PvValue<'_> {
             PvValue::maybe(user().map(|user| domain(user).map_or(user, |(user, _)| user)))
         }
         Credential::Domain => PvValue::maybe(user().and_then(domain).map(|(_, domain)| domain)),
-        Credential::Field(name) => PvValue::maybe(digest_field(header.value, name.as_bytes())),
+        Credential::Field(name) => PvValue::maybe(digest_parameter(header.value, name.as_bytes())),
     }
-}
-
-/// A parameter of `Digest name="value", …`, without quotes.
-fn digest_field<'m>(value: &'m [u8], name: &[u8]) -> Option<&'m [u8]> {
-    let (_, rest) = split_at(value, |octet| octet.is_ascii_whitespace())?;
-    ListItems::new(rest).find_map(|item| {
-        let (key, value) = split_at(item, |octet| octet == b'=')?;
-        if !key.trim_ascii().eq_ignore_ascii_case(name) {
-            return None;
-        }
-        let value = value.trim_ascii();
-        Some(
-            value
-                .strip_prefix(b"\"")
-                .and_then(|value| value.strip_suffix(b"\""))
-                .unwrap_or(value),
-        )
-    })
 }
 
 /// Parts of a Via that scripts ask for.

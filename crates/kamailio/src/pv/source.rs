@@ -244,6 +244,10 @@ pub trait PvSource {
     fn return_code(&self) -> i64 {
         0
     }
+    /// The position of the header field whose credentials were found to be good.
+    fn verified_credentials(&self) -> Option<usize> {
+        None
+    }
     /// The running number of the message.
     fn message_id(&self) -> i64 {
         0

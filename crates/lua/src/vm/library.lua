@@ -133,24 +133,20 @@ local function body(...)
 end
 
 -- The same for one entry without arguments whose results nobody reads: nearly all calls are such, and every step counts.
-local function failed(e, f)
-	if type(f) ~= "function" then return yield(5) end
-	return yield(type(e) == "number" and 4 or 2, e, f)
-end
 local function plain_body(what)
 	ours[running()] = true
 	local name = names[what]
 	while true do
 		careful = false
-		local f = G[name]
-		if f then
+		local f = rawget(G, name)
+		if type(f) == "function" then
 			local ok, e = real_xpcall(f, handler)
 			if ok then
 				-- What it returned must not live on in a coroutine of the pool.
 				e = nil
 				yield(1)
 			else
-				failed(e, f)
+				yield(type(e) == "number" and 4 or 2, e, f)
 			end
 		else
 			yield(5)
@@ -256,6 +252,7 @@ function G.collectgarbage(what)
 	if what == "count" then return real_gc("count") end
 	return 0
 end
+-- No finalizers: the host collects garbage and makes strings while it holds its own locks.
 G.newproxy = nil
 string.dump = refuse("string.dump", "load the source instead")
 getmetatable("").__metatable = false

@@ -202,6 +202,19 @@ fn a_call_without_results_ends_as_any_other() {
 }
 
 #[test]
+fn an_entry_is_a_function_of_the_script_itself() {
+    let mut world = World::of(
+        "called = setmetatable({}, { __call = function() KSR.info('called') end })
+         setmetatable(_G, { __index = function(_, name) error('no ' .. tostring(name), 2) end })",
+    );
+    for entry in ["called", "nowhere"] {
+        let run = world.call_without_results(entry);
+        assert_eq!(run.outcome, Outcome::NoEntry, "{entry}");
+        assert!(run.context.done.is_empty(), "{:?}", run.context.done);
+    }
+}
+
+#[test]
 fn exit_inside_a_protected_call_is_caught_there() {
     let mut world = World::of(
         "function route()

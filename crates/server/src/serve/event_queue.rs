@@ -1,6 +1,7 @@
 //! Events on their way from the workers to the thread that tells of them.
 
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use strowger_element::Event;
 
@@ -15,6 +16,7 @@ const KEPT_MAX: usize = 1_024;
 pub struct EventQueue {
     waiting: Mutex<Waiting>,
     filled: Condvar,
+    emptied: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -25,7 +27,7 @@ struct Waiting {
 }
 
 impl EventQueue {
-    /// Appends an event; false if too many wait. The lock is never held for longer than a move.
+    /// Appends an event; false if too many wait. The lock is held for a move, and sometimes for making room.
     pub fn push(&self, event: Event) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.events.len() >= EVENTS_WAITING_MAX {
@@ -53,11 +55,24 @@ impl EventQueue {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while waiting.events.is_empty() {
             waiting.asleep = true;
+            self.emptied.notify_all();
             waiting = self
                 .filled
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+impl EventQueue {
+    /// Waits until the reader has told of everything and sleeps, for `limit` at most. False if it has not by then.
+    pub fn wait_until_told(&self, limit: Duration) -> bool {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = |waiting: &mut Waiting| !waiting.events.is_empty() || !waiting.asleep;
+        let waited = self.emptied.wait_timeout_while(waiting, limit, busy);
+        let (waiting, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
+        drop(waiting);
+        !outcome.timed_out()
     }
 }
 
@@ -91,6 +106,21 @@ mod tests {
         assert!(!queue.push(event(EventKind::CallEnded)));
         queue.take(&mut Vec::new());
         assert!(queue.push(event(EventKind::CallEnded)));
+    }
+
+    #[test]
+    fn the_end_waits_for_what_was_not_told_yet() {
+        let queue = EventQueue::default();
+        assert!(queue.push(event(EventKind::CallEnded)));
+        assert!(!queue.wait_until_told(Duration::ZERO));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                queue.take(&mut Vec::new());
+                queue.wait();
+            });
+            assert!(queue.wait_until_told(Duration::from_secs(60)));
+            assert!(queue.push(event(EventKind::CallEnded)));
+        });
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use strowger_admin::{WatchFilter, WatchSender};
@@ -11,6 +12,9 @@ use tracing::level_filters::LevelFilter;
 use super::event_queue::EventQueue;
 use super::lines::{Names, Weight, json_line, weight, words};
 use super::log_lines::{LineForm, LogLines, passes};
+
+/// How long lines are gathered while events come.
+const GATHERING: Duration = Duration::from_millis(5);
 
 /// Watchers at a time; the oldest goes when one more comes.
 const WATCHERS_MAX: usize = 32;
@@ -97,18 +101,24 @@ impl Hub {
     }
 
     /// Writes log lines and feeds watchers until the process ends; calls `unwatched` when the last watcher has gone.
-    /// Lines are gathered while more events wait, and written at once when none does.
+    /// The first line after a quiet time is written at once, further ones are gathered for [`GATHERING`]: a worker need
+    /// not wake this thread for each event of many.
     pub fn write_lines(&self, form: LineForm, unwatched: impl Fn()) {
         let mut lines = LogLines::new(form);
         let mut events = Vec::new();
-        let mut watched = false;
+        let (mut watched, mut told) = (false, false);
         loop {
             self.events.take(&mut events);
             if events.is_empty() {
                 self.write(&mut lines);
-                self.events.wait();
+                if core::mem::take(&mut told) {
+                    std::thread::sleep(GATHERING);
+                } else {
+                    self.events.wait();
+                }
                 continue;
             }
+            told = true;
             let still = self.is_watched();
             if watched && !still {
                 unwatched();
@@ -116,6 +126,11 @@ impl Hub {
             watched = still;
             self.tell(&events, watched, &mut lines);
         }
+    }
+
+    /// Waits until everything that was taken is told, for `limit` at most.
+    pub fn finish(&self, limit: Duration) {
+        self.events.wait_until_told(limit);
     }
 
     fn tell(&self, events: &[Event], watched: bool, lines: &mut LogLines) {

@@ -29,6 +29,7 @@ mod start;
 mod trial;
 
 use core::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::time::Duration;
 
 use strowger_admin::Control;
@@ -45,6 +46,9 @@ pub use trial::{run as trial, script};
 
 /// How long connections may take to be written out at the end.
 const DRAIN: Duration = Duration::from_secs(3);
+
+/// How long the last lines of the log are waited for.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Runs a server with a configuration file until a signal ends it.
 ///
@@ -115,6 +119,8 @@ fn end(signals: &Signals, started: Started) {
     signals.unblock();
     tracing::info!("ending");
     started.live.ending.store(true, Ordering::Relaxed);
+    let hub = Arc::clone(&started.live.hub);
     started.end(DRAIN);
+    hub.finish(LAST_LINES);
     tracing::info!("ended");
 }

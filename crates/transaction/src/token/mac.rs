@@ -126,8 +126,10 @@ impl Mac {
         }
         for chunk in octets.chunks(32) {
             let mut lower = [0; 32];
-            copy_lower(&mut lower, chunk);
-            self.write(lower.get(..chunk.len()).unwrap_or_default());
+            if let Some(lower) = lower.get_mut(..chunk.len()) {
+                copy_lower(lower, chunk);
+                self.write(lower);
+            }
         }
     }
 
@@ -177,9 +179,10 @@ impl Mac {
     }
 }
 
-/// Copies octets, upper case as lower.
+/// Copies octets, upper case as lower; both are of one length.
 #[inline(always)]
 pub(crate) fn copy_lower(to: &mut [u8], from: &[u8]) {
+    debug_assert_eq!(to.len(), from.len(), "all of it is copied");
     let ((to, to_rest), (from, from_rest)) = (to.as_chunks_mut::<8>(), from.as_chunks::<8>());
     for (to, from) in to.iter_mut().zip(from) {
         *to = lower(*from);
@@ -208,7 +211,28 @@ fn lower(octets: [u8; 8]) -> [u8; 8] {
 
 #[cfg(test)]
 mod tests {
-    use super::copy_lower;
+    use super::{Mac, copy_lower};
+
+    #[test]
+    fn every_octet_of_a_part_counts_wherever_it_stands() {
+        let mac = |octets: &[u8]| {
+            let mut mac = Mac::new(&[7; 16]);
+            mac.add(b"before");
+            mac.add_ignoring_case(octets);
+            mac.add(b"behind");
+            mac.finish()
+        };
+        for len in 1..300 {
+            let octets = vec![b'a'; len];
+            for at in [0, len / 2, len - 1] {
+                let mut other = octets.clone();
+                other[at] = b'b';
+                assert_ne!(mac(&octets), mac(&other), "octet {at} of {len}");
+                other[at] = b'A';
+                assert_eq!(mac(&octets), mac(&other), "octet {at} of {len}");
+            }
+        }
+    }
 
     #[test]
     fn capitals_alone_become_small() {

@@ -182,6 +182,26 @@ fn a_challenge_that_did_not_leave_is_an_error() {
 }
 
 #[test]
+fn the_digest_user_is_of_the_credentials_that_were_good() {
+    let text = REGISTER.replace(
+        "CSeq:",
+        "Proxy-Authorization: Digest username=\"victim\", realm=\"r\", nonce=\"n\", uri=\"sip:r\", response=\"0\"\nCSeq:",
+    );
+    let position = |line: &str| text.lines().skip(1).position(|one| one.starts_with(line));
+    let good = position("Authorization:");
+    let user = |verified: Option<usize>| {
+        let context =
+            FakeContext::of(&text).with(|context| context.outcomes.verified_credentials = verified);
+        run_lua("return KSR.kx.get_au()", context)
+            .shown()
+            .to_owned()
+    };
+    assert!(good.is_some());
+    assert_eq!(user(None), "[victim]");
+    assert_eq!(user(good), "[alice]");
+}
+
+#[test]
 fn credentials_that_were_good_are_removed() {
     let context =
         FakeContext::of(REGISTER).with(|context| context.outcomes.verified_credentials = Some(5));
