@@ -102,12 +102,18 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// True if the host is the one that `text` names: a name, an address, an IPv6 address with or without brackets.
+    /// True if the host is the one that `text` names: a name, or an address with or without brackets.
     pub fn is_named(&self, text: &str) -> bool {
         match self {
             Host::Name(name) => same_name(name, text.as_bytes()),
             // An address has one spelling alone.
-            Host::V4(address) => v4_of_few(text.as_bytes()) == Some((*address, text.len())),
+            Host::V4(address) => {
+                let text = match text.as_bytes() {
+                    [b'[', inner @ .., b']'] => inner,
+                    text => text,
+                };
+                v4_of_few(text) == Some((*address, text.len()))
+            }
             Host::V6(address) => {
                 text.contains(':') && text.trim_matches(['[', ']']).parse() == Ok(*address)
             }
@@ -365,6 +371,31 @@ mod tests {
                 parse_v4_at(Field::whole(longer.as_bytes()), 0),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_text_names_a_host_in_any_case_and_with_or_without_brackets() {
+        for (host, text) in [
+            (&b"example.com"[..], "Example.COM"),
+            (b"192.0.2.1", "192.0.2.1"),
+            (b"192.0.2.1", "[192.0.2.1]"),
+            (b"[2001:db8::1]", "2001:db8:0::1"),
+            (b"[2001:db8::1]", "[2001:DB8::1]"),
+        ] {
+            let host = Host::parse(host).expect("a host");
+            assert!(host.is_named(text), "{text}");
+            for other in [
+                "example.org",
+                "192.0.2.10",
+                "[192.0.2.10]",
+                "::",
+                "[",
+                "]",
+                "",
+            ] {
+                assert!(!host.is_named(other), "{other}");
+            }
         }
     }
 
