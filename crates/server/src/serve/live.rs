@@ -11,7 +11,7 @@ use strowger_admin::{
     Control, ControlError, Imported, ListenerStatus, NewUser, Page, RealmStatus, Registration,
     Registrations, Reloaded, RpcFault, Sample, Status, UserEntry, Users, WatchFilter, WatchSender,
 };
-use strowger_element::{Command, Ingress, Input, Settings, Shared};
+use strowger_element::{Admission, Command, Ingress, Input, Settings, Shared};
 use strowger_net::Driver;
 use strowger_registrar::{AddressOfRecord, Binding, Bindings, LocationService, Subscriber};
 use strowger_sip::Time;
@@ -140,7 +140,16 @@ impl Live {
         let unkept = self.keeping.is_failing().then(|| {
             "registrations cannot be kept and are refused with 500; the log says why".to_owned()
         });
-        let all = all.chain(unkept);
+        let overloaded = self.driver.admission() == Admission::Overloaded;
+        let overloaded = overloaded.then(|| {
+            "the server cannot keep up: new requests outside of calls get 503".to_owned()
+        });
+        let panics = self.driver.counters();
+        let panics = panics.shard_panics + panics.worker_panics;
+        let panicked = (panics > 0).then(|| {
+            format!("{panics} panics since the start: bugs, please report them with the files that the log names")
+        });
+        let all = all.chain(unkept).chain(overloaded).chain(panicked);
         all.chain(hiding.iter().cloned()).collect()
     }
 
@@ -319,6 +328,11 @@ impl Control for Live {
             "events_lost",
             "Events lost because too many waited to be written, or could not be written",
             self.hub.lost(),
+        );
+        add(
+            "log_lines_left_out",
+            "Log lines about refusals that were counted instead of written",
+            self.hub.left_out(),
         );
         if let Ok(drops) = self.driver.kernel_drops() {
             add(

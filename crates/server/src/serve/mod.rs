@@ -8,6 +8,7 @@
 mod accounts;
 mod beside;
 mod dns;
+mod drain;
 mod errands;
 mod event_queue;
 mod hub;
@@ -15,7 +16,9 @@ mod keeping;
 mod lines;
 mod live;
 mod log;
+mod log_brake;
 mod log_lines;
+mod overload;
 mod panics;
 mod port_owner;
 mod reload;
@@ -116,9 +119,10 @@ fn serve(signals: &Signals, started: Started) {
 
 /// Ends a server; a further signal ends the process at once.
 fn end(signals: &Signals, started: Started) {
+    started.live.ending.store(true, Ordering::Relaxed);
+    drain::drain(signals, &started.live);
     signals.unblock();
     tracing::info!("ending");
-    started.live.ending.store(true, Ordering::Relaxed);
     let hub = Arc::clone(&started.live.hub);
     started.end(DRAIN);
     hub.finish(LAST_LINES);

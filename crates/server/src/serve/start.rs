@@ -117,6 +117,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     ));
     let settings = Arc::new(ArcSwap::new(element_settings));
     let hub = Arc::new(Hub::new(Names::of(&config, &listeners)));
+    hub.set_refusals_max(config.log.refusals_per_second_max);
     let journal: Arc<OnceLock<Journal<Waiter>>> = Arc::default();
     let keeping: Arc<Keeping> = Arc::default();
     let dns = Arc::new(DnsCounters::default());
