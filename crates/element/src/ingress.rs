@@ -2,14 +2,14 @@
 //! answered. Needs no lock; every worker has the same one.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, Ordering};
 use strowger_registrar::{shard_of, write_canonical};
 use strowger_routing::PolicyChoice;
-use strowger_sip::{Limits, Message, Method, ParseError, ParseFailure, StatusCode, Time, Uri};
+use strowger_sip::{Limits, Message, Method, ParseError, ParseFailure, SipCounters, StatusCode, Time, Uri};
 use strowger_transaction::token::{Home, Secrets, branch_home};
 use strowger_transaction::{Flow, write_stateless_reply};
 
@@ -28,6 +28,8 @@ pub struct Ingress {
     refused: AtomicU64,
     /// Messages that could not be parsed and were dropped.
     dropped: AtomicU64,
+    /// Why messages could not be parsed. Locked for those alone.
+    parsing: Mutex<SipCounters>,
     /// Answers to messages that could not be parsed that were not sent: too long for what had come.
     withheld: AtomicU64,
 }
@@ -46,6 +48,7 @@ impl Ingress {
             secrets,
             refused: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            parsing: Mutex::default(),
             withheld: AtomicU64::new(0),
         }
     }
@@ -122,6 +125,10 @@ impl Ingress {
 
     /// Writes the answer to a message that could not be parsed, if it deserves one. True if `out` holds an answer.
     pub fn refuse(&self, failure: &ParseFailure, flow: &Flow, out: &mut Vec<u8>) -> bool {
+        self.parsing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .record(&failure.error);
         let answer = failure
             .message
             .as_deref()
@@ -209,6 +216,10 @@ impl Ingress {
 
     /// Names and values of the counters.
     pub fn visit(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        self.parsing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .visit(f);
         f(
             "malformed_refused",
             "Malformed messages that were answered",

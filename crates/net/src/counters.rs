@@ -74,7 +74,7 @@ counters! {
     messages_unserved: "Messages that made their shard panic, or came while it rested after too many panics.",
     overloads: "Times that a worker could no longer keep up.",
     shard_panics: "Panics caught in shards.",
-    shard_rests: "Times that a shard rested because it had panicked too often.",
+    shard_rests: "Times that a shard rested after too many panics.",
     worker_panics: "Panics caught in the parser or in a worker's loop.",
     deliveries_deferred: "Inputs passed on to another worker because a chain of immediate answers grew too long.",
     wakes: "Times that a sleeping worker was woken by another thread.",

@@ -316,3 +316,21 @@ pub fn located(section: &str) -> String {
     let preposition = if section.is_empty() { "at" } else { "in" };
     format!("{preposition} {}", place(section))
 }
+
+/// The limits and times of the configuration with their defaults, as `section.key`; `-` where there is none.
+#[cfg(test)]
+pub fn documented_numbers() -> Vec<(String, &'static str)> {
+    let sections = ["limits", "auth", "registrar", "registrar.expires_seconds", "proxy", "dns", "log"];
+    let numbers = KEYS
+        .iter()
+        .filter(|key| sections.contains(&key.section) && matches!(key.kind, Kind::Number { .. }));
+    numbers
+        .map(|key| {
+            let default = match key.preset {
+                Value(value) => value,
+                _ => "-",
+            };
+            (format!("{}.{}", key.section, key.name), default)
+        })
+        .collect()
+}

@@ -24,6 +24,8 @@ pub use algorithms::Algorithms;
 pub use diagnostic::{Report, Source};
 pub use document::Table;
 pub use keys::ALGORITHMS;
+#[cfg(test)]
+pub use keys::documented_numbers;
 pub use nearest::nearest;
 pub use pages::template;
 

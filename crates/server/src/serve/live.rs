@@ -50,6 +50,9 @@ const GAUGES: [&str; 10] = [
     "suspended",
 ];
 
+/// What is counted here itself.
+pub const OWN_COUNTERS: [&str; 3] = ["events_lost", "log_lines_left_out", "kernel_datagrams_dropped"];
+
 /// A running server.
 pub struct Live {
     /// The configuration in effect.
@@ -315,6 +318,8 @@ impl Control for Live {
         self.driver.visit_shard_counters(&mut add);
         self.ingress.visit(&mut add);
         self.shared.location.counters().visit(&mut add);
+        self.shared.nonces.counters().visit(&mut add);
+        self.shared.dns.counters().visit(&mut add);
         self.dns.visit(&mut add);
         if self.config.load().script.is_some() {
             self.errands.visit(&mut add);
@@ -325,18 +330,18 @@ impl Control for Live {
             journal.counters().visit(&mut add);
         }
         add(
-            "events_lost",
+            OWN_COUNTERS[0],
             "Events lost because too many waited to be written, or could not be written",
             self.hub.lost(),
         );
         add(
-            "log_lines_left_out",
+            OWN_COUNTERS[1],
             "Log lines about refusals that were counted instead of written",
             self.hub.left_out(),
         );
         if let Ok(drops) = self.driver.kernel_drops() {
             add(
-                "kernel_datagrams_dropped",
+                OWN_COUNTERS[2],
                 "Datagrams the kernel dropped because a receive buffer was full",
                 drops,
             );

@@ -13,12 +13,15 @@ mod errands;
 mod event_queue;
 mod hub;
 mod keeping;
+#[cfg(test)]
+mod limits_page;
 mod lines;
 mod live;
 mod log;
 mod log_brake;
 mod log_lines;
 mod overload;
+mod panic_hook;
 mod panics;
 mod port_owner;
 mod reload;
