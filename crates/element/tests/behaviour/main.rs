@@ -2,6 +2,7 @@
 
 mod addresses;
 mod admission;
+mod amplification;
 mod authentication;
 mod calls;
 mod cancel_table;
