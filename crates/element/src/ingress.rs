@@ -9,7 +9,9 @@ use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, Ordering};
 use strowger_registrar::{shard_of, write_canonical};
 use strowger_routing::PolicyChoice;
-use strowger_sip::{Limits, Message, Method, ParseError, ParseFailure, SipCounters, StatusCode, Time, Uri};
+use strowger_sip::{
+    Limits, Message, Method, ParseError, ParseFailure, SipCounters, StatusCode, Time, Uri,
+};
 use strowger_transaction::token::{Home, Secrets, branch_home};
 use strowger_transaction::{Flow, write_stateless_reply};
 

@@ -155,13 +155,7 @@ impl SourceTable {
 
 /// Adds `amount` to a leaking bucket if it holds no more than `full` then; `leak` says how much has leaked in so many
 /// milliseconds.
-fn pour(
-    bucket: &AtomicU64,
-    now: Time,
-    amount: u64,
-    full: u64,
-    leak: impl Fn(u64) -> u64,
-) -> bool {
+fn pour(bucket: &AtomicU64, now: Time, amount: u64, full: u64, leak: impl Fn(u64) -> u64) -> bool {
     let now_ms = now.as_millis() as u32;
     let mut poured = false;
     let _ = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
@@ -252,12 +246,23 @@ mod tests {
             let answers = (0..100).filter(|_| table.may_answer(victim, (100, 250), &limits, now));
             answers.count()
         };
-        assert_eq!(answered(Time::from_secs(100)), 10, "100 octets too much each");
+        assert_eq!(
+            answered(Time::from_secs(100)),
+            10,
+            "100 octets too much each"
+        );
         assert_eq!(answered(Time::from_secs(103)), 0);
         assert_eq!(answered(Time::from_secs(106)), 1);
         // However often it is asked meanwhile.
         let regained: usize = (0..=60_000)
-            .map(|ms| usize::from(table.may_answer(victim, (100, 250), &limits, Time::from_millis(106_000 + ms))))
+            .map(|ms| {
+                usize::from(table.may_answer(
+                    victim,
+                    (100, 250),
+                    &limits,
+                    Time::from_millis(106_000 + ms),
+                ))
+            })
             .sum();
         assert_eq!(regained, 10);
         assert!(table.may_answer(victim, (100, 150), &limits, Time::from_secs(106)));

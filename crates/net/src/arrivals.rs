@@ -118,7 +118,11 @@ impl Arrivals {
                 let meter = source.driver.meter(Some(source.worker));
                 meter.messages_malformed.one();
                 let start = answer.len();
-                if source.driver.ingress.refuse(&failure, &flow, source.now, answer) {
+                if source
+                    .driver
+                    .ingress
+                    .refuse(&failure, &flow, source.now, answer)
+                {
                     meter.messages_refused.one();
                 } else {
                     answer.truncate(start);

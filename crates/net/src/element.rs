@@ -48,11 +48,20 @@ impl Ingress for strowger_element::Ingress {
     }
     fn refuse(&self, failure: &ParseFailure, flow: &Flow, now: Now, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        let asked = failure.message.as_ref().map_or(0, |message| message.as_bytes().len());
+        let asked = failure
+            .message
+            .as_ref()
+            .map_or(0, |message| message.as_bytes().len());
         strowger_element::Ingress::refuse(self, failure, flow, out)
             && self.may_answer(flow, (asked, out.len() - start), now.monotonic)
     }
-    fn give_up(&self, request: &Message, flow: &Flow, status: StatusCode, out: &mut Vec<u8>) -> bool {
+    fn give_up(
+        &self,
+        request: &Message,
+        flow: &Flow,
+        status: StatusCode,
+        out: &mut Vec<u8>,
+    ) -> bool {
         strowger_element::Ingress::give_up(self, request, flow, status, out)
     }
 }

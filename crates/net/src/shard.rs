@@ -46,7 +46,13 @@ pub trait Ingress: Send + Sync {
     fn refuse(&self, failure: &ParseFailure, flow: &Flow, now: Now, out: &mut Vec<u8>) -> bool;
     /// Appends a stateless answer with this status to a request that its shard cannot serve; false if there is none to
     /// give.
-    fn give_up(&self, request: &Message, flow: &Flow, status: StatusCode, out: &mut Vec<u8>) -> bool;
+    fn give_up(
+        &self,
+        request: &Message,
+        flow: &Flow,
+        status: StatusCode,
+        out: &mut Vec<u8>,
+    ) -> bool;
 }
 
 /// Makes the shards: at the start, and again when one has panicked.

@@ -233,10 +233,11 @@ impl Worker {
             return;
         }
         let more = self.ports.iter().find(|port| port.readable);
-        let waiting = || match more.and_then(|port| driver.datagram_socket(port.listener, self.index)) {
-            Some(socket) => kernel_queue(socket).unwrap_or(0),
-            None => 0,
-        };
+        let waiting =
+            || match more.and_then(|port| driver.datagram_socket(port.listener, self.index)) {
+                Some(socket) => kernel_queue(socket).unwrap_or(0),
+                None => 0,
+            };
         self.lateness
             .has_read(now, delay_max, read, more.is_some(), waiting);
         let is_late = self.lateness.is_late(now);

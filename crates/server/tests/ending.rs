@@ -70,7 +70,10 @@ impl Phone {
                 _ => {}
             }
         }
-        answer += &format!("Contact: <sip:{}@{own}>\r\nContent-Length: 0\r\n\r\n", self.name);
+        answer += &format!(
+            "Contact: <sip:{}@{own}>\r\nContent-Length: 0\r\n\r\n",
+            self.name
+        );
         self.send(&answer);
     }
 }
@@ -96,7 +99,13 @@ fn ringing(place: &Place, limits: &str) -> (Running, Phone, Phone, String) {
 }
 
 fn options(phone: &Phone, cseq: u32) -> String {
-    phone.send(&phone.request("OPTIONS", "sip:example.test", "<sip:example.test>", cseq, ""));
+    phone.send(&phone.request(
+        "OPTIONS",
+        "sip:example.test",
+        "<sip:example.test>",
+        cseq,
+        "",
+    ));
     phone.receive_one("SIP/2.0 ")
 }
 
@@ -129,7 +138,10 @@ fn a_ringing_call_is_answered_after_the_signal_and_the_server_ends_then() {
     assert!(answered.contains("tag=there"));
     let (code, log) = server.wait();
     assert_eq!(code, 0, "{log}");
-    assert!(log.contains("1 requests in progress may go on for 60 s"), "{log}");
+    assert!(
+        log.contains("1 requests in progress may go on for 60 s"),
+        "{log}"
+    );
     assert!(!log.contains("cut off"), "{log}");
     // The registration is kept.
     let server = place.start(&["run"]);
@@ -145,7 +157,10 @@ fn a_second_signal_cuts_the_end_short() {
     server.signal(Signal::SIGINT);
     let (code, log) = server.wait();
     assert_eq!(code, 0, "{log}");
-    assert!(log.contains("a second signal: 1 requests are cut off"), "{log}");
+    assert!(
+        log.contains("a second signal: 1 requests are cut off"),
+        "{log}"
+    );
 }
 
 #[test]

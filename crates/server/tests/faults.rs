@@ -47,7 +47,10 @@ fn a_panic_is_answered_500_kept_for_replay_and_leaves_the_rest_running() {
     assert!(ask(&socket, port, fatal, 1).starts_with("SIP/2.0 500 "));
     assert!(ask(&socket, port, "another", 1).starts_with("SIP/2.0 200 "));
     let log = server.log();
-    assert!(log.contains("its requests in progress are lost, registrations are"), "{log}");
+    assert!(
+        log.contains("its requests in progress are lost, registrations are"),
+        "{log}"
+    );
     // What did it is kept as it came, for the server's user alone.
     let folder = place.path().join("data/panics");
     let kept: Vec<_> = std::fs::read_dir(folder).expect("a folder").collect();
@@ -87,13 +90,19 @@ fn few_descriptors_leave_udp_and_administration_alone_and_come_back() {
     let port = free_port();
     place.write(
         "strowger.toml",
-        &format!("{}[limits]\nmessage_timeout_ms = 120000\n", configuration(port)),
+        &format!(
+            "{}[limits]\nmessage_timeout_ms = 120000\n",
+            configuration(port)
+        ),
     );
     let server = place.start_limited("ulimit -n 128", &["run"]);
     // 128 less 64 that are kept: from several sources, so that the limit of all is met.
     let mut held = Vec::new();
     for number in 0..200_u16 {
-        let from = SocketAddr::from(([127, 0, 0, u8::try_from(2 + number / 40).expect("small")], 0));
+        let from = SocketAddr::from((
+            [127, 0, 0, u8::try_from(2 + number / 40).expect("small")],
+            0,
+        ));
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
             .expect("a socket");
         socket.bind(&from.into()).expect("bound");
@@ -135,7 +144,8 @@ fn a_log_that_cannot_be_written_stops_nothing() {
     for cseq in 1..50 {
         assert!(ask(&socket, port, "c", cseq).starts_with("SIP/2.0 200 "));
         // Refused, which is a line of the log.
-        let text = request("INVITE", "UDP", own, "i", cseq).replace("sip:example.test SIP", "sip:x@far.test SIP");
+        let text = request("INVITE", "UDP", own, "i", cseq)
+            .replace("sip:example.test SIP", "sip:x@far.test SIP");
         socket
             .send_to(text.as_bytes(), ("127.0.0.1", port))
             .expect("sent");

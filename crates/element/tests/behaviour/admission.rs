@@ -19,10 +19,17 @@ fn invite(branch: &str) -> Draft {
 /// Of each method that begins something, one.
 fn new_requests(branch: &str) -> Vec<Draft> {
     let from = udp(CAROL);
-    let mut all: Vec<Draft> = ["INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "REFER", "DANCE"]
-        .iter()
-        .map(|method| Draft::new(method, "carol", "bob", &format!("{method}{branch}"), from))
-        .collect();
+    let mut all: Vec<Draft> = [
+        "INVITE",
+        "MESSAGE",
+        "OPTIONS",
+        "SUBSCRIBE",
+        "REFER",
+        "DANCE",
+    ]
+    .iter()
+    .map(|method| Draft::new(method, "carol", "bob", &format!("{method}{branch}"), from))
+    .collect();
     all.push(registration("carol", &format!("sip:carol@{CAROL}"), from));
     all
 }
@@ -58,7 +65,10 @@ fn goes_on_in(admission: Admission) -> World {
     for (method, cseq) in [("INVITE", 2), ("INFO", 3), ("BYE", 4)] {
         let sent = world.send(&dialog.request(method, cseq));
         let at_bob = the(&sent, method);
-        assert_eq!(statuses_to(&world.answer(at_bob, "200 OK", "b1"), ALICE), [200]);
+        assert_eq!(
+            statuses_to(&world.answer(at_bob, "200 OK", "b1"), ALICE),
+            [200]
+        );
     }
     world
 }

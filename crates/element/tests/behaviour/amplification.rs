@@ -120,7 +120,10 @@ fn a_flood_gets_less_than_one_and_a_half_times_what_it_sends() {
         assert!(answered <= most, "{}: {answered} for {asked}", kind.0);
         assert!(answered as f64 / (asked as f64) < 1.55, "{}", kind.0);
         assert!(world.element.is_idle(), "and costs no memory: {}", kind.0);
-        assert!(world.pass_seconds(40).is_empty(), "and nothing is sent again");
+        assert!(
+            world.pass_seconds(40).is_empty(),
+            "and nothing is sent again"
+        );
     }
 }
 

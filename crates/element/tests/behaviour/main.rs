@@ -3,6 +3,7 @@
 mod addresses;
 mod admission;
 mod amplification;
+mod attacks;
 mod authentication;
 mod calls;
 mod cancel_table;

@@ -183,7 +183,11 @@ fn a_message_to_a_dead_dns_ends_without_a_trace() {
 }
 
 /// The caller's final response, and when it came.
-fn final_of(world: &mut World, answer_after_seconds: u64, answer: impl Fn(&Question) -> DnsAnswer) -> (u64, u16) {
+fn final_of(
+    world: &mut World,
+    answer_after_seconds: u64,
+    answer: impl Fn(&Question) -> DnsAnswer,
+) -> (u64, u16) {
     assert!(world.send(&invite()).is_empty());
     let start = world.now.monotonic;
     for second in 1..=40 {
@@ -191,7 +195,9 @@ fn final_of(world: &mut World, answer_after_seconds: u64, answer: impl Fn(&Quest
         if second % answer_after_seconds == 0 {
             sent.extend(world.answer_dns(&answer));
         }
-        let last = statuses_to(&sent, ALICE).into_iter().find(|status| *status >= 200);
+        let last = statuses_to(&sent, ALICE)
+            .into_iter()
+            .find(|status| *status >= 200);
         if let Some(status) = last {
             let took = world.now.monotonic.saturating_since(start);
             world.pass_seconds(140);

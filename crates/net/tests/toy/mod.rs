@@ -228,7 +228,13 @@ impl Ingress for ToyIngress {
         out.extend_from_slice(b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         true
     }
-    fn give_up(&self, request: &Message, flow: &Flow, status: StatusCode, out: &mut Vec<u8>) -> bool {
+    fn give_up(
+        &self,
+        request: &Message,
+        flow: &Flow,
+        status: StatusCode,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let tag = Some(&b"t"[..]);
         write_response(out, request, flow.remote, status, None, tag, b"", None);
         true

@@ -320,7 +320,15 @@ pub fn located(section: &str) -> String {
 /// The limits and times of the configuration with their defaults, as `section.key`; `-` where there is none.
 #[cfg(test)]
 pub fn documented_numbers() -> Vec<(String, &'static str)> {
-    let sections = ["limits", "auth", "registrar", "registrar.expires_seconds", "proxy", "dns", "log"];
+    let sections = [
+        "limits",
+        "auth",
+        "registrar",
+        "registrar.expires_seconds",
+        "proxy",
+        "dns",
+        "log",
+    ];
     let numbers = KEYS
         .iter()
         .filter(|key| sections.contains(&key.section) && matches!(key.kind, Kind::Number { .. }));

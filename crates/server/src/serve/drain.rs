@@ -31,7 +31,10 @@ pub fn drain(signals: &Signals, live: &Live) {
     let began = Instant::now();
     while live.driver.in_progress() > 0 {
         if second.recv_timeout(LOOK_EVERY) != Err(RecvTimeoutError::Timeout) {
-            tracing::warn!("a second signal: {} requests are cut off", live.driver.in_progress());
+            tracing::warn!(
+                "a second signal: {} requests are cut off",
+                live.driver.in_progress()
+            );
             return;
         }
         if began.elapsed() >= limit {

@@ -46,7 +46,9 @@ fn counters() -> BTreeSet<&'static str> {
 }
 
 fn page(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs")
+        .join(name);
     std::fs::read_to_string(path).expect("the page")
 }
 
@@ -67,7 +69,10 @@ fn every_configured_limit_stands_in_the_page_with_its_default_and_counters_that_
     let (text, counters) = (page("limits.md"), counters());
     let rows = rows(&text);
     for (key, default) in documented_numbers() {
-        let named: Vec<_> = rows.iter().filter(|row| quoted(row[0]) == [&*key]).collect();
+        let named: Vec<_> = rows
+            .iter()
+            .filter(|row| quoted(row[0]) == [&*key])
+            .collect();
         let [row] = &named[..] else {
             panic!("{} rows for {key}", named.len())
         };
@@ -81,7 +86,10 @@ fn every_configured_limit_stands_in_the_page_with_its_default_and_counters_that_
         let counted = row[row.len() - 2];
         assert!(row.len() >= 3 && !quoted(counted).is_empty(), "{row:?}");
         for name in quoted(counted) {
-            assert!(counters.contains(name), "{name} of {row:?} does not exist: {counters:?}");
+            assert!(
+                counters.contains(name),
+                "{name} of {row:?} does not exist: {counters:?}"
+            );
         }
     }
 }
@@ -89,7 +97,10 @@ fn every_configured_limit_stands_in_the_page_with_its_default_and_counters_that_
 #[test]
 fn the_constants_of_the_page_exist() {
     let (text, reference) = (page("limits.md"), page("limits-reference.md"));
-    let exist: BTreeSet<&str> = rows(&reference).iter().map(|row| quoted(row[0])[0]).collect();
+    let exist: BTreeSet<&str> = rows(&reference)
+        .iter()
+        .map(|row| quoted(row[0])[0])
+        .collect();
     let rows = rows(&text);
     let constants = rows.iter().map(|row| quoted(row[0])[0]);
     let constants: Vec<&str> = constants.filter(|name| !name.contains('.')).collect();

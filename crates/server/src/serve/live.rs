@@ -51,7 +51,11 @@ const GAUGES: [&str; 10] = [
 ];
 
 /// What is counted here itself.
-pub const OWN_COUNTERS: [&str; 3] = ["events_lost", "log_lines_left_out", "kernel_datagrams_dropped"];
+pub const OWN_COUNTERS: [&str; 3] = [
+    "events_lost",
+    "log_lines_left_out",
+    "kernel_datagrams_dropped",
+];
 
 /// A running server.
 pub struct Live {
@@ -144,9 +148,8 @@ impl Live {
             "registrations cannot be kept and are refused with 500; the log says why".to_owned()
         });
         let overloaded = self.driver.admission() == Admission::Overloaded;
-        let overloaded = overloaded.then(|| {
-            "the server cannot keep up: new requests outside of calls get 503".to_owned()
-        });
+        let overloaded = overloaded
+            .then(|| "the server cannot keep up: new requests outside of calls get 503".to_owned());
         let panics = self.driver.counters();
         let panics = panics.shard_panics + panics.worker_panics;
         let panicked = (panics > 0).then(|| {

@@ -134,7 +134,10 @@ mod tests {
         let mut brake = LogBrake::default();
         let written = (0..1_000).filter(|_| brake.admits(&refused(100, 403), 10));
         assert_eq!(written.count(), 10);
-        assert!(brake.admits(&refused(100, 404), 10), "another kind has its own");
+        assert!(
+            brake.admits(&refused(100, 404), 10),
+            "another kind has its own"
+        );
         assert!(brake.admits(&refused(101, 403), 10), "and another second");
         assert_eq!(told(&mut brake, 105), []);
         assert!(brake.holds());
@@ -146,10 +149,17 @@ mod tests {
     #[test]
     fn what_strangers_cannot_cause_is_never_cut() {
         let mut brake = LogBrake::default();
-        for kind in [EventKind::CallAnswered, EventKind::CallEnded, EventKind::Registered] {
+        for kind in [
+            EventKind::CallAnswered,
+            EventKind::CallEnded,
+            EventKind::Registered,
+        ] {
             assert!((0..1_000).all(|_| brake.admits(&event(kind), 10)));
         }
-        assert!((0..1_000).all(|_| brake.admits(&refused(100, 403), 0)), "0 is off");
+        assert!(
+            (0..1_000).all(|_| brake.admits(&refused(100, 403), 0)),
+            "0 is off"
+        );
     }
 
     #[test]

@@ -39,6 +39,9 @@ mod tests {
         let (overload, start) = (Overload::default(), Instant::now());
         let told = |seconds| overload.note(true, start + Duration::from_secs(seconds));
         assert!(!overload.note(false, start));
-        assert_eq!([0, 1, 9, 10, 11, 20].map(told), [true, false, false, true, false, true]);
+        assert_eq!(
+            [0, 1, 9, 10, 11, 20].map(told),
+            [true, false, false, true, false, true]
+        );
     }
 }

@@ -81,7 +81,8 @@ impl Place {
     pub fn counted(&self, name: &str) -> u64 {
         let stats = self.run(&["stats", name]);
         let mut lines = stats.out.lines().map(str::split_ascii_whitespace);
-        let value = lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.next())?);
+        let value =
+            lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.next())?);
         value
             .and_then(|value| value.parse().ok())
             .unwrap_or_else(|| panic!("{name} in {stats:?}"))
