@@ -11,7 +11,7 @@ use strowger_registrar::{shard_of, write_canonical};
 use strowger_routing::PolicyChoice;
 use strowger_sip::{Limits, Message, Method, ParseError, ParseFailure, Time, Uri};
 use strowger_transaction::token::{Home, Secrets, branch_home};
-use strowger_transaction::{Flow, write_stateless_reply};
+use strowger_transaction::{Flow, TagSource, write_stateless_reply};
 
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -144,7 +144,7 @@ impl Ingress {
         };
         write_stateless_reply(
             out,
-            &self.secrets,
+            TagSource::new(&self.secrets, None),
             message,
             flow,
             status,

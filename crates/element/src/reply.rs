@@ -6,8 +6,8 @@ use std::sync::Arc;
 use strowger_routing::SlEvent;
 use strowger_sip::{Message, Now, StatusCode, Time};
 use strowger_transaction::{
-    Flow, MaddrRule, ResponseTarget, ServerKey, TransmitToken, response_target,
-    write_stateless_reply,
+    Flow, MaddrRule, RequestKey, ResponseTarget, ServerKey, TagSource, TransmitToken,
+    response_target, write_stateless_reply,
 };
 
 use crate::core::Core;
@@ -25,6 +25,8 @@ pub(crate) struct OwnReply<'a> {
     pub(crate) force_rport: bool,
     /// It answers an internal error.
     pub(crate) is_error_reply: bool,
+    /// The key of the request, if it is known: the To tag is made of it.
+    pub(crate) key: Option<RequestKey>,
 }
 
 impl<'a> OwnReply<'a> {
@@ -37,6 +39,7 @@ impl<'a> OwnReply<'a> {
             body: None,
             force_rport: false,
             is_error_reply: false,
+            key: None,
         }
     }
 }
@@ -83,11 +86,14 @@ impl Core {
             ResponseTarget::Flow(target) if !reply.force_rport => target,
             ResponseTarget::Flow(_) | ResponseTarget::Connect { .. } => flow,
         };
-        let (secrets, lines) = (&self.secrets, self.own_lines(reply.headers));
+        let (source, lines) = (
+            TagSource::new(&self.secrets, reply.key),
+            self.own_lines(reply.headers),
+        );
         self.batch.push_with(target, TransmitToken::NONE, |out| {
             write_stateless_reply(
                 out,
-                secrets,
+                source,
                 request,
                 &flow,
                 reply.status,
@@ -124,11 +130,14 @@ impl Core {
         request: &Message,
         reply: &OwnReply<'_>,
     ) -> bool {
-        let (secrets, lines) = (&self.secrets, self.own_lines(reply.headers));
+        let (source, lines) = (
+            TagSource::new(&self.secrets, reply.key),
+            self.own_lines(reply.headers),
+        );
         let write = |out: &mut Vec<u8>| {
             write_stateless_reply(
                 out,
-                secrets,
+                source,
                 request,
                 &flow,
                 reply.status,
