@@ -22,8 +22,8 @@ use strowger_routing::{HookName, PolicyInterest, SlEvent};
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::token::{Home, Secrets};
 use strowger_transaction::{
-    Flow, RequestMatch, ServerKey, ShardIdentity, TimerWheel, Transactions, Transmit,
-    TransmitBatch, is_ack_for_stateless_reply,
+    Flow, RequestMatch, ServerKey, ShardIdentity, TagSource, TimerWheel, Transactions, Transmit,
+    TransmitBatch,
 };
 
 use crate::admission::{Admission, new_servers_max};
@@ -326,7 +326,9 @@ impl Core {
             return None;
         }
         match method {
-            Method::Ack if is_ack_for_stateless_reply(&self.secrets, &message) => {
+            Method::Ack
+                if TagSource::new(&self.secrets, key).is_ack_for_stateless_reply(&message) =>
+            {
                 self.counters.acks_absorbed += 1;
                 self.shared.sl.count(self.shard, SlEvent::AckAbsorbed);
                 if let Some(hook) = self.policy_interest.filtered_acks.clone() {

@@ -13,7 +13,7 @@ use strowger_sip::{
     Limits, Message, Method, ParseError, ParseFailure, SipCounters, StatusCode, Time, Uri,
 };
 use strowger_transaction::token::{Home, Secrets, branch_home};
-use strowger_transaction::{Flow, write_stateless_reply};
+use strowger_transaction::{Flow, TagSource, write_stateless_reply};
 
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -156,7 +156,7 @@ impl Ingress {
         };
         write_stateless_reply(
             out,
-            &self.secrets,
+            TagSource::new(&self.secrets, None),
             message,
             flow,
             status,
@@ -205,7 +205,7 @@ impl Ingress {
         }
         write_stateless_reply(
             out,
-            &self.secrets,
+            TagSource::new(&self.secrets, None),
             request,
             flow,
             status,

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use strowger_routing::SlEvent;
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
-use strowger_transaction::token::Secrets;
 use strowger_transaction::{
-    Flow, MaddrRule, ResponseTarget, ServerKey, TransmitBatch, TransmitToken, response_target,
-    write_stateless_reply,
+    Flow, MaddrRule, RequestKey, ResponseTarget, ServerKey, TagSource, TransmitBatch,
+    TransmitToken, response_target, write_stateless_reply,
 };
 
 use crate::core::Core;
@@ -26,6 +25,8 @@ pub(crate) struct OwnReply<'a> {
     pub(crate) force_rport: bool,
     /// It answers an internal error.
     pub(crate) is_error_reply: bool,
+    /// The key of the request, if it is known: the To tag is made of it.
+    pub(crate) key: Option<RequestKey>,
 }
 
 impl<'a> OwnReply<'a> {
@@ -38,6 +39,7 @@ impl<'a> OwnReply<'a> {
             body: None,
             force_rport: false,
             is_error_reply: false,
+            key: None,
         }
     }
 }
@@ -84,12 +86,14 @@ impl Core {
             ResponseTarget::Flow(target) if !reply.force_rport => target,
             ResponseTarget::Flow(_) | ResponseTarget::Connect { .. } => flow,
         };
+        let (secrets, key) = (self.secrets, reply.key);
+        let source = TagSource::new(&secrets, key);
         let lines = self.own_lines(reply.headers);
-        let write = |lines: &[u8], secrets: &Secrets, batch: &mut TransmitBatch| {
+        let write = |lines: &[u8], source: TagSource<'_>, batch: &mut TransmitBatch| {
             batch.push_with(target, TransmitToken::NONE, |out| {
                 write_stateless_reply(
                     out,
-                    secrets,
+                    source,
                     request,
                     &flow,
                     reply.status,
@@ -99,7 +103,7 @@ impl Core {
                 );
             })
         };
-        let length = write(&lines, &self.secrets, &mut self.batch).len();
+        let length = write(&lines, source, &mut self.batch).len();
         let asked = request.as_bytes().len();
         // The bindings are told to who has shown that they are his.
         let is_known = reply.status == StatusCode::OK && request.method() == Method::Register;
@@ -110,7 +114,7 @@ impl Core {
                 _ => reply.headers,
             };
             self.batch.drop_last();
-            let length = write(least, &self.secrets, &mut self.batch).len();
+            let length = write(least, source, &mut self.batch).len();
             if !self.may_answer(now, target, (asked, length)) {
                 self.batch.drop_last();
                 self.counters.answers_withheld += 1;
@@ -156,11 +160,14 @@ impl Core {
         request: &Message,
         reply: &OwnReply<'_>,
     ) -> bool {
-        let (secrets, lines) = (&self.secrets, self.own_lines(reply.headers));
+        let (source, lines) = (
+            TagSource::new(&self.secrets, reply.key),
+            self.own_lines(reply.headers),
+        );
         let write = |out: &mut Vec<u8>| {
             write_stateless_reply(
                 out,
-                secrets,
+                source,
                 request,
                 &flow,
                 reply.status,
