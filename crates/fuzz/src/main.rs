@@ -2,11 +2,12 @@
 //! `strowger-fuzz`: mutated inputs against all targets, on stable Rust.
 //!
 //! ```text
-//! strowger-fuzz [--seconds 60] [--seed 1] [--threads 2] [--target NAME]… [--findings FOLDER]
+//! strowger-fuzz [--seconds 60] [--seed 1] [--threads 2] [--target NAME]… [--findings FOLDER] [--note-each]
 //! strowger-fuzz --target NAME FILE…          run these inputs and say what becomes of them
 //! ```
 //!
-//! It fails if an input breaks a rule, takes longer than a minute, or if so few inputs are read that the run says nothing.
+//! With `--note-each` every input is written to the folder of findings before it is run, so that one that ends the process
+//! (a stack that overflows) is found there. It fails if an input breaks a rule, takes longer than a minute, or if so few inputs are read that the run says nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ struct Plan {
     threads: usize,
     targets: Vec<&'static Target>,
     findings: PathBuf,
+    notes: bool,
     files: Vec<PathBuf>,
 }
 
@@ -62,6 +64,7 @@ fn plan(mut words: impl Iterator<Item = String>) -> Result<Plan, String> {
             .min(2),
         targets: Vec::new(),
         findings: PathBuf::from("target/fuzz-findings"),
+        notes: false,
         files: Vec::new(),
     };
     while let Some(word) = words.next() {
@@ -72,6 +75,7 @@ fn plan(mut words: impl Iterator<Item = String>) -> Result<Plan, String> {
             "--seed" => plan.seed = number(value()?)?,
             "--threads" => plan.threads = number(value()?)? as usize,
             "--findings" => plan.findings = value()?.into(),
+            "--note-each" => plan.notes = true,
             "--target" => {
                 let name = value()?;
                 plan.targets
@@ -156,7 +160,11 @@ fn one(plan: &Plan, target: &'static Target, time: Duration) -> Result<Outcome, 
     let corpus = Corpus::load(&Corpus::folder(), target.name)
         .map_err(|e| format!("corpus of {}: {e}", target.name))?;
     let inputs: Vec<Vec<u8>> = corpus.inputs.into_iter().map(|(_, input)| input).collect();
-    let runner = Runner::new(target);
+    let mut runner = Runner::new(target);
+    if plan.notes {
+        std::fs::create_dir_all(&plan.findings).map_err(|e| e.to_string())?;
+        runner.note = Some(plan.findings.join(format!("current-{}", target.name)));
+    }
     let over = std::sync::atomic::AtomicBool::new(false);
     let outcome = std::thread::scope(|scope| {
         scope.spawn(|| {

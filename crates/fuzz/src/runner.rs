@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,8 @@ pub struct Runner<'a> {
     target: &'a Target,
     /// For a watchdog to look at.
     pub current: Current,
+    /// Where each input is written before it is run: what ends the process leaves it there. Slow.
+    pub note: Option<PathBuf>,
 }
 
 impl<'a> Runner<'a> {
@@ -93,6 +96,7 @@ impl<'a> Runner<'a> {
         Runner {
             target,
             current: Current::default(),
+            note: None,
         }
     }
 
@@ -101,6 +105,10 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// The input broke a rule.
     pub fn run(&self, input: &[u8]) -> Result<Verdict, Finding> {
+        if let Some(path) = &self.note {
+            // Without a note the run is still worth something.
+            let _ = std::fs::write(path, input);
+        }
         self.current.set(Some(input));
         let result = catch_unwind(AssertUnwindSafe(|| (self.target.run)(input)));
         self.current.set(None);

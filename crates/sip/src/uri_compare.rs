@@ -13,6 +13,10 @@ impl Uri<'_> {
     /// one URI alone do not count. Schemes other than sip and sips: equal octets, the scheme without case;
     /// tel: equal numbers without visual separators.
     pub fn equivalent(&self, other: &Uri<'_>) -> bool {
+        // Also one with a parameter that stands twice (not allowed, §19.1.1), which the rules would tell from itself.
+        if self.as_bytes() == other.as_bytes() {
+            return true;
+        }
         match (self.scheme, other.scheme) {
             (Scheme::Sip, Scheme::Sip) | (Scheme::Sips, Scheme::Sips) => {
                 optional_eq(self.user, other.user, false)

@@ -8,7 +8,7 @@
 //! | `r` | a message that was given before arrives again |
 //! | `=` | a request that the element sent is answered: the rest is a code, a To tag, and lines |
 //! | `f` | a request follows one that was given: the rest is its method (`ACK`, `CANCEL`, `BYE` …) |
-//! | `+` | time goes on |
+//! | `+` | time goes on, or stood still for an hour and goes on late |
 //! | `d` | the DNS answers with the rest, written as for the target `dns_answer` |
 //! | `j` | the journal, or whoever runs errands, answers: well if the argument is even |
 //! | `c` | a connection opens, or does not |
@@ -62,6 +62,7 @@ fn play(input: &[u8]) -> (Verdict, u64) {
             b'r' => again(&mut rig, number),
             b'=' if answered(&mut rig, number, rest) => verdict = Verdict::Deep,
             b'f' => follow(&mut rig, number, rest),
+            b'+' if number % 9 == 8 => rig.stall(Duration::from_secs(3_700)),
             b'+' => rig.advance(duration(number)),
             b'd' => rig.resolve(answer(&String::from_utf8_lossy(rest))),
             b'j' => rig.complete(number.is_multiple_of(2)),
@@ -79,10 +80,8 @@ fn play(input: &[u8]) -> (Verdict, u64) {
 }
 
 fn duration(number: usize) -> Duration {
-    let millis = [
-        1, 150, 500, 2_000, 4_000, 31_500, 33_000, 181_000, 3_700_000,
-    ];
-    Duration::from_millis(millis[number % millis.len()])
+    let millis = [1, 150, 500, 2_000, 4_000, 31_500, 33_000, 62_000];
+    Duration::from_millis(millis[number % 9 % millis.len()])
 }
 
 fn again(rig: &mut Rig, number: usize) {

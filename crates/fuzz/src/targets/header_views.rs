@@ -223,7 +223,9 @@ fn in_message(name: HeaderName, value: &[u8]) -> bool {
     let Some(header) = message.header(name).filter(|_| message.header_count() <= 6) else {
         return false;
     };
-    super::message::index_is_sound(&message);
+    if name == HeaderName::Contact {
+        super::message::index_is_sound(&message);
+    }
     let value = header.value;
     if let (HeaderName::Via, Ok(view)) = (name, Via::parse(value)) {
         same_via(&view, &message.via());

@@ -35,7 +35,7 @@ const INVITE: &[u8] = b"INVITE sip:erin@example.test SIP/2.0\r\n\
     Call-ID: k1@192.0.2.1\r\nCSeq: 7 INVITE\r\nMax-Forwards: 70\r\n\
     Contact: <sip:alice@192.0.2.1:5060;ob>\r\nUser-Agent: fuzz 1.0\r\nSupported: path, outbound\r\n\
     Record-Route: <sip:192.0.2.77;lr;ftag=a1>\r\nX-Data: 1;b=\"2\",c\r\n\
-    Content-Type: application/sdp\r\nContent-Length: 124\r\n\r\n\
+    Content-Type: application/sdp\r\nContent-Length: 121\r\n\r\n\
     v=0\r\no=a 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
     m=audio 4000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n";
 
