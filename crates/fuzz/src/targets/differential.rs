@@ -63,6 +63,8 @@ pub fn compare(input: &[u8]) -> Result<Compared, String> {
                 })?;
                 classes.push(class);
             }
+            classes.sort_unstable();
+            classes.dedup();
             (Verdict::Deep, classes)
         }
     };
