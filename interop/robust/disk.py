@@ -1,6 +1,7 @@
 """A full disk."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -43,9 +44,9 @@ def disk_full(run):
         ballast = fill(folder)
         statuses, slowest, acknowledged = {}, 0.0, []
         until = time.monotonic() + run.size(4, 20)
-        number = 101
-        while time.monotonic() < until and number <= 500:
-            peer = run.world.peer(f"u{number}", server)
+        number = 0
+        while time.monotonic() < until:
+            peer = run.world.peer(f"u{101 + number % 400}", server)
             began = time.monotonic()
             # Each takes room in the journal: sooner or later there is none.
             status = peer.transact(peer.register_request(expires=3600), 20).status
@@ -56,6 +57,7 @@ def disk_full(run):
             else:
                 peer.close()
             number += 1
+            time.sleep(0.01)
         run.must(server.process.running, f"the server ended with {server.process.code}")
         os.remove(ballast)
         peer = run.world.peer("u600", server)
@@ -90,12 +92,12 @@ def check_databases(run, folder):
     found = 0
     copy = run.world.directory("copy")
     for name in sorted(os.listdir(folder)):
-        with open(os.path.join(folder, name), "rb") as source:
-            octets = source.read()
-        with open(os.path.join(copy, name), "wb") as out:
-            out.write(octets)
+        if os.path.isfile(os.path.join(folder, name)):
+            shutil.copy(os.path.join(folder, name), os.path.join(copy, name))
     for name in sorted(os.listdir(copy)):
         path = os.path.join(copy, name)
+        if not os.path.exists(path):
+            continue  # SQLite is done with it
         with open(path, "rb") as source:
             if not source.read(16).startswith(b"SQLite format 3"):
                 continue

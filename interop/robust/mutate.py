@@ -8,8 +8,6 @@ from lib.processes import Failure
 from robust.program import MIB, ROOT, TRUSTED, at_rest, descriptors, grown, metrics, program, pss, same_process
 
 USERS = 20
-# Of a busy machine a short run asks only that it sends at all.
-PER_SECOND_MIN = 20_000
 
 
 @program("mutate", seconds=90, seconds_long=2400)
@@ -35,7 +33,8 @@ def mutate(run):
     same_process(run, server)
 
     received = grown(before, after, "net_messages_received") + grown(before, after, "net_messages_malformed")
-    parsed = grown(before, after, "requests") + grown(before, after, "responses")
+    # Pings, registrations before, and what phones answered as it should be, all of which parse.
+    parsed = grown(before, after, "requests") + grown(before, after, "responses") - told["unmutated"]
     begun = grown(before, after, "servers_started")
     reached = begun + grown(before, after, "requests_absorbed") + grown(before, after, "acks_absorbed")
     octets_in = grown(before, after, "net_datagram_octets_received") + grown(before, after, "net_stream_octets_received")
@@ -52,7 +51,6 @@ def mutate(run):
     run.must(parsed >= 0.30 * sent, f"only {parsed} of {sent} parsed")
     run.must(begun >= 0.10 * sent, f"only {begun} of {sent} reached a transaction ({reached} with what was absorbed)")
     run.must(octets_out < octets_in, f"{octets_out} octets out for {octets_in} in")
-    run.must_in_time(told["rate"] >= PER_SECOND_MIN or sent < 1_000_000, f"only {told['rate']:.0f} messages/s")
     if not run.long:
         return
     time.sleep(60)

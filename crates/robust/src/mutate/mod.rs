@@ -46,6 +46,7 @@ struct Mutator {
     sent: u64,
     sent_streams: u64,
     answers_sent: u64,
+    unmutated: u64,
     octets_sent: u64,
     octets_received: u64,
     datagrams_received: u64,
@@ -92,6 +93,7 @@ pub fn run(options: &Options) -> Result<serde_json::Value, String> {
         sent: 0,
         sent_streams: 0,
         answers_sent: 0,
+        unmutated: 0,
         octets_sent: 0,
         octets_received: 0,
         datagrams_received: 0,
@@ -117,6 +119,7 @@ pub fn run(options: &Options) -> Result<serde_json::Value, String> {
         "messages": mutator.sent,
         "over_tcp": mutator.sent_streams,
         "answers_of_called": mutator.answers_sent,
+        "unmutated": mutator.unmutated,
         "fixtures": mutator.corpus.fixtures(),
         "seconds": seconds,
         "rate": mutator.sent as f64 / seconds.max(1e-9),
@@ -141,6 +144,7 @@ impl Mutator {
             message.clear();
             self.corpus.register(round % 20, "UDP", with, &mut message);
             self.transmit(&message);
+            self.unmutated += 1;
             let until = Instant::now() + Duration::from_millis(20);
             while Instant::now() < until {
                 self.receive();
@@ -177,7 +181,7 @@ impl Mutator {
             if self.sent.is_multiple_of(BETWEEN_LOOKS) {
                 self.receive();
             }
-            if self.sent.is_multiple_of(BETWEEN_PINGS) {
+            if self.sent >= (self.pings + 1) * BETWEEN_PINGS {
                 self.ping()?;
             }
         }
@@ -298,7 +302,9 @@ impl Mutator {
                 contact.as_bytes(),
                 body,
             );
-            if self.random.chance(ANSWERS_MUTATED) {
+            if !self.random.chance(ANSWERS_MUTATED) {
+                self.unmutated += 1;
+            } else {
                 mutation::mutate(&mut self.random, &mut out, request.as_bytes());
                 self.keep("UDP", &out);
                 self.sent += 1;
@@ -349,6 +355,7 @@ impl Mutator {
                     _ = self.pinger.send_to(message.as_bytes(), target);
                 }
                 times += 1;
+                self.unmutated += 1;
                 again = now + interval;
                 interval *= 2;
             }
