@@ -192,6 +192,9 @@ def exhausted(run):
             words = server.command()
             server.command = lambda words=words: ["sh", "-c", "ulimit -n 256 && exec \"$@\"", "sh", *words]
         server.start(20)
+        # The database opens its files when it first needs them.
+        run.world.peer("alice", server).register()
+        metrics(server)
         open_before = descriptors(server)
         if name == "limit lowered later":
             # The server has made its plans with many: now accepting fails.
