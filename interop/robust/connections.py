@@ -210,12 +210,12 @@ def exhaust(run, server, name, open_before):
         until = time.monotonic() + 3
         crowd.hold(lambda: time.monotonic() > until or descriptors(server) >= 256, reopen=False)
         at_peak = descriptors(server)
-        load = Load(run, server, "call", "--rate", 20, "--duration", "5s", "--users", 10, "--hold", "100ms")
+        load = Load(run, server, "call", "--rate", 20, "--duration", f"{run.size(3, 10)}s", "--users", 10, "--hold", "100ms")
         crowd.hold(lambda: not load.process.running, reopen=False)
         report = load.report(60)
         # Nothing but the crowd's silence now: what does waiting for descriptors cost?
         began, cpu = time.monotonic(), cpu_seconds(server)
-        crowd.hold(lambda: time.monotonic() > began + 5, reopen=False)
+        crowd.hold(lambda: time.monotonic() > began + run.size(3, 10), reopen=False)
         share = 100 * (cpu_seconds(server) - cpu) / (time.monotonic() - began)
         try:
             now = metrics(server, 2)

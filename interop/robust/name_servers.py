@@ -109,7 +109,7 @@ def dns(run):
                             dns={"servers": [names.address]})
         for kind in ("silent", "nothing", "late"):
             before = metrics(server)
-            load = Load(run, server, "call", "--rate", 50, "--duration", f"{run.size(8, 25)}s", "--users", 20,
+            load = Load(run, server, "call", "--rate", 50, "--duration", f"{run.size(4, 25)}s", "--users", 20,
                         "--prefix", kind, "--hold", "100ms", label=f"call-{kind}")
             registered(server, kind)
             statuses, slowest = invites(run, server, kind, run.count(50, 500), FINAL_SECONDS_MAX + 15)
