@@ -16,6 +16,8 @@ def mutate(run):
     # Contacts and Via that chance has changed may name any address: nothing but loopback may be there.
     run.must_be_enclosed()
     server = run.server(users=[f"m{n}" for n in range(USERS)], open_to_all=False, limits=TRUSTED, log={"level": "error"},
+                        # A call to ten phones is ten INVITEs: what users ask for is no amplification, so few phones each.
+                        registrar={"bindings_per_aor_max": 3},
                         domains=["example.test", "example.com", "atlanta.com", "biloxi.com"],
                         auth={"nonce_seconds": 86400}, dns={"servers": ["127.0.0.1:9"], "timeout_ms": 50})
     count = run.count(30_000, 3_000_000)

@@ -16,23 +16,32 @@ use strowger_sip::{Limits, Message, Method, StatusCode, write_response};
 
 use crate::options::Options;
 use crate::random::Random;
-use crate::receive::{find, udp};
+use crate::receive::udp;
 use corpus::Corpus;
 use streams::Streams;
 
-/// Messages between two pings, and messages that are kept.
-const BETWEEN_PINGS: u64 = 1_000;
+/// Messages between two pings at most. More often than every thousand: waiting for the answer is what keeps the kernel's
+/// queue from overflowing, and what is lost there shows nothing.
+const BETWEEN_PINGS: u64 = 250;
+/// Messages that are kept.
+const KEPT: usize = 1_000;
 /// Messages between two looks at what has come.
 const BETWEEN_LOOKS: u64 = 16;
 /// First interval of a ping's retransmission (T1), and how long it may stay unanswered (64*T1).
 const PING_AGAIN: Duration = Duration::from_millis(500);
 const PING_PATIENCE: Duration = Duration::from_secs(32);
+/// What the Call-ID of a ping begins with.
+const PING: &str = "ping-";
+/// Longest sleep while a ping is awaited.
+const NAP: Duration = Duration::from_micros(100);
 /// Percent of the answers of called phones that are mutated.
 const ANSWERS_MUTATED: usize = 40;
 
 struct Mutator {
     target: SocketAddr,
     random: Random,
+    /// Chance of what is answered, so that the pace of answers does not change what is sent.
+    answering: Random,
     corpus: Corpus,
     /// Where requests leave, where phones are called, where answers to a Via without `rport` come.
     caller: UdpSocket,
@@ -51,6 +60,8 @@ struct Mutator {
     octets_received: u64,
     datagrams_received: u64,
     pings: u64,
+    /// Which ports have the answer to the present ping: the one that only pings, the callers', the phones'.
+    pongs: [bool; 3],
     pings_repeated: u64,
     slowest_ping: Duration,
 }
@@ -80,16 +91,17 @@ pub fn run(options: &Options) -> Result<serde_json::Value, String> {
     let mut mutator = Mutator {
         target,
         random: Random::new(seed),
+        answering: Random::new(!seed),
         corpus,
         caller,
         called,
         // A server there would be the target itself.
         default: open(SocketAddr::from(([127, 0, 0, 1], 5060))).or_else(|_| open(any))?,
-        pinger: udp(any)?,
+        pinger: open(any)?,
         streams: Streams::new(target),
         limits: Limits::default(),
         buffer: vec![0; 65_536],
-        kept: VecDeque::with_capacity(BETWEEN_PINGS as usize + 1),
+        kept: VecDeque::with_capacity(KEPT),
         sent: 0,
         sent_streams: 0,
         answers_sent: 0,
@@ -98,6 +110,7 @@ pub fn run(options: &Options) -> Result<serde_json::Value, String> {
         octets_received: 0,
         datagrams_received: 0,
         pings: 0,
+        pongs: [false; 3],
         pings_repeated: 0,
         slowest_ping: Duration::ZERO,
     };
@@ -162,8 +175,7 @@ impl Mutator {
         while self.sent < count {
             let stream = self.random.chance(percent);
             let transport = if stream { "TCP" } else { "UDP" };
-            self.corpus
-                .write(&mut self.random, transport, &mut message);
+            self.corpus.write(&mut self.random, transport, &mut message);
             let other = match self.kept.get(self.random.below(self.kept.len())) {
                 Some((_, other)) => other.as_slice(),
                 None => b"",
@@ -190,7 +202,7 @@ impl Mutator {
 
     fn keep(&mut self, transport: &'static str, message: &[u8]) {
         // The buffer of the oldest is used again.
-        let mut place = match self.kept.len() < BETWEEN_PINGS as usize {
+        let mut place = match self.kept.len() < KEPT {
             true => Vec::new(),
             false => self.kept.pop_front().unwrap_or_default().1,
         };
@@ -213,16 +225,26 @@ impl Mutator {
         self.streams.receive();
         while let Some(length) = self.take(|own| &own.caller) {
             if let Some(message) = self.parsed(length) {
-                let Mutator { corpus, random, .. } = self;
                 match message.is_response() {
-                    true => corpus.learn(&message, random),
+                    true => {
+                        self.pong(1, &message);
+                        self.corpus.learn(&message, &mut self.answering);
+                    }
                     false => self.answer(&message, false),
                 }
             }
         }
         while let Some(length) = self.take(|own| &own.called) {
-            if let Some(message) = self.parsed(length).filter(Message::is_request) {
-                self.answer(&message, true);
+            if let Some(message) = self.parsed(length) {
+                match message.is_response() {
+                    true => self.pong(2, &message),
+                    false => self.answer(&message, true),
+                }
+            }
+        }
+        while let Some(length) = self.take(|own| &own.pinger) {
+            if let Some(message) = self.parsed(length).filter(Message::is_response) {
+                self.pong(0, &message);
             }
         }
         while self.take(|own| &own.default).is_some() {}
@@ -258,7 +280,7 @@ impl Mutator {
     fn answer(&mut self, request: &Message, is_called: bool) {
         let statuses: &[u16] = match request.method() {
             Method::Ack => return,
-            Method::Invite => match self.random.below(12) {
+            Method::Invite => match self.answering.below(12) {
                 0..5 => &[180, 200],
                 5 => &[100],
                 6 => &[183, 486],
@@ -268,7 +290,7 @@ impl Mutator {
                 10 => &[200, 200, 486],
                 _ => &[],
             },
-            _ => match self.random.below(10) {
+            _ => match self.answering.below(10) {
                 0..7 => &[200],
                 7 => &[481],
                 8 => &[100, 500],
@@ -281,7 +303,7 @@ impl Mutator {
         };
         let Ok(own) = socket_address else { return };
         let tag = format!("t{}", self.answers_sent);
-        let contact = format!("Contact: <sip:m{}@{own}>\r\n", self.random.below(20));
+        let contact = format!("Contact: <sip:m{}@{own}>\r\n", self.answering.below(20));
         let session: Option<(&[u8], &[u8])> = match request.method() {
             Method::Invite => Some((b"application/sdp", b"v=0\r\n")),
             _ => None,
@@ -302,10 +324,10 @@ impl Mutator {
                 contact.as_bytes(),
                 body,
             );
-            if !self.random.chance(ANSWERS_MUTATED) {
+            if !self.answering.chance(ANSWERS_MUTATED) {
                 self.unmutated += 1;
             } else {
-                mutation::mutate(&mut self.random, &mut out, request.as_bytes());
+                mutation::mutate(&mut self.answering, &mut out, request.as_bytes());
                 self.keep("UDP", &out);
                 self.sent += 1;
             }
@@ -323,23 +345,12 @@ impl Mutator {
         }
     }
 
-    /// An OPTIONS to the server; it must be answered, while everything else goes on being read.
+    /// An OPTIONS to the server from each port; all must be answered, while everything else goes on being read. A server
+    /// has a queue for each of our ports: what they have sent before is done with then.
     fn ping(&mut self) -> Result<(), String> {
         self.pings += 1;
+        self.pongs = [false; 3];
         let (number, target) = (self.pings, self.target);
-        let own = self
-            .pinger
-            .local_addr()
-            .map_err(|error| error.to_string())?;
-        let mark = format!("z9hG4bKping-{number};");
-        let message = format!(
-            "OPTIONS sip:{target} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch={mark}rport\r\nMax-Forwards: 70\r\n\
-             From: <sip:ping@ping.invalid>;tag={number}\r\nTo: <sip:{target}>\r\nCall-ID: ping-{number}\r\n\
-             CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
-        );
-        self.pinger
-            .set_read_timeout(Some(Duration::from_micros(500)))
-            .map_err(|error| error.to_string())?;
         let begun = Instant::now();
         let mut again = begun;
         let mut interval = PING_AGAIN;
@@ -350,25 +361,44 @@ impl Mutator {
                 return Err(format!("ping {number} was not answered"));
             }
             if now >= again {
-                // A report of an earlier datagram may stand in the way once.
-                if self.pinger.send_to(message.as_bytes(), target).is_err() {
-                    _ = self.pinger.send_to(message.as_bytes(), target);
+                let sockets = [&self.pinger, &self.caller, &self.called];
+                for (which, socket) in sockets.into_iter().enumerate() {
+                    if self.pongs.get(which) == Some(&true) {
+                        continue;
+                    }
+                    let own = socket.local_addr().map_err(|error| error.to_string())?;
+                    let message = format!(
+                        "OPTIONS sip:{target} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKping{number};rport\r\n\
+                         Max-Forwards: 70\r\nFrom: <sip:ping@ping.invalid>;tag={number}\r\nTo: <sip:{target}>\r\n\
+                         Call-ID: {PING}{number}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+                    );
+                    // The report of an earlier datagram may stand in the way once.
+                    if socket.send_to(message.as_bytes(), target).is_err() {
+                        _ = socket.send_to(message.as_bytes(), target);
+                    }
+                    self.unmutated += 1;
+                    self.pings_repeated += u64::from(times > 0);
                 }
                 times += 1;
-                self.unmutated += 1;
                 again = now + interval;
                 interval *= 2;
             }
             self.receive();
-            let mut buffer = [0; 2_048];
-            if let Ok(length) = self.pinger.recv(&mut buffer) {
-                let answer = buffer.get(..length).unwrap_or_default();
-                if answer.starts_with(b"SIP/2.0 ") && find(answer, mark.as_bytes()).is_some() {
-                    self.pings_repeated += times - 1;
-                    self.slowest_ping = self.slowest_ping.max(begun.elapsed());
-                    return Ok(());
-                }
+            if self.pongs == [true; 3] {
+                self.slowest_ping = self.slowest_ping.max(begun.elapsed());
+                return Ok(());
             }
+            std::thread::sleep(NAP);
+        }
+    }
+
+    /// Takes note if `response` answers the present ping, which left from this port.
+    fn pong(&mut self, which: usize, response: &Message) {
+        let number = response.call_id().strip_prefix(PING.as_bytes());
+        if number == Some(self.pings.to_string().as_bytes())
+            && let Some(pong) = self.pongs.get_mut(which)
+        {
+            *pong = true;
         }
     }
 

@@ -304,10 +304,12 @@ fn rough(random: &mut Random, message: &mut Vec<u8>, other: &[u8]) {
             }
         }
         9 => {
+            let bound = if random.chance(5) { 13 } else { 8 };
+            let longest = random.below(bound);
             let piece = message
                 .get(at..(at + 1 + random.below(8)).min(length))
                 .unwrap_or_default()
-                .repeat(1 << random.below(12));
+                .repeat(1 << longest);
             insert(message, at, &piece);
         }
         _ => {
