@@ -1,4 +1,4 @@
-//! How many datagrams the kernel dropped because nobody read them in time.
+//! How many datagrams the kernel dropped because nobody read them in time, and how much waits to be read.
 
 use std::collections::HashSet;
 use std::fs::read_to_string;
@@ -6,6 +6,33 @@ use std::io;
 use std::net::UdpSocket;
 
 use nix::sys::stat::fstat;
+
+/// The field of a row that names the socket.
+const INODE: usize = 9;
+
+/// What the kernel keeps for this socket's reader, in octets as it counts them.
+pub(crate) fn kernel_queue(socket: &UdpSocket) -> io::Result<u64> {
+    let inode = fstat(socket)?.st_ino;
+    let table = match socket.local_addr()?.is_ipv4() {
+        true => "/proc/net/udp",
+        false => "/proc/net/udp6",
+    };
+    Ok(queue_in(&read_to_string(table)?, inode))
+}
+
+fn queue_in(table: &str, inode: u64) -> u64 {
+    const QUEUES: usize = 4;
+    let rows = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_ascii_whitespace());
+    let queue = rows.filter_map(|fields| {
+        let fields: Vec<&str> = fields.collect();
+        let (_, received) = fields.get(QUEUES)?.split_once(':')?;
+        (fields.get(INODE)?.parse() == Ok(inode)).then_some(u64::from_str_radix(received, 16).ok()?)
+    });
+    queue.sum()
+}
 
 /// The sum of the drop counters of `sockets`.
 pub(crate) fn kernel_drops<'a>(sockets: impl Iterator<Item = &'a UdpSocket>) -> io::Result<u64> {
@@ -26,7 +53,6 @@ pub(crate) fn kernel_drops<'a>(sockets: impl Iterator<Item = &'a UdpSocket>) -> 
 }
 
 fn drops_in(table: &str, inodes: &HashSet<u64>) -> u64 {
-    const INODE: usize = 9;
     let rows = table
         .lines()
         .skip(1)
@@ -51,6 +77,19 @@ mod tests {
             2: 0100007F:13C5 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4712 2 0000000000000000 7\n";
         assert_eq!(drops_in(table, &HashSet::from([4711])), 5);
         assert_eq!(drops_in(table, &HashSet::from([4711, 4712])), 12);
+    }
+
+    #[test]
+    fn what_waits_in_a_socket_is_seen() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
+            1: 0100007F:13C4 00000000:0000 07 00000001:00000A00 00:00000000 00000000     0        0 4711 2 0000000000000000 5\n";
+        assert_eq!(queue_in(table, 4711), 2_560);
+        assert_eq!(queue_in(table, 4712), 0);
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        assert_eq!(kernel_queue(&socket).expect("the kernel's table"), 0);
+        let to = socket.local_addr().expect("an address");
+        socket.send_to(b"x", to).expect("sent");
+        assert!(kernel_queue(&socket).expect("the kernel's table") > 0);
     }
 
     #[test]

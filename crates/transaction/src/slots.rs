@@ -70,6 +70,15 @@ impl<T> Slots<T> {
         self.length as usize
     }
 
+    /// What is held, in the order of positions.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        let slots = self.pages.iter().flatten();
+        slots.filter_map(|slot| match &slot.content {
+            Content::Occupied(value) => Some(value),
+            Content::Vacant { .. } => None,
+        })
+    }
+
     /// The key of the next entry is known only after this returns.
     pub(crate) fn insert(&mut self, value: T) -> SlotKey {
         self.length += 1;
