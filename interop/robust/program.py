@@ -21,18 +21,17 @@ class Skipped(Exception):
 
 
 class Program:
-    def __init__(self, name, run, seconds, seconds_long, needs):
+    def __init__(self, name, run, seconds, seconds_long):
         self.name = name
         self.run = run
         self.seconds = seconds
         self.seconds_long = seconds_long
-        self.needs = needs
 
 
-def program(name, seconds=60, seconds_long=1800, needs=None):
-    """Register a function of one `Run`. `needs`: what the server must learn first; such a program runs only on demand."""
+def program(name, seconds=60, seconds_long=1800):
+    """Register a function of one `Run`, with the time limits of its short and its long run."""
     def register(run):
-        ALL.append(Program(name, run, seconds, seconds_long, needs))
+        ALL.append(Program(name, run, seconds, seconds_long))
         return run
     return register
 

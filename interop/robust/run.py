@@ -82,7 +82,7 @@ def run_one(program, options, enclosed):
         print(f"kept {run.world.root}")
     else:
         shutil.rmtree(run.world.root, ignore_errors=True)
-    return problem is None and (skipped is None or options.allow_skip or program.needs is not None)
+    return problem is None and (skipped is None or options.allow_skip)
 
 
 def main():
@@ -94,7 +94,6 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, help="how many messages or calls, where a program counts them")
     parser.add_argument("--minutes", type=float, help="how long the soak takes")
-    parser.add_argument("--all", action="store_true", help="also programs that need what is not built yet")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--keep", action="store_true", help="keep the folder of a failed program")
     parser.add_argument("--allow-skip", action="store_true", help="a program that cannot run here is no failure")
@@ -105,11 +104,9 @@ def main():
     for module in MODULES:
         importlib.import_module(f"robust.{module}")
     chosen = [p for p in ALL if not options.only or any(p.name.startswith(o) for o in options.only)]
-    if not options.only and not options.all:
-        chosen = [p for p in chosen if p.needs is None]
     if options.list:
         for p in chosen:
-            print(f"{p.name}: {p.run.__doc__.splitlines()[0]}" + (f" (needs {p.needs})" if p.needs else ""))
+            print(f"{p.name}: {p.run.__doc__.splitlines()[0]}")
         return 0
     if not chosen:
         print("no program has that name; see --list", file=sys.stderr)
