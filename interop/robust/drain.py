@@ -14,7 +14,7 @@ def sigterm(run):
     server = run.server()
     alice, bob, carol = (run.world.peer(name, server) for name in ("alice", "bob", "carol"))
     bob.register()
-    call = alice.invite(bob.aor)
+    call = alice.invite(bob.aor, authorize=False)
     incoming = bob.incoming()
     incoming.reply(180, "Ringing")
     call.expect(180)

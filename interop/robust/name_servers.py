@@ -106,7 +106,7 @@ def dns(run):
     names = NameServer()
     try:
         server = run.server(limits={"trusted_sources": ["127.0.0.0/8"]}, log={"level": "error"},
-                            dns={"servers": [names.address]})
+                            dns={"servers": [names.address], "timeout_ms": run.size(1000, 3000)})
         for kind in ("silent", "nothing", "late"):
             before = metrics(server)
             load = Load(run, server, "call", "--rate", 50, "--duration", f"{run.size(4, 25)}s", "--users", 20,
