@@ -29,6 +29,7 @@ pub const ORDER: &[&str] = &[
     "store",
     "admin",
     "server",
+    "fuzz",
 ];
 
 /// A door and the service crate whose verbs it names.
