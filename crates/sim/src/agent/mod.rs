@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use strowger_sip::{AnswerInput, Challenge, HeaderName, Message, Method, Secret};
+use strowger_sip::{AnswerInput, Challenge, HeaderName, Message, Method, Secret, Transport};
 
 use crate::packet::Packet;
 use client::{Client, Due, Incoming, Purpose};
@@ -46,6 +46,19 @@ pub struct AgentSettings {
     pub expires_seconds: u32,
     /// It uses a nonce until it is refused.
     pub reuses_nonce: bool,
+    /// How it speaks with its proxy.
+    pub transport: Transport,
+    /// The preference of its contact.
+    pub q: Option<&'static str>,
+    /// The contact that it registers instead of its own.
+    pub forwards_to: Option<String>,
+}
+
+impl AgentSettings {
+    /// True if it speaks over connections.
+    pub fn is_reliable(&self) -> bool {
+        self.transport.is_reliable()
+    }
 }
 
 /// A challenge that was answered, and how often.
@@ -93,7 +106,16 @@ impl Agent {
 
     /// Its contact.
     pub fn contact(&self) -> String {
-        format!("sip:{}@{}", self.settings.user, self.settings.address)
+        if let Some(other) = &self.settings.forwards_to {
+            return other.clone();
+        }
+        let (user, address) = (&self.settings.user, self.settings.address);
+        let transport = if self.settings.is_reliable() {
+            ";transport=tcp"
+        } else {
+            ""
+        };
+        format!("sip:{user}@{address}{transport}")
     }
 
     /// Dialogs that have not ended.
@@ -143,6 +165,7 @@ impl Agent {
         let octets = Draft {
             method: &text(method.as_bytes()),
             sent_by: self.settings.address,
+            transport: self.settings.transport.as_str(),
             branch: &branch,
             ..draft
         }
@@ -166,7 +189,16 @@ impl Agent {
     ) -> u64 {
         let id = self.new_id();
         io.send(to, &octets);
-        let client = Client::new(io.now, branch, method, cseq, purpose, to, octets);
+        let client = Client::new(
+            io.now,
+            branch,
+            method,
+            cseq,
+            purpose,
+            to,
+            octets,
+            self.settings.is_reliable(),
+        );
         io.wake(client.next_at(), AgentTimer::Client(id));
         self.clients.insert(id, client);
         id
@@ -186,6 +218,9 @@ impl Agent {
                 self.clients.remove(&id);
             }
             Due::TimedOut => {
+                // A connection over which nothing comes back is of no use.
+                *io.hangs_up |=
+                    self.settings.is_reliable() && client.purpose == Purpose::Register;
                 if let Some(client) = self.clients.remove(&id) {
                     self.ended(io, &client, None);
                 }
@@ -285,8 +320,9 @@ impl Agent {
     /// Keeps a new server transaction.
     fn serve(&mut self, request: &Rc<Message>, from: SocketAddr) -> u64 {
         let id = self.new_id();
+        let reliable = self.settings.is_reliable();
         self.servers
-            .insert(id, Server::new(Rc::clone(request), from));
+            .insert(id, Server::new(Rc::clone(request), from, reliable));
         id
     }
 

@@ -62,6 +62,29 @@ impl Agent {
         }
     }
 
+    /// The connection is gone, and with it the way back to us: registers anew, and asks again what is not answered.
+    pub fn disconnected(&mut self, io: &mut Io<'_>) {
+        self.registration.expires_at = None;
+        // A REGISTER names the connection it came over: the old one says nothing about the new one.
+        self.clients
+            .retain(|_, client| client.has_final || client.purpose != Purpose::Register);
+        self.registration.in_flight = false;
+        let waiting: Vec<_> = self
+            .clients
+            .values()
+            .filter(|client| client.waits())
+            .map(|client| (client.to, client.octets.clone()))
+            .collect();
+        for (to, octets) in waiting {
+            io.send(to, &octets);
+        }
+        if self.registration.active && !self.registration.leaving {
+            self.registration.task = Task::Bind;
+            self.registration.again = true;
+            self.later(io, 50, 1_000);
+        }
+    }
+
     /// True while the agent knows itself registered.
     pub fn is_registered(&self, now: Time) -> bool {
         self.registration.expires_at.is_some_and(|at| at > now)
@@ -83,7 +106,8 @@ impl Agent {
         match self.registration.task {
             Task::Bind => {
                 let expires = self.settings.expires_seconds;
-                lines += &format!("Contact: <{contact}>;expires={expires}\r\n");
+                let q = self.settings.q.map_or_else(String::new, |q| format!(";q={q}"));
+                lines += &format!("Contact: <{contact}>{q};expires={expires}\r\n");
             }
             Task::Query => {}
             Task::Remove => lines += &format!("Contact: <{contact}>\r\nExpires: 0\r\n"),
@@ -93,6 +117,7 @@ impl Agent {
             method: "",
             uri: &uri,
             sent_by: self.settings.address,
+            transport: "",
             branch: "",
             from: &format!("<{record}>;tag={}", self.registration.from_tag),
             to: &format!("<{record}>"),
@@ -155,6 +180,7 @@ impl Agent {
                     )));
                 }
                 self.registration.expires_at = Some(io.now + Duration::from_secs(seconds));
+                io.report(Report::Registered);
             }
             (Task::Bind, None) => io.report(Report::Wrong(
                 "a 200 to REGISTER without the contact that was bound".into(),

@@ -8,7 +8,7 @@ use strowger_sip::{HeaderName, Message, Method, Time};
 
 use crate::node::ElementNode;
 use crate::plan::NodeId;
-use crate::services::Journal;
+use crate::journal::Journal;
 
 type Key = (NodeId, Box<[u8]>, Box<[u8]>);
 
@@ -100,7 +100,7 @@ impl BindingChecker {
     /// Looks at the tables.
     pub(super) fn inspect(&mut self, now: Time, nodes: &[ElementNode]) -> Result<(), String> {
         for ((node, aor, contact), known) in &self.known {
-            let Some(element) = nodes.get(*node) else {
+            let Some(element) = nodes.get(*node).filter(|element| element.is_up) else {
                 continue;
             };
             if !known.removing && now + ROUNDING < known.acknowledged_until {
@@ -110,6 +110,9 @@ impl BindingChecker {
         }
         self.inspections += 1;
         for (place, element) in nodes.iter().enumerate() {
+            if !element.is_up {
+                continue;
+            }
             let permitted = self
                 .known
                 .iter()
@@ -130,6 +133,22 @@ impl BindingChecker {
         Ok(())
     }
 
+    /// After a restart everything is there that was acknowledged.
+    pub(super) fn restarted(
+        &self,
+        now: Time,
+        node: NodeId,
+        element: &ElementNode,
+    ) -> Result<(), String> {
+        for ((one, aor, contact), known) in &self.known {
+            if *one == node && !known.removing && now + ROUNDING < known.acknowledged_until {
+                holds(element, now, aor, contact)
+                    .map_err(|what| format!("a restart lost an acknowledged binding: {what}"))?;
+            }
+        }
+        Ok(())
+    }
+
     fn walk(&self, now: Time, place: NodeId, element: &ElementNode) -> Result<(), String> {
         for (aor, bindings) in element.shared.location.list(now, None, usize::MAX) {
             for binding in &bindings {
@@ -138,7 +157,8 @@ impl BindingChecker {
                     .known
                     .get(&key)
                     .map_or(Time::ZERO, |known| known.permitted_until);
-                if binding.expires_at() > permitted {
+                // A journal keeps milliseconds.
+                if binding.expires_at() > permitted + Duration::from_millis(1) {
                     return Err(format!(
                         "a binding outlives what was asked for: {} {} until {} s, permitted until {} s",
                         String::from_utf8_lossy(aor.as_bytes()),
