@@ -129,6 +129,8 @@ pub struct World {
     presence: Vec<Presence>,
     /// Agents whose connection was lost and that have not registered since.
     unsteady: Vec<bool>,
+    /// Agents that were refused a connection and will try again.
+    refused: Vec<bool>,
     hosts: HashMap<SocketAddr, Host>,
     errands: Rc<[Errand]>,
     checker: Checker,
@@ -172,6 +174,15 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The errand that the reason names, if it names one.
+    pub fn errand(&self) -> Option<u32> {
+        let (_, rest) = self.reason.split_once("errand ")?;
+        rest.split(|letter: char| !letter.is_ascii_digit())
+            .next()?
+            .parse()
+            .ok()
+    }
+
     /// Seed, time and reason in one line.
     pub fn headline(&self) -> String {
         let millis = self.at.as_millis();
@@ -182,6 +193,10 @@ impl Failure {
 impl core::fmt::Display for Failure {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         writeln!(f, "{}", self.headline())?;
+        // What happened at the end says nothing about an errand that ended long before.
+        if self.errand().is_some() {
+            return Ok(());
+        }
         for line in &self.last {
             writeln!(f, "  {line}")?;
         }
@@ -266,6 +281,7 @@ impl World {
             zone,
             presence: vec![Presence::Here; agents.len()],
             unsteady: vec![false; agents.len()],
+            refused: vec![false; agents.len()],
             nodes,
             agents,
             hosts,
@@ -373,7 +389,7 @@ impl World {
             Event::Input(to, input) => self.late_input(to, *input),
             Event::Dial(from, request, remote) => self.dialled(from, request, remote),
             Event::Closed(stream, side) => self.hear_of_close(stream, side),
-            Event::Refused(agent) => self.lose_connection(agent),
+            Event::Refused(agent) => self.try_again(agent),
             Event::HungUp(agent) => self.act(agent, |agent, io| agent.disconnected(io)),
             Event::Join(agent) => self.act(agent, |agent, io| agent.join(io)),
             Event::Begin(number) => self.begin(number),

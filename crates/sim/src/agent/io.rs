@@ -62,6 +62,11 @@ pub enum Report {
     },
     /// It registered.
     Registered,
+    /// Nobody ended a dialog.
+    Orphaned {
+        /// The errand.
+        number: u32,
+    },
     /// An answer was never acknowledged.
     Unacknowledged {
         /// The errand.

@@ -146,6 +146,7 @@ impl ErrandChecker {
             | Report::DialogBegan { number }
             | Report::DialogEnded { number }
             | Report::Merged { number }
+            | Report::Orphaned { number }
             | Report::Unacknowledged { number } => *number,
             Report::Registered => return Ok(()),
         };
@@ -175,6 +176,7 @@ impl ErrandChecker {
                     .odd
                     .push(format!("{method} in the dialog ended with {status:?}")),
             },
+            Report::Orphaned { .. } => state.odd.push("nobody ended a dialog".into()),
             Report::Merged { .. } => {
                 state.merged = true;
                 self.counters.merged += 1;

@@ -21,10 +21,12 @@ pub fn failure(arguments: &Arguments, scenario: &Scenario, failure: Box<Failure>
     });
     // The outcome is known.
     let _ = world.run();
-    if let Some(text) = &arguments.watch {
+    let named = shrunk.failure.errand().map(|number| format!(" e{number}."));
+    if let Some(text) = arguments.watch.as_ref().or(named.as_ref()) {
+        println!("messages with `{}`:", text.trim());
         for (at, packet) in world.recording() {
             let line = packet.describe();
-            if line.contains(text) {
+            if line.contains(text.as_str()) {
                 println!("{:11.6} {line}", at.as_nanos() as f64 / 1e9);
             }
         }

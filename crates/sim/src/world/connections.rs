@@ -33,8 +33,7 @@ impl World {
     pub(super) fn send_over_stream(&mut self, place: AgentId, to: SocketAddr, octets: &[u8]) {
         let open = self.streams.of_agent(place, Some(to));
         let Some((number, side)) = open.or_else(|| self.open_for_agent(place, to)) else {
-            let at = self.now + self.random.millis(1, 50);
-            return self.queue.push(at, Event::Refused(place));
+            return self.refuse_agent(place);
         };
         let Some(stream) = self.streams.get(number) else {
             return;
@@ -45,6 +44,24 @@ impl World {
         let packet = Packet::new(own.address, other.address, octets).on(number);
         self.checker.agent_sent(self.now, &packet);
         self.transmit(packet);
+    }
+
+    /// Nobody is there. The agent tries again after a while, however much it has to say.
+    fn refuse_agent(&mut self, place: AgentId) {
+        let Some(refused) = self.refused.get_mut(place) else {
+            return;
+        };
+        if !core::mem::replace(refused, true) {
+            let at = self.now + self.random.millis(300, 1_500);
+            self.queue.push(at, Event::Refused(place));
+        }
+    }
+
+    pub(super) fn try_again(&mut self, place: AgentId) {
+        if let Some(refused) = self.refused.get_mut(place) {
+            *refused = false;
+        }
+        self.lose_connection(place);
     }
 
     fn open_for_agent(&mut self, place: AgentId, to: SocketAddr) -> Option<(StreamNumber, Side)> {
