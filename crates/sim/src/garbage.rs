@@ -47,9 +47,18 @@ fn forge_branch(octets: &mut [u8], random: &mut Random) {
         .position(|octet| !octet.is_ascii_alphanumeric() && *octet != b'-' && *octet != b'_')
         .map_or(octets.len(), |length| start + length);
     let place = start + usize::try_from(random.below((end - start).max(1) as u64)).unwrap_or(0);
-    for place in [place, end.saturating_sub(1)] {
+    let last = end.saturating_sub(1);
+    for place in [Some(place).filter(|place| *place != last), Some(last)]
+        .into_iter()
+        .flatten()
+    {
         if let Some(octet) = octets.get_mut(place).filter(|_| place >= start) {
-            *octet = if *octet == b'A' { b'B' } else { b'A' };
+            // Case does not matter in a branch.
+            *octet = if octet.eq_ignore_ascii_case(&b'a') {
+                b'b'
+            } else {
+                b'a'
+            };
         }
     }
 }
@@ -75,7 +84,16 @@ fn change(octets: &mut Vec<u8>, random: &mut Random) {
         3 => {
             let at = place(random, octets.len());
             let more = random.pick(
-                &["\r\n\r\n", ";;", "\0", "Via: ", "%%%", "\r\n ", "999999999999", "\""],
+                &[
+                    "\r\n\r\n",
+                    ";;",
+                    "\0",
+                    "Via: ",
+                    "%%%",
+                    "\r\n ",
+                    "999999999999",
+                    "\"",
+                ],
                 "\r\n",
             );
             octets.splice(at..at, more.bytes());
@@ -93,7 +111,9 @@ fn change(octets: &mut Vec<u8>, random: &mut Random) {
         }
         5 => {
             let text = String::from_utf8_lossy(octets);
-            *octets = text.replace("Max-Forwards: ", "Max-Forwards: -").into_bytes();
+            *octets = text
+                .replace("Max-Forwards: ", "Max-Forwards: -")
+                .into_bytes();
         }
         _ => {
             // A header line once more.

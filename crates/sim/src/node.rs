@@ -10,8 +10,8 @@ use strowger_resolve::DnsCache;
 use strowger_sip::{Algorithm, Now, Time, Transport};
 use strowger_transaction::token::{SecretKey, Secrets};
 
-use crate::random::Random;
 use crate::journal::{Journal, JournalSettings};
+use crate::random::Random;
 
 /// How an element is set up.
 #[derive(Clone, Debug)]
@@ -110,8 +110,7 @@ impl ElementNode {
         self.keep_counters(shard);
         let number = u16::try_from(shard).unwrap_or(0);
         let fresh = self.fresh(number);
-        if let (Some(place), Some(epoch)) =
-            (self.shards.get_mut(shard), self.epochs.get_mut(shard))
+        if let (Some(place), Some(epoch)) = (self.shards.get_mut(shard), self.epochs.get_mut(shard))
         {
             *place = fresh;
             *epoch += 1;
@@ -174,23 +173,23 @@ impl ElementNode {
 }
 
 fn settings_of(plan: &ElementPlan) -> Settings {
-        let listener = |transport| Listener {
-            transport,
-            address: plan.address,
-            advertised: None,
-        };
-        let mut settings = Settings {
-            shards: plan.shards,
-            listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
-            domains: vec![plan.domain.as_str().into()],
-            durable: true,
-            ..Settings::default()
-        };
-        settings.policy.native().auth_required = plan.auth;
-        settings.policy.native().accept_foreign = true;
-        settings.proxy.accept_foreign = true;
-        settings.auth.algorithms.clone_from(&plan.algorithms);
-        settings
+    let listener = |transport| Listener {
+        transport,
+        address: plan.address,
+        advertised: None,
+    };
+    let mut settings = Settings {
+        shards: plan.shards,
+        listeners: vec![listener(Transport::Udp), listener(Transport::Tcp)],
+        domains: vec![plan.domain.as_str().into()],
+        durable: true,
+        ..Settings::default()
+    };
+    settings.policy.native().auth_required = plan.auth;
+    settings.policy.native().accept_foreign = true;
+    settings.proxy.accept_foreign = true;
+    settings.auth.algorithms.clone_from(&plan.algorithms);
+    settings
 }
 
 fn shared_of(settings: &Settings, random: &mut Random) -> Shared {

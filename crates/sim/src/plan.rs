@@ -186,7 +186,7 @@ impl Errand {
         };
         if self.contradicts() {
             allowed.success = true;
-            allowed.failures.extend([480, 486, 603]);
+            allowed.failures.extend([302, 404, 408, 480, 486, 500, 603]);
         }
         if self.callee_is_gone {
             allowed.failures.extend([408, 480, 500, 503]);
@@ -221,6 +221,8 @@ impl Errand {
         // By the time the next one's turn comes its binding may be no good any more.
         if self.serial && reactions.iter().any(silent) {
             allowed.failures.extend([408, 480, 487]);
+            // Timer C twice is longer than a caller waits.
+            allowed.silence = reactions.iter().filter(|reaction| silent(reaction)).count() > 1;
         }
         if !self.callee_is_gone {
             allowed.success = reactions.iter().any(answers);
@@ -244,7 +246,7 @@ impl Errand {
                     allowed.failures.extend([408, 487]);
                 }
                 Reaction::Silent if !allowed.success || cancelled => allowed.failures.push(408),
-                _ if cancelled => allowed.failures.extend([302, 408, 480, 486, 603]),
+                _ if cancelled => allowed.failures.extend([302, 404, 408, 480, 486, 500, 603]),
                 _ => {}
             }
         }

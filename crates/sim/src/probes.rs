@@ -40,39 +40,134 @@ const fn counted(name: &'static str, counter: &'static str, what: &'static str) 
 /// All probes.
 pub const PROBES: &[Probe] = &[
     // CANCEL and its races (RFC 3261 §9, §16.10).
-    seen("cancel-while-dns-pending", "CANCEL for an INVITE that waits for the DNS"),
-    seen("cancel-before-provisional", "CANCEL for an INVITE that was sent on and has had no provisional response"),
+    seen(
+        "cancel-while-dns-pending",
+        "CANCEL for an INVITE that waits for the DNS",
+    ),
+    seen(
+        "cancel-before-provisional",
+        "CANCEL for an INVITE that was sent on and has had no provisional response",
+    ),
     seen("cancel-while-ringing", "CANCEL for an INVITE that rings"),
-    seen("cancel-after-success", "CANCEL for an INVITE whose 2xx has passed"),
-    seen("success-after-cancel", "2xx to an INVITE that was cancelled"),
-    counted("cancel-unmatched", "cancels_unmatched", "CANCEL for nothing: 481"),
-    counted("cancel-ignored", "proxy_cancels_ignored", "a cancelled branch that never answered ended 64*T1 later"),
-    counted("branch-abandoned", "proxy_branches_abandoned", "a branch given up before anything was sent"),
+    seen(
+        "cancel-after-success",
+        "CANCEL for an INVITE whose 2xx has passed",
+    ),
+    seen(
+        "success-after-cancel",
+        "2xx to an INVITE that was cancelled",
+    ),
+    counted(
+        "cancel-unmatched",
+        "cancels_unmatched",
+        "CANCEL for nothing: 481",
+    ),
+    counted(
+        "cancel-ignored",
+        "proxy_cancels_ignored",
+        "a cancelled branch that never answered ended 64*T1 later",
+    ),
+    counted(
+        "branch-abandoned",
+        "proxy_branches_abandoned",
+        "a branch given up before anything was sent",
+    ),
     // Timers.
-    counted("timer-c-fired", "proxy_timer_c_fired", "timer C ended a branch"),
-    counted("branch-timed-out", "proxy_branches_timed_out", "timer B or F ended a branch"),
-    counted("ack-never-came", "server_timeouts", "timer H: a failure was never acknowledged"),
-    counted("non-invite-unanswered", "servers_unanswered", "a non-INVITE request was given up without a response"),
-    counted("408-suppressed", "proxy_finals_suppressed", "no 408 was sent to a non-INVITE request"),
+    counted(
+        "timer-c-fired",
+        "proxy_timer_c_fired",
+        "timer C ended a branch",
+    ),
+    counted(
+        "branch-timed-out",
+        "proxy_branches_timed_out",
+        "timer B or F ended a branch",
+    ),
+    counted(
+        "ack-never-came",
+        "server_timeouts",
+        "timer H: a failure was never acknowledged",
+    ),
+    counted(
+        "non-invite-unanswered",
+        "servers_unanswered",
+        "a non-INVITE request was given up without a response",
+    ),
+    counted(
+        "408-suppressed",
+        "proxy_finals_suppressed",
+        "no 408 was sent to a non-INVITE request",
+    ),
     counted("trying-sent", "tryings_sent", "100 after 200 ms"),
-    counted("deadline-passed", "deadlines_passed", "a wait ended by its deadline"),
+    counted(
+        "deadline-passed",
+        "deadlines_passed",
+        "a wait ended by its deadline",
+    ),
     // Retransmissions.
-    counted("request-absorbed", "requests_absorbed", "a retransmitted request was absorbed"),
-    counted("response-absorbed", "responses_absorbed", "a retransmitted response was absorbed"),
-    counted("ack-absorbed", "acks_absorbed", "an ACK to a failure was absorbed"),
-    seen("register-repeated-while-journal-pending", "a REGISTER came again while its change was with the journal"),
-    seen("invite-repeated-while-dns-pending", "an INVITE came again while it waited for the DNS"),
-    counted("register-retransmission", "register_retransmissions_total", "a REGISTER came again after its 200"),
-    counted("register-out-of-order", "register_out_of_order_total", "a REGISTER with an old CSeq"),
+    counted(
+        "request-absorbed",
+        "requests_absorbed",
+        "a retransmitted request was absorbed",
+    ),
+    counted(
+        "response-absorbed",
+        "responses_absorbed",
+        "a retransmitted response was absorbed",
+    ),
+    counted(
+        "ack-absorbed",
+        "acks_absorbed",
+        "an ACK to a failure was absorbed",
+    ),
+    seen(
+        "register-repeated-while-journal-pending",
+        "a REGISTER came again while its change was with the journal",
+    ),
+    seen(
+        "invite-repeated-while-dns-pending",
+        "an INVITE came again while it waited for the DNS",
+    ),
+    counted(
+        "register-retransmission",
+        "register_retransmissions_total",
+        "a REGISTER came again after its 200",
+    ),
+    counted(
+        "register-out-of-order",
+        "register_out_of_order_total",
+        "a REGISTER with an old CSeq",
+    ),
     // Forking and finals (§16.7, RFC 6026).
     seen("parallel-fork", "an INVITE went to several devices at once"),
-    seen("serial-fork-fallback", "a device failed and the next one was tried"),
-    counted("second-success", "proxy_successes_repeated", "a further 2xx was passed on"),
-    seen("final-contradicted", "a final response after another final response of one branch"),
-    counted("loop-482", "proxy_refused_loops", "a request that had been here, routed the same way"),
+    seen(
+        "serial-fork-fallback",
+        "a device failed and the next one was tried",
+    ),
+    counted(
+        "second-success",
+        "proxy_successes_repeated",
+        "a further 2xx was passed on",
+    ),
+    seen(
+        "final-contradicted",
+        "a final response after another final response of one branch",
+    ),
+    counted(
+        "loop-482",
+        "proxy_refused_loops",
+        "a request that had been here, routed the same way",
+    ),
     // The next hop (RFC 3263).
-    counted("transport-error", "client_transport_errors", "a request that could not be sent"),
-    seen("transmit-failed-next-target", "an ICMP error, and the next target was tried"),
+    counted(
+        "transport-error",
+        "client_transport_errors",
+        "a request that could not be sent",
+    ),
+    seen(
+        "transmit-failed-next-target",
+        "an ICMP error, and the next target was tried",
+    ),
     seen("dns-silent", "a question was never answered"),
     seen("dns-lied", "a question was answered wrongly"),
     counted("late-answer", "late_answers", "an answer for nobody"),
@@ -81,32 +176,82 @@ pub const PROBES: &[Probe] = &[
     // The journal.
     seen("journal-failed", "a change could not be made durable"),
     seen("journal-timeout", "a change took longer than two seconds"),
-    seen("journal-denied", "a change was kept although the journal said that it failed"),
+    seen(
+        "journal-denied",
+        "a change was kept although the journal said that it failed",
+    ),
     seen("register-500", "a REGISTER was answered 500"),
     // Crashes, panics, clocks.
-    seen("restart-with-bindings", "a process began anew with bindings of its journal"),
+    seen(
+        "restart-with-bindings",
+        "a process began anew with bindings of its journal",
+    ),
     seen("crash-while-ringing", "a process ended while a call rang"),
-    seen("crash-while-dns-pending", "a process ended while a request waited for the DNS"),
-    seen("crash-while-journal-pending", "a process ended while a change was with its journal"),
-    seen("shard-replaced-with-work", "a shard that held something was replaced"),
-    seen("shard-replaced-while-journal-pending", "a shard was replaced while a change of its was with the journal"),
+    seen(
+        "crash-while-dns-pending",
+        "a process ended while a request waited for the DNS",
+    ),
+    seen(
+        "crash-while-journal-pending",
+        "a process ended while a change was with its journal",
+    ),
+    seen(
+        "shard-replaced-with-work",
+        "a shard that held something was replaced",
+    ),
+    seen(
+        "shard-replaced-while-journal-pending",
+        "a shard was replaced while a change of its was with the journal",
+    ),
     seen("clock-set-back", "the wall clock went back"),
     seen("clock-set-forward", "the wall clock went forward"),
-    seen("success-without-transaction", "a 2xx came for a transaction that was lost, and was dropped"),
-    seen("dialog-after-restart", "a request in a dialog from before a restart was passed on"),
+    seen(
+        "success-without-transaction",
+        "a 2xx came for a transaction that was lost, and was dropped",
+    ),
+    seen(
+        "dialog-after-restart",
+        "a request in a dialog from before a restart was passed on",
+    ),
     // Connections.
-    seen("connection-opened-by-element", "an element opened a connection"),
-    seen("connection-used-again", "an element found the connection that was open"),
-    seen("connection-reset", "a connection was reset while a REGISTER over it was with the journal"),
-    seen("half-open-written", "something was written to a connection whose peer was gone"),
-    seen("written-to-closed-connection", "a message for a connection that had closed, told as a failure"),
+    seen(
+        "connection-opened-by-element",
+        "an element opened a connection",
+    ),
+    seen(
+        "connection-used-again",
+        "an element found the connection that was open",
+    ),
+    seen(
+        "connection-reset",
+        "a connection was reset while a REGISTER over it was with the journal",
+    ),
+    seen(
+        "half-open-written",
+        "something was written to a connection whose peer was gone",
+    ),
+    seen(
+        "written-to-closed-connection",
+        "a message for a connection that had closed, told as a failure",
+    ),
     seen("connect-refused", "a connection could not be opened"),
-    seen("dead-flow-480", "a request for a peer whose connection is gone was refused with 480"),
+    seen(
+        "dead-flow-480",
+        "a request for a peer whose connection is gone was refused with 480",
+    ),
     // Strangers.
     seen("malformed-refused", "a malformed message was refused"),
     seen("malformed-dropped", "a malformed message was dropped"),
-    counted("stray-forged", "stray_mac", "a response with a forged branch"),
-    counted("stray-late", "stray_unmatched", "a response for a transaction that has ended"),
+    counted(
+        "stray-forged",
+        "stray_mac",
+        "a response with a forged branch",
+    ),
+    counted(
+        "stray-late",
+        "stray_unmatched",
+        "a response for a transaction that has ended",
+    ),
 ];
 
 /// How often each probe was hit.

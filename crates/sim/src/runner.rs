@@ -17,10 +17,7 @@ pub fn run(scenario: &Scenario) -> Result<Summary, Box<Failure>> {
 }
 
 /// Runs a scenario with a fault in it that a checker must find.
-pub fn run_with(
-    scenario: &Scenario,
-    sabotage: Option<Sabotage>,
-) -> Result<Summary, Box<Failure>> {
+pub fn run_with(scenario: &Scenario, sabotage: Option<Sabotage>) -> Result<Summary, Box<Failure>> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::of(scenario);
         if let Some(sabotage) = sabotage {
@@ -58,7 +55,9 @@ pub fn run_many<T: Send>(
                         return;
                     }
                     let outcome = work(first + place);
-                    let mut take = take.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    let mut take = take
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner);
                     if !take(first + place, outcome) {
                         next.store(count, Ordering::Relaxed);
                     }
@@ -76,11 +75,17 @@ mod tests {
     fn every_seed_runs_once_however_many_threads_there_are() {
         for jobs in [1, 3] {
             let mut seen = Vec::new();
-            run_many(5, 20, jobs, |seed| seed * 2, |seed, double| {
-                assert_eq!(double, seed * 2);
-                seen.push(seed);
-                true
-            });
+            run_many(
+                5,
+                20,
+                jobs,
+                |seed| seed * 2,
+                |seed, double| {
+                    assert_eq!(double, seed * 2);
+                    seen.push(seed);
+                    true
+                },
+            );
             seen.sort_unstable();
             assert_eq!(seen, (5..25).collect::<Vec<_>>());
         }

@@ -70,7 +70,9 @@ impl Sabotage {
             Sabotage::LoseBinding | Sabotage::LyingJournal => "lost binding",
             Sabotage::ImmortalBinding => "binding outlives its expiry",
             Sabotage::DoubleFinal | Sabotage::TimeoutToBye => "double or forbidden final",
-            Sabotage::SwallowSuccess | Sabotage::SwallowAck | Sabotage::SwallowBye => "lost message",
+            Sabotage::SwallowSuccess | Sabotage::SwallowAck | Sabotage::SwallowBye => {
+                "lost message"
+            }
             Sabotage::Storm => "storm",
             Sabotage::Garble => "malformed output",
             Sabotage::ForgetTimers => "lost timer, leaked transaction",
@@ -145,11 +147,12 @@ impl Saboteur {
                 self.done |= hit;
                 hit
             }
-            Sabotage::TwoWriters if message.is_request() && message.method() == Method::Register => {
-                let hash = message
-                    .call_id()
-                    .iter()
-                    .fold(0_usize, |sum, octet| sum * 31 % 65_521 + usize::from(*octet));
+            Sabotage::TwoWriters
+                if message.is_request() && message.method() == Method::Register =>
+            {
+                let hash = message.call_id().iter().fold(0_usize, |sum, octet| {
+                    sum * 31 % 65_521 + usize::from(*octet)
+                });
                 return hash % shards.max(1);
             }
             _ => false,

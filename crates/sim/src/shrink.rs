@@ -118,7 +118,9 @@ mod tests {
     #[test]
     fn numbers_do_not_matter() {
         assert_eq!(
-            kind_of("errand 3 (Call { x: 1 }, 0 datagrams lost): 2 sides of dialogs began and 1 ended"),
+            kind_of(
+                "errand 3 (Call { x: 1 }, 0 datagrams lost): 2 sides of dialogs began and 1 ended"
+            ),
             kind_of("errand 81 (Single, 4 datagrams lost): 4 sides of dialogs began and 3 ended"),
         );
         assert_ne!(kind_of("a storm: x"), kind_of("a 2xx was not passed on: x"));

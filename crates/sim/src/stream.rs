@@ -153,7 +153,11 @@ impl Streams {
     }
 
     /// The newest open connection of an agent to this address, and its side.
-    pub fn of_agent(&self, agent: AgentId, remote: Option<SocketAddr>) -> Option<(StreamNumber, Side)> {
+    pub fn of_agent(
+        &self,
+        agent: AgentId,
+        remote: Option<SocketAddr>,
+    ) -> Option<(StreamNumber, Side)> {
         let newest_first = self.all.iter().enumerate().rev();
         newest_first
             .flat_map(|(number, stream)| (0..2).map(move |side| (number, stream, side)))

@@ -220,6 +220,9 @@ impl World {
     /// All timers of transactions that are left when the last errand has ended have ended by then (64*T1 several times,
     /// and expiries).
     const SETTLING: Duration = Duration::from_secs(140);
+    /// The same where a shard was lost that would have cancelled what it asked for: timer C, a CANCEL without an answer, a
+    /// failure without an ACK.
+    const SETTLING_MAX: Duration = Duration::from_secs(330);
     /// Events of one run.
     const EVENTS: u64 = 50_000_000;
 
@@ -323,7 +326,9 @@ impl World {
             self.act(agent, |agent, io| agent.leave(io, politely));
         }
         let end = self.now + Self::SETTLING;
-        self.run_while(|world| world.now < end)?;
+        // What a lost shard had asked others for they hold until timer C.
+        let latest = self.now + Self::SETTLING_MAX;
+        self.run_while(|world| world.now < end || (world.now < latest && !world.is_idle()))?;
         let counters = self
             .checker
             .finish(&self.nodes, &self.agents, &self.errands, &self.network);
@@ -363,6 +368,11 @@ impl World {
         }
         self.checker.fail("the world does not come to rest".into());
         self.verdict()
+    }
+
+    fn is_idle(&self) -> bool {
+        let mut shards = self.nodes.iter().flat_map(|node| &node.shards);
+        shards.all(|(element, _)| element.is_idle())
     }
 
     fn verdict(&self) -> Result<(), Box<Failure>> {

@@ -241,7 +241,9 @@ impl Agent {
             return;
         };
         for _ in 0..PROVISIONALS {
-            let status = io.random.pick(&["183 Progress", "180 Ringing", "199 Early"], "180 Ringing");
+            let status = io
+                .random
+                .pick(&["183 Progress", "180 Ringing", "199 Early"], "180 Ringing");
             let octets = text::response(&server.request, status, tag, "", "");
             io.send(server.peer, &octets);
             let mut broken = octets;
@@ -273,7 +275,10 @@ fn steps(now: Time, reaction: Reaction) -> Vec<(Time, Step)> {
         ],
         Reaction::AnswerThenRefuse { answer } => vec![
             (now + answer, Step::Answer),
-            (now + answer + SOON, Step::Contradict("486 Busy Here", false)),
+            (
+                now + answer + SOON,
+                Step::Contradict("486 Busy Here", false),
+            ),
             (now + answer + SOON, Step::Contradict("603 Decline", true)),
         ],
         Reaction::RefuseThenAnswer { after } => vec![

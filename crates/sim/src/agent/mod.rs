@@ -219,8 +219,7 @@ impl Agent {
             }
             Due::TimedOut => {
                 // A connection over which nothing comes back is of no use.
-                *io.hangs_up |=
-                    self.settings.is_reliable() && client.purpose == Purpose::Register;
+                *io.hangs_up |= self.settings.is_reliable() && client.purpose == Purpose::Register;
                 if let Some(client) = self.clients.remove(&id) {
                     self.ended(io, &client, None);
                 }

@@ -65,9 +65,10 @@ impl Agent {
         let (uri, cseq) = (outgoing.uri.clone(), outgoing.cseq);
         let (from, to) = (outgoing.from.clone(), outgoing.to.clone());
         let call_id = outgoing.call_id.clone();
-        let errand_is_big = io.errands.get(number as usize).is_some_and(|errand| {
-            matches!(errand.kind, ErrandKind::Single { big: true, .. })
-        });
+        let errand_is_big = io
+            .errands
+            .get(number as usize)
+            .is_some_and(|errand| matches!(errand.kind, ErrandKind::Single { big: true, .. }));
         let name = super::text(method.as_bytes());
         let mut lines = self.credentials(io, 1, &name, &uri);
         let body = match method {

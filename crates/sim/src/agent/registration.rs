@@ -106,7 +106,10 @@ impl Agent {
         match self.registration.task {
             Task::Bind => {
                 let expires = self.settings.expires_seconds;
-                let q = self.settings.q.map_or_else(String::new, |q| format!(";q={q}"));
+                let q = self
+                    .settings
+                    .q
+                    .map_or_else(String::new, |q| format!(";q={q}"));
                 lines += &format!("Contact: <{contact}>{q};expires={expires}\r\n");
             }
             Task::Query => {}

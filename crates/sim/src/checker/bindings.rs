@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use strowger_registrar::LocationService;
 use strowger_sip::{HeaderName, Message, Method, Time};
 
+use crate::journal::Journal;
 use crate::node::ElementNode;
 use crate::plan::NodeId;
-use crate::journal::Journal;
 
 type Key = (NodeId, Box<[u8]>, Box<[u8]>);
 

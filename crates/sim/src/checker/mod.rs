@@ -22,6 +22,16 @@ pub use errands::ErrandCounters;
 use flows::FlowChecker;
 use wire::WireChecker;
 
+/// Counters of what a shard holds.
+const HELD: [&str; 6] = [
+    "relays",
+    "parked",
+    "suspended",
+    "server_transactions",
+    "client_transactions",
+    "register_pending",
+];
+
 /// All checkers of a world.
 #[derive(Debug)]
 pub struct Checker {
@@ -64,6 +74,7 @@ impl Checker {
     pub fn given(&mut self, now: Time, node: NodeId, packet: &Packet) {
         if let Some(message) = &packet.message {
             self.bindings.given(now, node, message);
+            self.flows.given(now, node, message);
         }
     }
 
@@ -185,7 +196,7 @@ impl Checker {
                 if !element.is_idle() {
                     let mut left = String::new();
                     element.visit_counters(&mut |name, _, value| {
-                        if value > 0 && ["relays", "parked"].contains(&name) {
+                        if value > 0 && HELD.contains(&name) {
                             left += &format!(" {name}={value}");
                         }
                     });

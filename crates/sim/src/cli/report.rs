@@ -10,7 +10,7 @@ use super::Arguments;
 
 /// Tells of a failure.
 pub fn failure(arguments: &Arguments, scenario: &Scenario, failure: Box<Failure>) {
-    println!("\n{failure}");
+    println!("\n{}", failure.headline());
     let shrunk = shrink(scenario, failure);
     println!("shrunk in {} runs to:", shrunk.runs);
     println!("{}", shrunk.scenario.describe());

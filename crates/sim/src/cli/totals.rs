@@ -47,7 +47,10 @@ impl Totals {
         self.lost += summary.network.lost;
         let seconds = summary.ended_at.as_secs();
         self.seconds += seconds;
-        self.seconds_least = Some(self.seconds_least.map_or(seconds, |least| least.min(seconds)));
+        self.seconds_least = Some(
+            self.seconds_least
+                .map_or(seconds, |least| least.min(seconds)),
+        );
         self.probes.merge(&summary.probes);
     }
 

@@ -115,9 +115,10 @@ impl ProbeWatch {
                 _ => {}
             }
             invite.cancelled = true;
-        } else if let Some(status) = message.status().filter(|_| {
-            message.method() == Method::Invite && packet.from != packet.to
-        }) {
+        } else if let Some(status) = message
+            .status()
+            .filter(|_| message.method() == Method::Invite && packet.from != packet.to)
+        {
             let invite = self.invites.entry(key).or_default();
             match status.get() {
                 100 => {}

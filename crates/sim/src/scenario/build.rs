@@ -48,7 +48,9 @@ impl Scenario {
                 algorithms,
                 journal: self.journal.clone(),
             };
-            let dead = self.dead_servers.then(|| Ipv4Addr::new(10, place + 1, 0, 2));
+            let dead = self
+                .dead_servers
+                .then(|| Ipv4Addr::new(10, place + 1, 0, 2));
             add_records(&mut zone, &plan, dead, &mut random);
             nodes.push(ElementNode::new(&plan, &mut random));
         }
@@ -118,7 +120,11 @@ impl Scenario {
                 device,
                 expires_seconds: random.pick(&[60, 75, 90], 60),
                 reuses_nonce: random.chance(500),
-                transport: if streams { Transport::Tcp } else { Transport::Udp },
+                transport: if streams {
+                    Transport::Tcp
+                } else {
+                    Transport::Udp
+                },
                 q: serial.then_some(if device == 0 { "0.9" } else { "0.4" }),
                 forwards_to: None,
             }));
@@ -242,7 +248,10 @@ fn add_circle(
     random: &mut Random,
 ) -> User {
     node.add_account("circle", "secret");
-    let other = DOMAINS.get(1 - usize::from(place)).copied().unwrap_or_default();
+    let other = DOMAINS
+        .get(1 - usize::from(place))
+        .copied()
+        .unwrap_or_default();
     let number = agents.len();
     agents.push(Agent::new(AgentSettings {
         address: address(place, 200, 5060),

@@ -38,7 +38,18 @@ impl Scenario {
                 .chance(20)
                 .then(|| random.pick(&[0, 1], 0))
                 .and_then(|place: usize| circles.get(place));
-            let called = circle.or_else(|| users.get(to)).cloned().unwrap_or_default();
+            let mut called = circle
+                .or_else(|| users.get(to))
+                .cloned()
+                .unwrap_or_default();
+            if called.circle {
+                // Either must be registered, and neither element may be away.
+                let all = circles.iter().flat_map(|user| user.devices.iter().copied());
+                let own = called.devices.clone();
+                called
+                    .devices
+                    .extend(all.filter(|device| !own.contains(device)));
+            }
             let away = called.devices.iter().any(|agent| gone.contains(agent));
             let foreign = (from < users.len() / 2) != (to < users.len() / 2);
             errands.push(Errand {
@@ -122,8 +133,7 @@ fn kind(random: &mut Random, devices: usize) -> ErrandKind {
             Method::Info,
         ),
     });
-    let false_answer =
-        |reaction: &Reaction| matches!(reaction, Reaction::RefuseThenAnswer { .. });
+    let false_answer = |reaction: &Reaction| matches!(reaction, Reaction::RefuseThenAnswer { .. });
     // Nobody is there to hang up at a device that answered what it had refused.
     let hang_up_by = if reactions.iter().any(false_answer) {
         Party::Caller

@@ -201,7 +201,12 @@ mod tests {
             assert!(parts.agents.len() >= 20, "seed {seed}");
             assert_eq!(parts.errands.len(), 100);
             assert_eq!(parts.nodes.len(), 2);
-            assert!(parts.nodes.iter().all(|node| (1..=4).contains(&node.shards.len())));
+            assert!(
+                parts
+                    .nodes
+                    .iter()
+                    .all(|node| (1..=4).contains(&node.shards.len()))
+            );
         }
     }
 }

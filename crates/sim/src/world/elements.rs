@@ -237,7 +237,8 @@ impl World {
                 // Seen by the checkers as sent; it goes nowhere.
                 packet.stream = Some(crate::stream::StreamNumber(usize::MAX));
                 self.probes.hit("written-to-closed-connection");
-                self.checker.sent_to_closed(self.now, from.node, flow, &packet);
+                self.checker
+                    .sent_to_closed(self.now, from.node, flow, &packet);
                 if token != TransmitToken::NONE {
                     let input = Input::TransmitFailed {
                         flow,

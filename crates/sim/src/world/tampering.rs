@@ -16,7 +16,11 @@ impl World {
     const TAMPERING_STARTS: Time = Time::from_secs(20);
 
     pub(super) fn tamper_with_bindings(&mut self) {
-        let Some(saboteur) = self.saboteur.as_ref().filter(|saboteur| !saboteur.is_done()) else {
+        let Some(saboteur) = self
+            .saboteur
+            .as_ref()
+            .filter(|saboteur| !saboteur.is_done())
+        else {
             return;
         };
         if self.now < Self::TAMPERING_STARTS {

@@ -148,7 +148,11 @@ impl World {
     }
 
     /// When the hosts of two addresses can reach each other again.
-    pub(super) fn reachable_at(&self, one: std::net::SocketAddr, other: std::net::SocketAddr) -> Time {
+    pub(super) fn reachable_at(
+        &self,
+        one: std::net::SocketAddr,
+        other: std::net::SocketAddr,
+    ) -> Time {
         self.network.reachable_at(self.now, one.ip(), other.ip())
     }
 }
