@@ -153,9 +153,8 @@ pub const PROBES: &[Probe] = &[
         "final-contradicted",
         "a final response after another final response of one branch",
     ),
-    counted(
+    seen(
         "loop-482",
-        "proxy_refused_loops",
         "a request that had been here, routed the same way",
     ),
     // The next hop (RFC 3263).

@@ -46,6 +46,8 @@ pub struct Scenario {
     pub sha256: bool,
     /// Devices that speak over connections, in thousandths.
     pub streams_per_mille: u32,
+    /// Devices behind a NAT, in thousandths.
+    pub nat_per_mille: u32,
     /// Some devices vanish.
     pub vanishing: bool,
     /// The elements lose sight of each other for a while.
@@ -94,6 +96,7 @@ impl Scenario {
             auth: true,
             sha256: false,
             streams_per_mille: 0,
+            nat_per_mille: 0,
             vanishing: false,
             partition: false,
             crashes: 0,
@@ -132,6 +135,7 @@ impl Scenario {
             auth: random.chance(700),
             sha256: random.chance(300),
             streams_per_mille: random.pick(&[0, 200, 500], 0),
+            nat_per_mille: random.pick(&[0, 300], 0),
             ..Scenario::quiet(seed)
         };
         scenario.network.delay_max = random.millis(2, 150);

@@ -212,7 +212,7 @@ impl Agent {
         let octets = Draft {
             method: "ACK",
             uri: &dialog.target,
-            sent_by: self.settings.address,
+            sent_by: self.settings.written(),
             transport: self.settings.transport.as_str(),
             branch: &branch,
             from: &dialog.local,

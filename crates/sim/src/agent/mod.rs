@@ -50,11 +50,18 @@ pub struct AgentSettings {
     pub transport: Transport,
     /// The preference of its contact.
     pub q: Option<&'static str>,
+    /// The address that it believes to have, behind a NAT.
+    pub private: Option<SocketAddr>,
     /// The contact that it registers instead of its own.
     pub forwards_to: Option<String>,
 }
 
 impl AgentSettings {
+    /// The address that it writes into its messages.
+    pub fn written(&self) -> SocketAddr {
+        self.private.unwrap_or(self.address)
+    }
+
     /// True if it speaks over connections.
     pub fn is_reliable(&self) -> bool {
         self.transport.is_reliable()
@@ -109,7 +116,7 @@ impl Agent {
         if let Some(other) = &self.settings.forwards_to {
             return other.clone();
         }
-        let (user, address) = (&self.settings.user, self.settings.address);
+        let (user, address) = (&self.settings.user, self.settings.written());
         let transport = if self.settings.is_reliable() {
             ";transport=tcp"
         } else {
@@ -164,7 +171,7 @@ impl Agent {
         let branch = format!("z9hG4bKa{}", io.word());
         let octets = Draft {
             method: &text(method.as_bytes()),
-            sent_by: self.settings.address,
+            sent_by: self.settings.written(),
             transport: self.settings.transport.as_str(),
             branch: &branch,
             ..draft

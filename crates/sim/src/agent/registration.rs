@@ -41,6 +41,8 @@ pub(super) struct Registration {
 impl Agent {
     /// Wrong credentials are answered by the same challenge again and again; an agent tries so often.
     const CHALLENGES: u32 = 3;
+    /// Registrations that are refreshed at once.
+    const HASTY_PER_MILLE: u32 = 60;
 
     /// Begins to register.
     pub fn join(&mut self, io: &mut Io<'_>) {
@@ -207,6 +209,11 @@ impl Agent {
         }
         if self.registration.leaving {
             return;
+        }
+        // Some cannot wait, and some of their messages overtake each other.
+        if io.random.chance(Self::HASTY_PER_MILLE) {
+            self.registration.again = true;
+            return self.later(io, 0, 60);
         }
         let third = u64::from(self.settings.expires_seconds) * 1_000 / 3;
         self.later(io, third / 2, third);

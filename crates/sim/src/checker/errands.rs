@@ -109,6 +109,14 @@ impl ErrandChecker {
         }
     }
 
+    /// A message of this errand was lost where nothing may be lost.
+    pub(super) fn disturb_call(&mut self, call_id: &[u8]) {
+        let number = Errand::number_in(call_id);
+        if let Some(state) = number.and_then(|number| self.states.get_mut(number as usize)) {
+            state.disturbed = true;
+        }
+    }
+
     /// True if what this Call-ID names was disturbed.
     pub(super) fn is_disturbed(&self, call_id: &[u8]) -> bool {
         Errand::number_in(call_id)

@@ -138,6 +138,11 @@ impl Checker {
         self.errands.disturb(now, None, Some(agent));
     }
 
+    /// A message with this Call-ID was written to a connection that led nowhere.
+    pub fn lost_on_connection(&mut self, call_id: &[u8]) {
+        self.errands.disturb_call(call_id);
+    }
+
     /// An element begins anew with what its journal holds.
     pub fn restarted(&mut self, now: Time, node: NodeId, element: &ElementNode) {
         let result = self.bindings.restarted(now, node, element);

@@ -36,6 +36,8 @@ pub(super) struct WireChecker {
     branches: HashMap<(NodeId, Box<[u8]>), u32>,
     /// Those that have had a failure.
     failed_branches: HashSet<(NodeId, Box<[u8]>)>,
+    /// The highest CSeq of each registration that was accepted.
+    registered: HashMap<Box<[u8]>, u32>,
     /// Successes whose transaction was lost with its shard.
     pub(super) orphans: u64,
 }
@@ -64,6 +66,11 @@ impl WireChecker {
                 element.domain,
                 packet.describe()
             ));
+        }
+        let accepted = message.status().is_some_and(|status| status.is_success());
+        if accepted && message.method() == Method::Register {
+            let cseq = self.registered.entry(message.call_id().into()).or_default();
+            *cseq = (*cseq).max(message.cseq().number);
         }
         if Errand::number_in(message.call_id()).is_none() {
             return Ok(());
@@ -108,6 +115,8 @@ impl WireChecker {
             Some(heard) if heard.status == status && heard.tag == tag => Ok(()),
             // Whoever began anew knows nothing of what it said before.
             Some(heard) if heard.epoch != packet.epoch => Ok(()),
+            // REGISTER has no transaction: a copy that a later one has overtaken is out of order (RFC 3261 §10.3 step 7).
+            Some(_) if status == 500 && self.has_newer_registration(message) => Ok(()),
             Some(heard) => Err(format!(
                 "a second final response, after {} ({}): {}",
                 heard.status,
@@ -120,6 +129,15 @@ impl WireChecker {
                 Ok(())
             }
         }
+    }
+
+    /// True if a REGISTER with a higher CSeq was answered by then.
+    fn has_newer_registration(&self, response: &Message) -> bool {
+        response.method() == Method::Register
+            && self
+                .registered
+                .get(response.call_id())
+                .is_some_and(|cseq| *cseq > response.cseq().number)
     }
 
     /// What an element was given must come out of it: each 2xx to INVITE, and each ACK to one.

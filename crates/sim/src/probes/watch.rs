@@ -40,6 +40,8 @@ pub struct ProbeWatch {
     /// Dialogs that existed by then.
     survivors: BTreeSet<(NodeId, Octets)>,
     resets: BTreeSet<AgentId>,
+    /// Requests within dialogs: element, Call-ID, CSeq.
+    in_dialog: BTreeSet<(NodeId, Octets, u32)>,
 }
 
 impl ProbeWatch {
@@ -92,6 +94,10 @@ impl ProbeWatch {
         }
         if Errand::number_in(message.call_id()).is_none() {
             return;
+        }
+        if message.is_request() && message.to_tag().is_some() {
+            let (call_id, number) = (message.call_id().into(), message.cseq().number);
+            self.in_dialog.insert((node, call_id, number));
         }
         let waits = self
             .dns
@@ -169,9 +175,8 @@ impl ProbeWatch {
             401 if says(HeaderName::WwwAuthenticate, "stale=true") => probes.hit("stale-nonce"),
             407 if says(HeaderName::ProxyAuthenticate, "stale=true") => probes.hit("stale-nonce"),
             500 if message.method() == Method::Register => probes.hit("register-500"),
-            480 if !forwarded && message.to_tag().is_some() && is_in_dialog(given, message) => {
-                probes.hit("dead-flow-480");
-            }
+            480 if !forwarded && self.is_in_dialog(node, message) => probes.hit("dead-flow-480"),
+            482 if !forwarded => probes.hit("loop-482"),
             _ => {}
         }
         if !message.is_request() || Errand::number_in(message.call_id()).is_none() {
@@ -281,14 +286,9 @@ impl ProbeWatch {
         self.resets.remove(&sender);
         Some(sender)
     }
-}
 
-fn is_in_dialog(given: Option<&Packet>, answer: &Message) -> bool {
-    given
-        .and_then(|given| given.message.as_ref())
-        .is_some_and(|request| {
-            request.is_request()
-                && request.to_tag().is_some()
-                && request.call_id() == answer.call_id()
-        })
+    fn is_in_dialog(&self, node: NodeId, answer: &Message) -> bool {
+        let (call_id, number) = (answer.call_id().into(), answer.cseq().number);
+        self.in_dialog.contains(&(node, call_id, number))
+    }
 }

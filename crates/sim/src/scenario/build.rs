@@ -111,6 +111,7 @@ impl Scenario {
             let host = u8::try_from(10 + number * 2 + device).unwrap_or(u8::MAX);
             own.push(agents.len());
             let streams = random.chance(self.streams_per_mille);
+            let nat = random.chance(self.nat_per_mille);
             agents.push(Agent::new(AgentSettings {
                 address: address(place, host, random.pick(&[5060, 5062, 40_000], 5060)),
                 proxy: node.address,
@@ -125,6 +126,10 @@ impl Scenario {
                 } else {
                     Transport::Udp
                 },
+                private: nat.then(|| {
+                    let host = Ipv4Addr::new(192, 168, place, host);
+                    SocketAddr::new(IpAddr::V4(host), 5060)
+                }),
                 q: serial.then_some(if device == 0 { "0.9" } else { "0.4" }),
                 forwards_to: None,
             }));
@@ -264,6 +269,7 @@ fn add_circle(
         reuses_nonce: random.chance(500),
         transport: Transport::Udp,
         q: None,
+        private: None,
         forwards_to: Some(format!("sip:circle@{other}")),
     }));
     User {

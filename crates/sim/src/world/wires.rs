@@ -41,6 +41,9 @@ impl World {
         };
         if stream.broken {
             self.trace.note(self.now, Fate::Lost, &packet);
+            if let Some(message) = &packet.message {
+                self.checker.lost_on_connection(message.call_id());
+            }
             return self.give_up_later(number, side);
         }
         let ways = self.network.carry_reliably(self.now, &packet);
@@ -61,6 +64,18 @@ impl World {
 
     /// Whoever writes to a broken connection gives it up when the host's patience ends.
     fn give_up_later(&mut self, number: StreamNumber, side: usize) {
+        // A host that is there again knows nothing of the connection, and says so.
+        let other = self
+            .streams
+            .get(number)
+            .and_then(|stream| stream.ends.get(1 - side))
+            .filter(|end| !end.is_open)
+            .map(|end| end.holder);
+        let is_back = match other {
+            Some(Holder::Element(node, _)) => self.is_up(node),
+            Some(Holder::Agent(agent)) => self.presence.get(agent) == Some(&Presence::Here),
+            None => false,
+        };
         let Some(given_up) = self
             .streams
             .get_mut(number)
@@ -70,7 +85,8 @@ impl World {
         };
         if !core::mem::replace(given_up, true) {
             self.probes.hit("half-open-written");
-            let at = self.now + self.random.millis(15_000, 60_000);
+            let (low, high) = if is_back { (2, 80) } else { (15_000, 60_000) };
+            let at = self.now + self.random.millis(low, high);
             self.queue.push(at, Event::Closed(number, side));
         }
     }
