@@ -46,7 +46,7 @@ pub use random::Random;
 pub use runner::{run, run_many, run_with};
 pub use sabotage::{Sabotage, Saboteur};
 pub use scenario::{Fault, Scenario};
-pub use shrink::{Shrunk, shrink};
+pub use shrink::{RUNS_MAX as SHRINKING_RUNS_MAX, Shrunk, shrink};
 pub use stream::{Holder, Stream, StreamNumber, Streams};
 pub use trace::{Fate, Trace};
 pub use world::{Failure, Parts, Summary, World};

@@ -1,9 +1,8 @@
 //! From a failing scenario to a small one that fails in the same way: faults, incidents and errands are left out one
 //! after another, as long as it still fails.
 
-use crate::runner::run;
 use crate::scenario::Scenario;
-use crate::world::Failure;
+use crate::world::{Failure, Summary};
 
 /// Runs that a scenario may be shrunk with.
 pub const RUNS_MAX: u32 = 150;
@@ -19,16 +18,22 @@ pub struct Shrunk {
     pub runs: u32,
 }
 
-struct Shrinking {
+struct Shrinking<'r> {
+    run: &'r dyn Fn(&Scenario) -> Result<Summary, Box<Failure>>,
     best: Scenario,
     failure: Box<Failure>,
     kind: String,
     runs: u32,
 }
 
-/// Shrinks a scenario that failed so.
-pub fn shrink(scenario: &Scenario, failure: Box<Failure>) -> Shrunk {
+/// Shrinks a scenario that failed so when `run` ran it.
+pub fn shrink(
+    scenario: &Scenario,
+    failure: Box<Failure>,
+    run: &dyn Fn(&Scenario) -> Result<Summary, Box<Failure>>,
+) -> Shrunk {
     let mut shrinking = Shrinking {
+        run,
         best: scenario.clone(),
         kind: kind_of(&failure.reason),
         failure,
@@ -46,7 +51,7 @@ pub fn shrink(scenario: &Scenario, failure: Box<Failure>) -> Shrunk {
     }
 }
 
-impl Shrinking {
+impl Shrinking<'_> {
     fn drop_faults(&mut self) {
         for fault in self.best.faults() {
             let mut smaller = self.best.clone();
@@ -89,7 +94,7 @@ impl Shrinking {
             return;
         }
         self.runs += 1;
-        if let Err(failure) = run(&smaller)
+        if let Err(failure) = (self.run)(&smaller)
             && kind_of(&failure.reason) == self.kind
         {
             self.best = smaller;

@@ -62,6 +62,11 @@ pub enum Report {
     },
     /// It registered.
     Registered,
+    /// A CANCEL found no transaction, though the INVITE had had a response.
+    CancelUnmatched {
+        /// The errand.
+        number: u32,
+    },
     /// Nobody ended a dialog.
     Orphaned {
         /// The errand.

@@ -286,7 +286,12 @@ impl Agent {
         match client.purpose {
             Purpose::Register => self.register_ended(io, response),
             Purpose::Errand(number) => self.errand_ended(io, number, response),
-            Purpose::Cancel(_) => {}
+            Purpose::Cancel(number) => {
+                let status = response.and_then(|response| response.status());
+                if status.is_some_and(|status| status.get() == 481) {
+                    io.report(Report::CancelUnmatched { number });
+                }
+            }
             Purpose::InDialog(id) => self.in_dialog_ended(io, id, client, response),
         }
     }

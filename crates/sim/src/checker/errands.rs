@@ -154,6 +154,7 @@ impl ErrandChecker {
             | Report::DialogBegan { number }
             | Report::DialogEnded { number }
             | Report::Merged { number }
+            | Report::CancelUnmatched { number }
             | Report::Orphaned { number }
             | Report::Unacknowledged { number } => *number,
             Report::Registered => return Ok(()),
@@ -184,6 +185,9 @@ impl ErrandChecker {
                     .odd
                     .push(format!("{method} in the dialog ended with {status:?}")),
             },
+            Report::CancelUnmatched { .. } => {
+                state.odd.push("a CANCEL found no transaction".into())
+            }
             Report::Orphaned { .. } => state.odd.push("nobody ended a dialog".into()),
             Report::Merged { .. } => {
                 state.merged = true;

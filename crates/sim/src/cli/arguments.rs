@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use strowger_sim::Scenario;
 
 /// How it is used.
-pub const USAGE: &str = "usage: strowger-sim [--seeds N] [--first S] [--jobs J] [--require-probes] [--mutations]
+pub const USAGE: &str = "usage: strowger-sim [--seeds N] [--first S] [--jobs J] [--require-probes] [--stop] [--mutations]
                     [--calls C] [--loss PERCENT] [--pcap DIR] [--watch TEXT] [--bad-network]
 
   --seeds N         how many seeds to run (50)
   --first S         the first seed (1)
   --jobs J          threads (as many as there are processors)
   --require-probes  fail if a rare path was never taken; so do 200 seeds or more of the mixed scenarios
+  --stop            stop at the first seed that fails, and do not look into it
   --mutations       put each known bug into the world, and say within how many seeds it is found
   --calls C         calls and other requests per seed (as the scenario has it)
   --loss PERCENT    datagrams lost (as the scenario has it)
@@ -33,6 +34,7 @@ pub struct Arguments {
     pub loss_per_mille: Option<u32>,
     pub pcap: Option<PathBuf>,
     pub watch: Option<String>,
+    pub stop: bool,
     pub bad_network: bool,
 }
 
@@ -49,11 +51,13 @@ impl Arguments {
             loss_per_mille: None,
             pcap: None,
             watch: None,
+            stop: false,
             bad_network: false,
         };
         let mut seeds_given = false;
         while let Some(word) = words.next() {
             match word.as_str() {
+                "--stop" => arguments.stop = true,
                 "--bad-network" => arguments.bad_network = true,
                 "--require-probes" => arguments.require_probes = true,
                 "--mutations" => arguments.mutations = true,

@@ -31,13 +31,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
                     failed.push((seed, failure));
                 }
             }
-            true
+            !arguments.stop || failed.is_empty()
         },
     );
     failed.sort_by_key(|(seed, _)| *seed);
     let failures = failed.len();
     // One that is looked into says more than many that are not.
-    if let Some((seed, failure)) = failed.into_iter().next() {
+    let looked_into = failed.into_iter().next().filter(|_| !arguments.stop);
+    if let Some((seed, failure)) = looked_into {
         report::failure(arguments, &arguments.scenario(seed), failure);
     }
     totals.print(arguments.seeds, failures, started.elapsed());

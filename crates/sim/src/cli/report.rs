@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
-use strowger_sim::{Failure, PcapWriter, Scenario, World, shrink};
+use strowger_sim::{Failure, PcapWriter, Scenario, World, run, shrink};
 
 use super::Arguments;
 
 /// Tells of a failure.
 pub fn failure(arguments: &Arguments, scenario: &Scenario, failure: Box<Failure>) {
     println!("\n{}", failure.headline());
-    let shrunk = shrink(scenario, failure);
+    let shrunk = shrink(scenario, failure, &run);
     println!("shrunk in {} runs to:", shrunk.runs);
     println!("{}", shrunk.scenario.describe());
     println!("{}", shrunk.failure);
