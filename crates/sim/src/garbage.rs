@@ -3,13 +3,15 @@
 use strowger_sip::Method;
 
 use crate::packet::Packet;
+use crate::plan::Errand;
 use crate::random::Random;
 
 /// A broken message after the pattern of a sound one. It never passes for part of an errand, and binds nothing: what it
 /// comes to is nobody's business but the element's.
 pub fn from(seen: &Packet, random: &mut Random) -> Option<Vec<u8>> {
     let message = seen.message.as_ref()?;
-    if message.method() == Method::Register {
+    // Made from garbage it might repeat a branch, and be a transaction with itself.
+    if Errand::number_in(message.call_id()).is_none() || message.method() == Method::Register {
         return None;
     }
     let text = String::from_utf8_lossy(&seen.octets);

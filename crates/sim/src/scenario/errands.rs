@@ -121,7 +121,7 @@ fn kind(random: &mut Random, devices: usize) -> ErrandKind {
     let endless =
         |reaction: &Reaction| matches!(reaction, Reaction::RingForever | Reaction::IgnoreCancel);
     // Someone has to end what rings for ever; now and then that is timer C.
-    let must_cancel = reactions.iter().any(endless) && !random.chance(100);
+    let must_cancel = reactions.iter().any(endless) && !random.chance(25);
     let cancel_after =
         (must_cancel || random.chance(120)).then(|| cancel_after(random, &reactions));
     let by = |random: &mut Random| random.pick(&[Party::Caller, Party::Callee], Party::Caller);
