@@ -22,13 +22,19 @@ fn every_rare_path_is_named() {
 fn every_known_bug_is_named() {
     let page = page();
     for sabotage in Sabotage::ALL {
-        assert!(page.contains(&format!("| `{sabotage:?}` |")), "{sabotage:?}");
+        assert!(
+            page.contains(&format!("| `{sabotage:?}` |")),
+            "{sabotage:?}"
+        );
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mutations");
     let mut patches = 0;
     for entry in std::fs::read_dir(folder).expect("the folder of mutations") {
         let path = entry.expect("an entry").path();
-        if path.extension().is_some_and(|extension| extension == "patch") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "patch")
+        {
             let name = path.file_stem().expect("a name").to_string_lossy();
             assert!(page.contains(&format!("| `{name}` |")), "{name}");
             patches += 1;

@@ -288,7 +288,12 @@ impl Agent {
             Purpose::Errand(number) => self.errand_ended(io, number, response),
             Purpose::Cancel(number) => {
                 let status = response.and_then(|response| response.status());
-                if status.is_some_and(|status| status.get() == 481) {
+                let is_open = self
+                    .outgoing
+                    .get(&number)
+                    .is_some_and(|outgoing| !outgoing.has_ended());
+                // Once the INVITE has ended its transaction goes before the last copy of a CANCEL comes.
+                if is_open && status.is_some_and(|status| status.get() == 481) {
                     io.report(Report::CancelUnmatched { number });
                 }
             }

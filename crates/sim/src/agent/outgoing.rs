@@ -27,6 +27,13 @@ pub(super) struct Outgoing {
     ended: bool,
 }
 
+impl Outgoing {
+    /// True once its first request has had a final response, or none in time.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+}
+
 impl Agent {
     /// Begins an errand to a user.
     pub fn begin(&mut self, io: &mut Io<'_>, errand: &Errand, callee: &str) {
