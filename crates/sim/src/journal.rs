@@ -117,6 +117,12 @@ impl Journal {
         (self.last, self.next)
     }
 
+    /// Whose bindings a change is about.
+    pub fn aor_of(&self, number: u64) -> Box<[u8]> {
+        let change = self.under_way.iter().find(|(one, ..)| *one == number);
+        change.map_or_else(Box::default, |(_, _, change)| change.aor.as_bytes().into())
+    }
+
     /// The change's turn has come.
     pub fn commit(&mut self, number: u64) -> Answer {
         let place = self.under_way.iter().position(|(one, ..)| *one == number);

@@ -4,9 +4,11 @@
 
 use std::collections::HashMap;
 
+use strowger_registrar::{Binding, LocationService};
 use strowger_sip::{Message, Method, Time};
 use strowger_transaction::{Flow, StreamId};
 
+use crate::node::ElementNode;
 use crate::packet::Packet;
 use crate::plan::NodeId;
 
@@ -37,6 +39,56 @@ impl FlowChecker {
     /// A process begins anew, and with it its names.
     pub(super) fn forget(&mut self, node: NodeId) {
         self.closed.retain(|(one, _), _| *one != node);
+    }
+
+    /// A shard was told that a connection is gone. After the last one no binding may lead there any more.
+    pub(super) fn told(
+        &self,
+        now: Time,
+        node: NodeId,
+        element: &ElementNode,
+        stream: StreamId,
+    ) -> Result<(), String> {
+        if self.closed.get(&(node, stream)).is_none_or(|at| *at > now) {
+            return Ok(());
+        }
+        for (aor, bindings) in element.shared.location.list(now, None, usize::MAX) {
+            self.lead_somewhere(now, node, aor.as_bytes(), &bindings)?;
+        }
+        Ok(())
+    }
+
+    /// Bindings were published.
+    pub(super) fn published(
+        &self,
+        now: Time,
+        node: NodeId,
+        element: &ElementNode,
+        aor: &[u8],
+    ) -> Result<(), String> {
+        let bindings = element.shared.location.bindings(aor, now);
+        self.lead_somewhere(now, node, aor, &bindings)
+    }
+
+    fn lead_somewhere(
+        &self,
+        now: Time,
+        node: NodeId,
+        aor: &[u8],
+        bindings: &[Binding],
+    ) -> Result<(), String> {
+        for binding in bindings.iter().filter(|binding| !binding.flow_lost()) {
+            let stream = binding.flow().stream;
+            let closed = stream.and_then(|stream| self.closed.get(&(node, stream)));
+            if closed.is_some_and(|at| *at <= now) {
+                return Err(format!(
+                    "a binding leads to a connection that is gone: {} of {}",
+                    String::from_utf8_lossy(binding.contact()),
+                    String::from_utf8_lossy(aor)
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// An element sent something on a connection that is not there.

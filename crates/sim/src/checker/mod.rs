@@ -9,7 +9,7 @@ mod flows;
 mod wire;
 
 use strowger_sip::Time;
-use strowger_transaction::Flow;
+use strowger_transaction::{Flow, StreamId};
 
 use crate::agent::{Agent, Report};
 use crate::network::Network;
@@ -152,6 +152,18 @@ impl Checker {
     /// Every shard of an element will know at `at` that a connection is gone.
     pub fn flow_closed(&mut self, node: NodeId, flow: Flow, at: Time) {
         self.flows.closed(node, &flow, at);
+    }
+
+    /// A shard was told that a connection is gone.
+    pub fn told(&mut self, now: Time, node: NodeId, element: &ElementNode, stream: StreamId) {
+        let result = self.flows.told(now, node, element, stream);
+        self.take(result);
+    }
+
+    /// A change of bindings may have become visible.
+    pub fn published(&mut self, now: Time, node: NodeId, element: &ElementNode, aor: &[u8]) {
+        let result = self.flows.published(now, node, element, aor);
+        self.take(result);
     }
 
     /// An element begins anew and gives out the names of connections again.

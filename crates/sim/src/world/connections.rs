@@ -195,13 +195,15 @@ impl World {
             order.reverse();
         }
         let slow = if self.saboteur.is_some() { 400 } else { 1 };
+        let mut last = at;
         for shard in order {
+            last = at;
             let to = self.addressee(node, shard);
             self.tell_later(at, to, Input::FlowClosed { flow });
             let micros = 1 + self.random.below(Self::TELLING_MICROS_MAX) * slow;
             at = at + Duration::from_micros(micros);
         }
-        self.checker.flow_closed(node, flow, at);
+        self.checker.flow_closed(node, flow, last);
     }
 
     /// The connections of an agent are gone, as it knows now: it registers anew.

@@ -36,7 +36,14 @@ impl World {
         if let Input::Resolved { query, .. } = &input {
             self.watch.resolved(to.node, to.shard, *query);
         }
+        let told = match &input {
+            Input::FlowClosed { flow } => flow.stream,
+            _ => None,
+        };
         self.input(to.node, to.shard, input, None);
+        if let (Some(stream), Some(element)) = (told, self.nodes.get(to.node)) {
+            self.checker.told(self.now, to.node, element, stream);
+        }
     }
 
     fn is_current(&self, to: Addressee) -> bool {
@@ -57,6 +64,7 @@ impl World {
             return;
         };
         let journal = &mut element.journal;
+        let aor = journal.aor_of(number);
         let answer = if lies {
             journal.forget(number)
         } else {
@@ -64,6 +72,9 @@ impl World {
         };
         self.watch.journaled(to.node, to.shard, query);
         self.input(to.node, to.shard, Input::Completed { query, answer }, None);
+        if let Some(element) = self.nodes.get(to.node) {
+            self.checker.published(self.now, to.node, element, &aor);
+        }
         if self.random.chance(Self::ANSWERED_TWICE_PER_MILLE) {
             let answer = Answer::Journaled;
             self.tell_later(self.now, to, Input::Completed { query, answer });
