@@ -110,6 +110,8 @@ def q_values(t):
     t.mark()
     out, first, second = ring(t, desk, mobile)
     answer(desk, first, 486)
+    first.expect_ack()
     answer(mobile, second, 486)
     out.expect_final(486)
+    second.expect_ack()
     t.quiet()

@@ -20,9 +20,9 @@ ROUTES = [f"{kind}_{what}" for kind in ("preloaded", "dialog") for what in ("own
 FOREIGN = "<sip:127.0.0.1:9;lr>"
 BODY = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-    "m=audio 40000 RTP/AVP 0 8 18 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:18 G729/8000\r\n"
+    "m=audio 20000 RTP/AVP 0 8 18 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:18 G729/8000\r\n"
     "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
-    "m=video 40002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n").encode()
+    "m=video 20002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n").encode()
 WITH_BODY = ("textops", "textopsx", "sdpops")
 
 

@@ -418,12 +418,12 @@ class Call:
 
     def reinvite(self, other, seconds=6):
         """A re-INVITE to `other` (the far Call), answered with 200 and acknowledged."""
-        request = self.request("INVITE", body=sip.sdp(port=40002))
+        request = self.request("INVITE", body=sip.sdp(port=20002))
         self.peer.send(request)
         arrived = other.peer.expect_request("INVITE", seconds, self.call_id)
         if sip.uri_of(f"<{arrived.request_uri}>") != sip.uri_of(other.peer.contact):
             raise Failure(f"the re-INVITE came with Request-URI {arrived.request_uri}")
-        other.peer.reply(arrived, 200, body=sip.sdp(port=40004))
+        other.peer.reply(arrived, 200, body=sip.sdp(port=20004))
         final = self.peer.expect_response(request, range(200, 700), seconds, resend=True)
         if final.status != 200:
             raise Failure(f"the re-INVITE of {self.peer.name} got {final.start}")

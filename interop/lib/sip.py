@@ -246,8 +246,8 @@ class Credentials:
         return "Digest " + ", ".join(fields)
 
 
-def sdp(address="127.0.0.1", port=40000, extra=""):
-    """A small audio offer or answer."""
+def sdp(address="127.0.0.1", port=20000, extra=""):
+    """A small audio offer or answer. The port is below those that the system gives out: no peer has the same."""
     kind = "IP6" if ":" in address else "IP4"
     return (
         f"v=0\r\no=- 1 1 IN {kind} {address}\r\ns=-\r\nc=IN {kind} {address}\r\nt=0 0\r\n"

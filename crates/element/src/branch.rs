@@ -58,6 +58,8 @@ pub(crate) struct Branch {
     pub(crate) max_breadth: u32,
     /// Where RFC 3263 leads; none where a flow was given.
     pub(crate) resolution: Option<Box<Resolution>>,
+    /// Until when the DNS may be asked for a target; none while it was not.
+    pub(crate) resolve_until: Option<Time>,
     pub(crate) timer_c: Option<TimerKey>,
     /// The program was asked about it.
     pub(crate) asked: bool,
@@ -78,6 +80,7 @@ impl Branch {
             waiting: Waiting::Nothing,
             max_breadth,
             resolution: None,
+            resolve_until: None,
             timer_c: None,
             asked: false,
             draft: None,
@@ -91,6 +94,9 @@ impl Branch {
 impl Core {
     /// How long a question to the DNS may take; the caller is answered well before its own timers end.
     pub const DNS_SECONDS_MAX: u64 = 5;
+    /// How long all questions for one target may take: a DNS that answers each of many questions late must not keep the
+    /// caller waiting beyond 32 s.
+    pub const RESOLVE_SECONDS_MAX: u64 = 20;
     /// Requests longer than this leave over TCP where the transport is free (RFC 3261 §18.1.1).
     pub const UDP_OCTETS_MAX: usize = 1_300;
 
@@ -195,17 +201,24 @@ impl Core {
                     self.counters.table_full += 1;
                     return false;
                 }
+                let now = now.monotonic;
+                let all = Duration::from_secs(Self::RESOLVE_SECONDS_MAX);
+                let until = *branch.resolve_until.get_or_insert(now + all);
+                if until <= now {
+                    self.counters.deadlines_passed += 1;
+                    return false;
+                }
                 branch.waiting = Waiting::Dns;
                 let query = QueryId(self.next_name());
                 self.parked.insert(query, Parked::Branch(at));
                 self.outputs.push_back(Output::Resolve { query, question });
-                self.timers.arm(
-                    now.monotonic + Duration::from_secs(Self::DNS_SECONDS_MAX),
-                    ElementTimer::Query(query),
-                );
+                let limit = now + Duration::from_secs(Self::DNS_SECONDS_MAX);
+                self.timers
+                    .arm(limit.min(until), ElementTimer::Query(query));
                 true
             }
             Step::Target(target) => {
+                branch.resolve_until = None;
                 self.go_to(now, at, target);
                 true
             }

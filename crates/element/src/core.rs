@@ -22,10 +22,11 @@ use strowger_routing::{HookName, PolicyInterest, SlEvent};
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::token::{Home, Secrets};
 use strowger_transaction::{
-    Flow, RequestMatch, ServerKey, ShardIdentity, TimerWheel, Transactions, Transmit,
-    TransmitBatch, is_ack_for_stateless_reply,
+    Flow, RequestMatch, ServerKey, ShardIdentity, TagSource, TimerWheel, Transactions, Transmit,
+    TransmitBatch,
 };
 
+use crate::admission::{Admission, new_servers_max};
 use crate::branch::BranchRef;
 use crate::call::{Arrival, PolicyCall};
 use crate::connect::Connecting;
@@ -96,6 +97,10 @@ pub(crate) struct Core {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) recent: RecentRequests,
     pub(crate) interest: Interest,
+    /// What of the new is let in.
+    pub(crate) admission: Admission,
+    /// Server transactions beyond which nothing new is let in.
+    pub(crate) new_servers_max: usize,
     pub(crate) counters: ElementCounters,
     random: u64,
     next_name: u64,
@@ -163,6 +168,8 @@ impl Core {
             outputs: VecDeque::new(),
             recent: RecentRequests::new(seed),
             interest: Interest::DEFAULT,
+            admission: Admission::Open,
+            new_servers_max: 0,
             counters: ElementCounters::default(),
             random: seed | 1,
             // A shard that replaces one that panicked must not give out the names of answers still under way for it.
@@ -248,6 +255,7 @@ impl Core {
                 self.drop_bindings(now, aor.as_bytes())
             }
             Input::Command(Command::SetInterest(bits)) => self.interest = Interest(bits),
+            Input::Command(Command::SetAdmission(admission)) => self.admission = admission,
         }
     }
 
@@ -318,7 +326,9 @@ impl Core {
             return None;
         }
         match method {
-            Method::Ack if is_ack_for_stateless_reply(&self.secrets, &message) => {
+            Method::Ack
+                if TagSource::new(&self.secrets, key).is_ack_for_stateless_reply(&message) =>
+            {
                 self.counters.acks_absorbed += 1;
                 self.shared.sl.count(self.shard, SlEvent::AckAbsorbed);
                 if let Some(hook) = self.policy_interest.filtered_acks.clone() {
@@ -333,6 +343,10 @@ impl Core {
             _ if self.is_program() && self.has_looped(&message) => {
                 let status = StatusCode::LOOP_DETECTED;
                 self.reply_stateless(now, now.monotonic, flow, &message, status, None, b"");
+                return None;
+            }
+            _ if self.is_shed(method, &message) => {
+                self.shed(now, flow, &message);
                 return None;
             }
             _ => {}
@@ -434,6 +448,7 @@ impl Core {
             local.insert(listener.transport, listener.address.ip());
         }
         self.local = local;
+        self.new_servers_max = new_servers_max(&self.settings);
         self.sent_by = self.settings.listeners.iter().map(SentBy::of).collect();
     }
 

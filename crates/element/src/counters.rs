@@ -37,6 +37,16 @@ pub struct ElementCounters {
     pub deadlines_passed: u64,
     /// Requests refused with 503 because a table was full.
     pub table_full: u64,
+    /// New requests refused with 503 because nine tenths of the transactions were taken.
+    pub shed_full: u64,
+    /// New requests refused with 503 because the server could not keep up.
+    pub shed_overloaded: u64,
+    /// New requests refused with 503 because the server ends.
+    pub shed_draining: u64,
+    /// Answers over UDP that were not sent because they were too much longer than what the source had sent.
+    pub answers_withheld: u64,
+    /// Answers over UDP that were sent without what may be left out, for the same reason.
+    pub answers_shortened: u64,
     /// Runs of a program that failed.
     pub program_failures: u64,
     /// Requests that a program neither answered nor forwarded.
@@ -156,6 +166,31 @@ impl ElementCounters {
             "table_full",
             "Requests refused because a table was full",
             self.table_full,
+        );
+        f(
+            "shed_full",
+            "New requests refused with 503 because nine tenths of the transactions were taken",
+            self.shed_full,
+        );
+        f(
+            "shed_overloaded",
+            "New requests refused with 503 because the server could not keep up",
+            self.shed_overloaded,
+        );
+        f(
+            "shed_draining",
+            "New requests refused with 503 because the server was ending",
+            self.shed_draining,
+        );
+        f(
+            "answers_withheld",
+            "Answers over UDP not sent because they exceed what the source had sent by too much",
+            self.answers_withheld,
+        );
+        f(
+            "answers_shortened",
+            "Answers over UDP sent without what may be left out, for the same reason",
+            self.answers_shortened,
         );
         f(
             "program_failures",

@@ -75,6 +75,12 @@ impl Element {
         self.core().is_idle()
     }
 
+    /// Requests that are not done: their senders wait for a final response, or for us to hear their ACK. Looks at all
+    /// transactions: to be asked while the server ends, not while it serves.
+    pub fn in_progress(&self) -> usize {
+        self.core().in_progress()
+    }
+
     /// Takes in what happened. Drain [`Element::poll_output`] afterwards.
     pub fn handle_input(&mut self, now: Now, input: Input) {
         match input {

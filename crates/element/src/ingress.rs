@@ -2,16 +2,18 @@
 //! answered. Needs no lock; every worker has the same one.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use core::hash::BuildHasher;
 use core::sync::atomic::{AtomicU64, Ordering};
 use strowger_registrar::{shard_of, write_canonical};
 use strowger_routing::PolicyChoice;
-use strowger_sip::{Limits, Message, Method, ParseError, ParseFailure, Time, Uri};
+use strowger_sip::{
+    Limits, Message, Method, ParseError, ParseFailure, SipCounters, StatusCode, Time, Uri,
+};
 use strowger_transaction::token::{Home, Secrets, branch_home};
-use strowger_transaction::{Flow, write_stateless_reply};
+use strowger_transaction::{Flow, TagSource, write_stateless_reply};
 
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -28,6 +30,10 @@ pub struct Ingress {
     refused: AtomicU64,
     /// Messages that could not be parsed and were dropped.
     dropped: AtomicU64,
+    /// Why messages could not be parsed. Locked for those alone.
+    parsing: Mutex<SipCounters>,
+    /// Answers to messages that could not be parsed that were not sent: too long for what had come.
+    withheld: AtomicU64,
 }
 
 impl Ingress {
@@ -44,6 +50,8 @@ impl Ingress {
             secrets,
             refused: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            parsing: Mutex::default(),
+            withheld: AtomicU64::new(0),
         }
     }
 
@@ -119,6 +127,10 @@ impl Ingress {
 
     /// Writes the answer to a message that could not be parsed, if it deserves one. True if `out` holds an answer.
     pub fn refuse(&self, failure: &ParseFailure, flow: &Flow, out: &mut Vec<u8>) -> bool {
+        self.parsing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .record(&failure.error);
         let answer = failure
             .message
             .as_deref()
@@ -144,7 +156,7 @@ impl Ingress {
         };
         write_stateless_reply(
             out,
-            &self.secrets,
+            TagSource::new(&self.secrets, None),
             message,
             flow,
             status,
@@ -155,8 +167,61 @@ impl Ingress {
         true
     }
 
+    /// True if an answer without state may go where the message came from, which had so many octets; the answer's come
+    /// second.
+    pub fn may_answer(&self, flow: &Flow, lengths: (usize, usize), now: Time) -> bool {
+        let settings = self.settings.load();
+        let may = flow.transport.is_reliable()
+            || matches!(settings.policy, PolicyChoice::Program(_))
+            || self
+                .shared
+                .sources
+                .may_answer(flow.remote, lengths, &settings.sources, now);
+        if !may {
+            self.withheld.fetch_add(1, Ordering::Relaxed);
+        }
+        may
+    }
+
+    /// Writes the answer to a request that its shard cannot serve. True if `out` holds an answer.
+    pub fn give_up(
+        &self,
+        request: &Message,
+        flow: &Flow,
+        status: StatusCode,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        if !request.is_request() || request.method() == Method::Ack {
+            return false;
+        }
+        let settings = self.settings.load();
+        let mut lines = Vec::new();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let seconds = settings.admission.retry_after_seconds;
+            lines.extend_from_slice(format!("Retry-After: {seconds}\r\n").as_bytes());
+        }
+        if let Some(server) = &settings.server_header {
+            lines.extend_from_slice(&[b"Server: ", server.as_bytes(), b"\r\n"].concat());
+        }
+        write_stateless_reply(
+            out,
+            TagSource::new(&self.secrets, None),
+            request,
+            flow,
+            status,
+            None,
+            &lines,
+            None,
+        );
+        true
+    }
+
     /// Names and values of the counters.
     pub fn visit(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        self.parsing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .visit(f);
         f(
             "malformed_refused",
             "Malformed messages that were answered",
@@ -166,6 +231,11 @@ impl Ingress {
             "malformed_dropped",
             "Malformed messages that were dropped",
             self.dropped.load(Ordering::Relaxed),
+        );
+        f(
+            "malformed_withheld",
+            "Malformed messages left without an answer because it would exceed what the source had sent by too much",
+            self.withheld.load(Ordering::Relaxed),
         );
         f(
             "source_over_rate_dropped",

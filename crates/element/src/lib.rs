@@ -3,6 +3,7 @@
 //!
 //! A driver hands in [`Input`]s, drains [`Output`]s and calls [`Core::handle_timeout`]; see [`seam`].
 
+mod admission;
 mod branch;
 mod call;
 mod conclude;
@@ -33,6 +34,7 @@ mod timer;
 mod transmit;
 mod upstream;
 
+pub use admission::{Admission, AdmissionSettings};
 pub use counters::ElementCounters;
 pub use element::Element;
 pub use event::{Event, EventKind, Interest};

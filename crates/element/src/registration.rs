@@ -1,6 +1,7 @@
 //! REGISTER: judge, make durable, publish, answer (RFC 3261 §10.3; DESIGN §2a rule 9). No transaction is needed: a
 //! retransmission is recognised by its binding, and while the change is with the journal by its place in the queue.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use strowger_registrar::{
@@ -9,10 +10,11 @@ use strowger_registrar::{
 };
 use strowger_routing::{SaveOptions, SaveOutcome};
 use strowger_sip::{Message, Now, Time};
-use strowger_transaction::{Flow, write_stateless_reply};
+use strowger_transaction::{Flow, RequestKey, TagSource, write_stateless_reply};
 
 use crate::core::{Core, Parked};
 use crate::event::{Event, EventKind, Interest};
+use crate::reply::OwnReply;
 use crate::seam::{Answer, Output, Query, QueryId};
 use crate::text::Text;
 
@@ -29,6 +31,8 @@ pub(crate) enum WaitingChange {
 #[derive(Debug)]
 pub(crate) struct WaitingRegister {
     pub(crate) request: Arc<Message>,
+    /// The key of the request, if it is known.
+    pub(crate) key: Option<RequestKey>,
     pub(crate) flow: Flow,
     pub(crate) received: Time,
     /// Its connection has closed meanwhile.
@@ -41,8 +45,15 @@ pub(crate) struct WaitingRegister {
 
 impl Core {
     /// Takes in an authorised REGISTER.
-    pub(crate) fn register(&mut self, now: Now, flow: Flow, request: Arc<Message>) {
-        self.register_for_program(now, flow, request, SaveOptions::default(), Vec::new());
+    pub(crate) fn register(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        request: Arc<Message>,
+        key: Option<RequestKey>,
+    ) {
+        let options = SaveOptions::default();
+        self.register_for_program(now, flow, request, key, options, Vec::new());
     }
 
     /// Takes in a REGISTER that a program wants saved.
@@ -51,11 +62,13 @@ impl Core {
         now: Now,
         flow: Flow,
         request: Arc<Message>,
+        key: Option<RequestKey>,
         options: SaveOptions,
         lines: Vec<u8>,
     ) -> SaveOutcome {
         let waiting = WaitingRegister {
             request,
+            key,
             flow,
             received: now.monotonic,
             flow_lost: false,
@@ -308,10 +321,13 @@ impl Core {
         let Ok(server) = made else {
             return self.answer_register(now, waiting, reply);
         };
-        let (secrets, lines) = (&self.secrets, self.own_lines(&reply.headers));
+        let (source, lines) = (
+            TagSource::new(&self.secrets, Some(key)),
+            self.own_lines(&reply.headers),
+        );
         let (status, reason) = (reply.status, reply.reason.map(str::as_bytes));
         let write = |out: &mut Vec<u8>| {
-            write_stateless_reply(out, secrets, request, flow, status, reason, &lines, None);
+            write_stateless_reply(out, source, request, flow, status, reason, &lines, None);
         };
         // A transaction that has just begun takes a final response.
         let _ = self
@@ -326,27 +342,23 @@ impl Core {
         if waiting.options.no_reply || waiting.flow_lost {
             return;
         }
-        let reason = reply.reason.map(str::as_bytes);
-        if !waiting.lines.is_empty() {
-            let headers = [&reply.headers[..], &waiting.lines].concat();
-            return self.reply_stateless(
-                now,
-                waiting.received,
-                waiting.flow,
-                &waiting.request,
-                reply.status,
-                reason,
-                &headers,
-            );
-        }
-        self.reply_stateless(
+        let headers = if waiting.lines.is_empty() {
+            Cow::Borrowed(&reply.headers[..])
+        } else {
+            Cow::Owned([&reply.headers[..], &waiting.lines].concat())
+        };
+        let reply = OwnReply {
+            reason: reply.reason.map(str::as_bytes),
+            headers: &headers,
+            key: waiting.key,
+            ..OwnReply::of(reply.status)
+        };
+        self.reply_own(
             now,
             waiting.received,
             waiting.flow,
             &waiting.request,
-            reply.status,
-            reason,
-            &reply.headers,
+            &reply,
         );
     }
 }

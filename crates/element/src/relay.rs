@@ -184,16 +184,7 @@ impl Core {
 
     fn refuse_full(&mut self, now: Now, source: Flow, request: &Message) {
         self.counters.table_full += 1;
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        self.reply_stateless(
-            now,
-            now.monotonic,
-            source,
-            request,
-            status,
-            None,
-            b"Retry-After: 5\r\n",
-        );
+        self.reply_unavailable(now, source, request);
     }
 
     /// The target set (§16.5): contacts of a local user, the flow of a dialog, or the Request-URI as it is.

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use strowger_routing::SlEvent;
-use strowger_sip::{Message, Now, StatusCode, Time};
+use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::{
-    Flow, MaddrRule, ResponseTarget, ServerKey, TransmitToken, response_target,
-    write_stateless_reply,
+    Flow, MaddrRule, RequestKey, ResponseTarget, ServerKey, TagSource, TransmitBatch,
+    TransmitToken, response_target, write_stateless_reply,
 };
 
 use crate::core::Core;
@@ -25,6 +25,8 @@ pub(crate) struct OwnReply<'a> {
     pub(crate) force_rport: bool,
     /// It answers an internal error.
     pub(crate) is_error_reply: bool,
+    /// The key of the request, if it is known: the To tag is made of it.
+    pub(crate) key: Option<RequestKey>,
 }
 
 impl<'a> OwnReply<'a> {
@@ -37,6 +39,7 @@ impl<'a> OwnReply<'a> {
             body: None,
             force_rport: false,
             is_error_reply: false,
+            key: None,
         }
     }
 }
@@ -83,19 +86,42 @@ impl Core {
             ResponseTarget::Flow(target) if !reply.force_rport => target,
             ResponseTarget::Flow(_) | ResponseTarget::Connect { .. } => flow,
         };
-        let (secrets, lines) = (&self.secrets, self.own_lines(reply.headers));
-        self.batch.push_with(target, TransmitToken::NONE, |out| {
-            write_stateless_reply(
-                out,
-                secrets,
-                request,
-                &flow,
-                reply.status,
-                reply.reason,
-                &lines,
-                reply.body,
-            );
-        });
+        let (secrets, key) = (self.secrets, reply.key);
+        let source = TagSource::new(&secrets, key);
+        let lines = self.own_lines(reply.headers);
+        let write = |lines: &[u8], source: TagSource<'_>, batch: &mut TransmitBatch| {
+            batch.push_with(target, TransmitToken::NONE, |out| {
+                write_stateless_reply(
+                    out,
+                    source,
+                    request,
+                    &flow,
+                    reply.status,
+                    reply.reason,
+                    lines,
+                    reply.body,
+                );
+            })
+        };
+        let length = write(&lines, source, &mut self.batch).len();
+        let asked = request.as_bytes().len();
+        // The bindings are told to who has shown that they are his.
+        let is_known = reply.status == StatusCode::OK && request.method() == Method::Register;
+        if 2 * length > 3 * asked && !is_known && !self.may_answer(now, target, (asked, length)) {
+            // What the RFCs only recommend is left out; a challenge or the reason of a refusal cannot be.
+            let least = match request.method() {
+                Method::Options if reply.status == StatusCode::OK => b"".as_slice(),
+                _ => reply.headers,
+            };
+            self.batch.drop_last();
+            let length = write(least, source, &mut self.batch).len();
+            if !self.may_answer(now, target, (asked, length)) {
+                self.batch.drop_last();
+                self.counters.answers_withheld += 1;
+                return;
+            }
+            self.counters.answers_shortened += 1;
+        }
         let code = reply.status.get();
         let is_error_reply = reply.is_error_reply;
         self.shared.sl.count(
@@ -114,6 +140,16 @@ impl Core {
         }
     }
 
+    /// True if an answer without state may go to a source that asked with so many octets. What a program answers is its
+    /// affair.
+    fn may_answer(&self, now: Now, target: Flow, lengths: (usize, usize)) -> bool {
+        let limits = &self.settings.sources;
+        let sources = &self.shared.sources;
+        target.transport.is_reliable()
+            || self.is_program()
+            || sources.may_answer(target.remote, lengths, limits, now.monotonic)
+    }
+
     /// Sends a reply through the server transaction of the request. False if that had its final response.
     pub(crate) fn respond(
         &mut self,
@@ -124,11 +160,14 @@ impl Core {
         request: &Message,
         reply: &OwnReply<'_>,
     ) -> bool {
-        let (secrets, lines) = (&self.secrets, self.own_lines(reply.headers));
+        let (source, lines) = (
+            TagSource::new(&self.secrets, reply.key),
+            self.own_lines(reply.headers),
+        );
         let write = |out: &mut Vec<u8>| {
             write_stateless_reply(
                 out,
-                secrets,
+                source,
                 request,
                 &flow,
                 reply.status,

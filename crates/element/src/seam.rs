@@ -11,6 +11,7 @@ use strowger_resolve::{Answer as DnsAnswer, Question};
 use strowger_sip::{Message, Transport};
 use strowger_transaction::{Flow, ListenerId, TransmitToken};
 
+use crate::admission::Admission;
 use crate::event::Event;
 use crate::settings::Settings;
 
@@ -94,6 +95,8 @@ pub enum Command {
     },
     /// Change the events this shard builds (bits of [`crate::event::Interest`]).
     SetInterest(u32),
+    /// Change what of the new is let in.
+    SetAdmission(Admission),
 }
 
 /// What shards say to each other.

@@ -9,6 +9,7 @@ use strowger_routing::PolicyChoice;
 use strowger_sip::{Host, Limits, Transport};
 use strowger_transaction::{ListenerId, TableLimits, TimerSettings};
 
+use crate::admission::AdmissionSettings;
 use crate::sources::SourceLimits;
 
 /// One listening address.
@@ -67,6 +68,8 @@ pub struct Settings {
     pub transactions: TableLimits,
     /// Per-source limits.
     pub sources: SourceLimits,
+    /// What is said to those who are not let in.
+    pub admission: AdmissionSettings,
     /// Digest authentication.
     pub auth: AuthSettings,
     /// Registrar.

@@ -84,6 +84,28 @@ impl Core {
 
 /// `user@host` of a URI; the URI itself if it is not SIP.
 fn address(octets: &[u8]) -> Text {
+    match plain_address(octets) {
+        Some(address) => Text::new(address),
+        None => any_address(octets),
+    }
+}
+
+/// `user@host` as it stands in a sip URI without password whose host has no capitals: most have none.
+fn plain_address(octets: &[u8]) -> Option<&[u8]> {
+    let rest = octets.strip_prefix(b"sip:")?;
+    let at = rest.iter().position(|octet| matches!(octet, b'@' | b':'))?;
+    let host = rest.get(at + 1..)?;
+    let plain = |octet: &u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
+    let length = host
+        .iter()
+        .position(|octet| !plain(octet))
+        .unwrap_or(host.len());
+    let followed = matches!(host.get(length), None | Some(b':' | b';'));
+    let sound = at > 0 && rest.get(at) == Some(&b'@') && length > 0 && followed;
+    rest.get(..at + 1 + length).filter(|_| sound)
+}
+
+fn any_address(octets: &[u8]) -> Text {
     match Uri::parse(octets) {
         Ok(uri) if uri.is_sip() => {
             let mut text = Text::EMPTY;
@@ -95,5 +117,34 @@ fn address(octets: &[u8]) -> Text {
             text
         }
         _ => Text::new(octets),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_reads_the_same_in_the_short_way() {
+        for (uri, plain) in [
+            ("sip:alice@example.test", true),
+            ("sip:alice@192.0.2.7:5070;transport=tcp", true),
+            ("sip:+1%20;x=y@example.test;lr", true),
+            ("sip:alice@Example.test", false),
+            ("sip:alice:secret@example.test", false),
+            ("sip:example.test", false),
+            ("sip:[2001:db8::1]:5060", false),
+            ("sip:alice@[2001:db8::1]", false),
+            ("sip:@example.test", false),
+            ("sips:alice@example.test", false),
+            ("tel:+1-201", false),
+        ] {
+            assert_eq!(plain_address(uri.as_bytes()).is_some(), plain, "{uri}");
+            assert_eq!(
+                address(uri.as_bytes()).as_bytes(),
+                any_address(uri.as_bytes()).as_bytes(),
+                "{uri}"
+            );
+        }
     }
 }

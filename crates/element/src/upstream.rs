@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strowger_proxy::{Forward, ResponseChanges};
 use strowger_sip::{HeaderName, Message, Now, StatusCode};
-use strowger_transaction::{Flow, ServerKey, write_stateless_reply};
+use strowger_transaction::{Flow, ServerKey, TagSource, write_stateless_reply};
 
 use crate::core::{Core, Parked};
 use crate::counters::ElementCounters;
@@ -61,9 +61,9 @@ impl Core {
         };
         let (server, source, received) = (relay.server, relay.source, relay.received);
         let request = Arc::clone(&relay.request);
-        let (secrets, lines) = (&self.secrets, self.own_lines(b""));
+        let (tag, lines) = (TagSource::new(&self.secrets, None), self.own_lines(b""));
         let write = |out: &mut Vec<u8>| {
-            write_stateless_reply(out, secrets, &request, &source, status, None, &lines, None);
+            write_stateless_reply(out, tag, &request, &source, status, None, &lines, None);
         };
         if self
             .transactions

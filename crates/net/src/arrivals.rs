@@ -33,6 +33,7 @@ pub(crate) struct Source<'a> {
     pub(crate) driver: &'a Driver,
     pub(crate) worker: u16,
     pub(crate) limits: &'a Limits,
+    pub(crate) now: Now,
 }
 
 /// One message as it came.
@@ -117,7 +118,11 @@ impl Arrivals {
                 let meter = source.driver.meter(Some(source.worker));
                 meter.messages_malformed.one();
                 let start = answer.len();
-                if source.driver.ingress.refuse(&failure, &flow, answer) {
+                if source
+                    .driver
+                    .ingress
+                    .refuse(&failure, &flow, source.now, answer)
+                {
                     meter.messages_refused.one();
                 } else {
                     answer.truncate(start);

@@ -16,6 +16,9 @@ use crate::stream::Stream;
 /// Shards that may wait for one connection to open. More are told that it failed.
 const WAITERS_MAX: usize = 4_096;
 
+/// One connection in so many is kept for those that we open, and for trusted sources (16): strangers cannot take all.
+const KEPT_PART: usize = 16;
+
 /// Who waits for a connection.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Waiter {
@@ -110,7 +113,11 @@ impl Directory {
     /// Counts an accepted connection of `source`; [`Directory::release`] gives it back.
     pub(crate) fn admit(&self, source: SocketAddr, trusted: bool) -> Result<(), Refused> {
         let mut index = lock(&self.index);
-        if index.count >= self.connections_max {
+        let kept = match trusted {
+            true => 0,
+            false => self.connections_max / KEPT_PART,
+        };
+        if index.count >= self.connections_max - kept {
             return Err(Refused::Total);
         }
         let of_source = index.per_source.entry(source_of(source.ip())).or_default();
@@ -338,5 +345,16 @@ mod tests {
         directory.release(source, true);
         assert_eq!(directory.admit_outgoing(), Ok(()));
         assert_eq!(directory.count(), 3);
+    }
+
+    #[test]
+    fn strangers_leave_some_connections_to_us() {
+        let directory = Directory::new(1, 32, 1_000);
+        let source = remote("192.0.2.1:1");
+        let admitted = (0..40).filter(|_| directory.admit(source, false).is_ok());
+        assert_eq!(admitted.count(), 30);
+        assert_eq!(directory.admit_outgoing(), Ok(()));
+        assert_eq!(directory.admit(source, true), Ok(()));
+        assert_eq!(directory.admit_outgoing(), Err(Refused::Total));
     }
 }

@@ -20,7 +20,7 @@ use crate::connect::begin_connect;
 use crate::counters::{Meter, NetCounters};
 use crate::datagram_send::Outlet;
 use crate::directory::{Directory, Found, Waiter, is_of};
-use crate::seam::{ConnectId, Input, Output};
+use crate::seam::{Admission, Command, ConnectId, Input, Output};
 use crate::settings::NetSettings;
 use crate::shard::{Ingress, PanicReport, Services, ShardFactory};
 use crate::shard_cell::{Job, ShardCell};
@@ -62,6 +62,8 @@ pub struct Driver {
     visitors: Meter,
     segmentation: AtomicBool,
     pub(crate) blocklist: Blocklist,
+    /// True once nothing new is let in any more.
+    draining: AtomicBool,
     /// Nanoseconds at which workers end even if something is still to be written; `u64::MAX` while running.
     stop_at: AtomicU64,
 }
@@ -115,6 +117,7 @@ impl Driver {
             workers,
             visitors: Meter::default(),
             blocklist: Blocklist::default(),
+            draining: AtomicBool::new(false),
             stop_at: AtomicU64::new(u64::MAX),
         }
     }
@@ -239,9 +242,9 @@ impl Driver {
     /// Sends and does what was gathered, and what comes of it.
     pub(crate) fn finish(&self, turn: &mut Turn, worker: Option<u16>) {
         for _ in 0..ROUNDS_MAX {
+            self.report_panics(turn, worker);
             self.transmit(turn, worker);
             self.dispatch(turn, worker);
-            self.report_panics(turn, worker);
             DELIVERED.with_borrow_mut(|queue| turn.pending.append(queue));
             if turn.pending.is_empty() {
                 return;
@@ -254,9 +257,9 @@ impl Driver {
             inputs.append(&mut turn.pending);
             turn.pending = inputs;
         }
+        self.report_panics(turn, worker);
         self.transmit(turn, worker);
         self.dispatch(turn, worker);
-        self.report_panics(turn, worker);
         DELIVERED.with_borrow_mut(|queue| turn.pending.append(queue));
         for (shard, input) in turn.pending.drain(..) {
             self.meter(worker).deliveries_deferred.one();
@@ -308,6 +311,14 @@ impl Driver {
         );
     }
 
+    /// A worker's socket of a UDP listener.
+    pub(crate) fn datagram_socket(&self, listener: ListenerId, worker: u16) -> Option<&UdpSocket> {
+        match &self.listeners.get(usize::from(listener.0))?.sockets {
+            ListenerSockets::Datagram(sockets) => sockets.get(usize::from(worker)),
+            ListenerSockets::Stream(_) => None,
+        }
+    }
+
     pub(crate) fn meter(&self, worker: Option<u16>) -> &Meter {
         let handle = worker.and_then(|worker| self.workers.get(usize::from(worker)));
         handle.map_or(&self.visitors, |handle| &handle.meter)
@@ -315,6 +326,55 @@ impl Driver {
 
     pub(crate) fn stop_at(&self) -> u64 {
         self.stop_at.load(Ordering::SeqCst)
+    }
+
+    /// Requests that the shards have not done with.
+    pub fn in_progress(&self) -> usize {
+        self.shards.iter().map(ShardCell::in_progress).sum()
+    }
+
+    /// Lets nothing new in any more: the server is about to end.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        self.deliver_to_all(|_| admission_of(Admission::Draining));
+    }
+
+    /// What of the new is let in.
+    pub fn admission(&self) -> Admission {
+        if self.draining.load(Ordering::SeqCst) {
+            return Admission::Draining;
+        }
+        let percents = self.workers.iter().map(WorkerHandle::refused_percent);
+        match percents.max().unwrap_or(0) {
+            0 => Admission::Open,
+            percent => Admission::Overloaded(percent),
+        }
+    }
+
+    /// A worker has looked whether it keeps up, and wants so many of a hundred new requests refused. The shards hear of it
+    /// as often as it looks, so that it does no harm if the words of two workers cross.
+    pub(crate) fn set_late(&self, worker: u16, percent: u8, turn: &mut Turn) {
+        if let Some(handle) = self.workers.get(usize::from(worker))
+            && handle.refuse_percent(percent) == 0
+            && percent > 0
+        {
+            handle.meter.overloads.one();
+        }
+        let admission = self.admission();
+        if matches!(admission, Admission::Overloaded(_)) {
+            self.services.overloaded();
+        }
+        for shard in 0..self.shard_count() {
+            turn.pending.push_back((shard, admission_of(admission)));
+        }
+    }
+
+    /// A shard that took the place of another learns what of the new is let in.
+    fn tell_admission(&self, shard: u16, turn: &mut Turn) {
+        let admission = self.admission();
+        if admission != Admission::Open {
+            turn.pending.push_back((shard, admission_of(admission)));
+        }
     }
 
     /// Makes all workers end: at once if nothing is to be written, else at `nanos` at the latest.
@@ -501,10 +561,18 @@ impl Driver {
     }
 
     fn report_panics(&self, turn: &mut Turn, worker: Option<u16>) {
-        for (shard, report) in turn.panics.drain(..) {
+        for (shard, report) in core::mem::take(&mut turn.panics) {
             self.meter(worker).shard_panics.one();
             self.block(&report);
             self.services.shard_panicked(shard, report);
+            self.tell_admission(shard, turn);
+        }
+        for (shard, rest) in turn.rests.drain(..) {
+            self.meter(worker).shard_rests.one();
+            self.services.shard_rests(shard, rest);
+        }
+        if !turn.unserved.is_empty() {
+            crate::unserved::answer(self, turn, worker);
         }
     }
 
@@ -521,6 +589,10 @@ impl Driver {
             self.blocklist.block(&report.octets, self.now().monotonic);
         }
     }
+}
+
+fn admission_of(admission: Admission) -> Input {
+    Input::Command(Command::SetAdmission(admission))
 }
 
 fn transmit_failed(flow: Flow, token: TransmitToken) -> Input {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use strowger_element::Element;
-use strowger_sip::{Limits, Message, Now, ParseFailure, Time};
+use strowger_sip::{Limits, Message, Now, ParseFailure, StatusCode, Time};
 use strowger_transaction::{Flow, TransmitBatch};
 
 use crate::seam::{Input, Output};
@@ -21,6 +21,9 @@ impl Shard for Element {
     }
     fn poll_output(&mut self, batch: &mut TransmitBatch) -> Option<Output> {
         Element::poll_output(self, batch)
+    }
+    fn in_progress(&self) -> usize {
+        Element::in_progress(self)
     }
     fn visit_counters(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
         Element::visit_counters(self, f);
@@ -43,7 +46,22 @@ impl Ingress for strowger_element::Ingress {
     fn shard_for_branch(&self, branch: &[u8]) -> Option<u16> {
         strowger_element::Ingress::shard_for_branch(self, branch)
     }
-    fn refuse(&self, failure: &ParseFailure, flow: &Flow, out: &mut Vec<u8>) -> bool {
+    fn refuse(&self, failure: &ParseFailure, flow: &Flow, now: Now, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        let asked = failure
+            .message
+            .as_ref()
+            .map_or(0, |message| message.as_bytes().len());
         strowger_element::Ingress::refuse(self, failure, flow, out)
+            && self.may_answer(flow, (asked, out.len() - start), now.monotonic)
+    }
+    fn give_up(
+        &self,
+        request: &Message,
+        flow: &Flow,
+        status: StatusCode,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        strowger_element::Ingress::give_up(self, request, flow, status, out)
     }
 }

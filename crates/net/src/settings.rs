@@ -29,6 +29,9 @@ pub struct NetSettings {
     pub spin_polls: u32,
     /// Whether equal datagrams to one peer leave in one segmented send, where the kernel can; default true.
     pub segmentation: bool,
+    /// How long a message may have waited, or a turn take, before new requests are refused; default 250 ms, zero never
+    /// refuses.
+    pub queue_delay_max: Duration,
     /// Limits of connections.
     pub streams: StreamSettings,
 }
@@ -42,6 +45,7 @@ impl Default for NetSettings {
             datagram_buffer_octets: 4 << 20,
             spin_polls: 0,
             segmentation: true,
+            queue_delay_max: Duration::from_millis(250),
             streams: StreamSettings::default(),
         }
     }

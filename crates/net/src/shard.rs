@@ -1,8 +1,9 @@
 //! What this crate drives and what it asks of the program around it: the shard, the ingress and the services.
 
+use core::time::Duration;
 use std::net::SocketAddr;
 
-use strowger_sip::{Limits, Message, Now, ParseFailure, Time};
+use strowger_sip::{Limits, Message, Now, ParseFailure, StatusCode, Time};
 use strowger_transaction::{Flow, TransmitBatch};
 
 use crate::seam::{Event, Input, Output, Query, QueryId, Question};
@@ -19,6 +20,10 @@ pub trait Shard: Send {
     fn poll_timeout(&self) -> Option<Time>;
     /// The next output; octets to send are appended to `batch`.
     fn poll_output(&mut self, batch: &mut TransmitBatch) -> Option<Output>;
+    /// Requests that it has not done with.
+    fn in_progress(&self) -> usize {
+        0
+    }
     /// Calls `f` with name, help text and value of each of its counters.
     fn visit_counters(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
         let _ = f;
@@ -38,7 +43,16 @@ pub trait Ingress: Send + Sync {
     /// The shard written in a Via branch of ours.
     fn shard_for_branch(&self, branch: &[u8]) -> Option<u16>;
     /// Appends a stateless answer to a message that could not be parsed; false if there is none to give.
-    fn refuse(&self, failure: &ParseFailure, flow: &Flow, out: &mut Vec<u8>) -> bool;
+    fn refuse(&self, failure: &ParseFailure, flow: &Flow, now: Now, out: &mut Vec<u8>) -> bool;
+    /// Appends a stateless answer with this status to a request that its shard cannot serve; false if there is none to
+    /// give.
+    fn give_up(
+        &self,
+        request: &Message,
+        flow: &Flow,
+        status: StatusCode,
+        out: &mut Vec<u8>,
+    ) -> bool;
 }
 
 /// Makes the shards: at the start, and again when one has panicked.
@@ -64,6 +78,12 @@ pub trait Services: Send + Sync {
     fn event(&self, shard: u16, event: Event);
     /// Tells that a shard panicked and has been replaced.
     fn shard_panicked(&self, shard: u16, report: PanicReport);
+    /// Tells that a shard panicked so often that it rests for so long.
+    fn shard_rests(&self, shard: u16, rest: Duration) {
+        let _ = (shard, rest);
+    }
+    /// Tells that the server does not keep up; told again and again while it does not.
+    fn overloaded(&self) {}
     /// Tells of a panic outside the shards, in the parser or in a worker's loop; the worker goes on.
     fn worker_panicked(&self, worker: u16, report: PanicReport) {
         self.shard_panicked(worker, report);

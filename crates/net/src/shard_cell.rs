@@ -1,13 +1,17 @@
 //! One shard with its lock and its deadline; runs it to completion, and replaces it when it panics.
+//!
+//! What is lost then: the transactions, relayed requests and waiting runs of this shard. The request that did it is answered
+//! 500. Bindings, accounts, nonces, tables of scripts and the connections stay: they are not the shard's.
 
 use core::any::Any;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use strowger_sip::{Now, Time};
+use strowger_sip::{Now, StatusCode, Time};
 use strowger_transaction::Flow;
 
+use crate::restarts::Restarts;
 use crate::seam::{Input, Output};
 use crate::shard::{PanicReport, Shard, ShardFactory};
 use crate::turn::Turn;
@@ -55,10 +59,15 @@ impl<'a> Job<'a> {
     }
 }
 
+struct Machine {
+    shard: Box<dyn Shard>,
+    restarts: Restarts,
+}
+
 /// A shard and its lock; aligned so that two locks never share a cache line.
 #[repr(align(128))]
 pub(crate) struct ShardCell {
-    machine: Mutex<Box<dyn Shard>>,
+    machine: Mutex<Machine>,
     /// Nanoseconds of the shard's next deadline, `u64::MAX` for none; readable without the lock.
     deadline: AtomicU64,
 }
@@ -67,7 +76,10 @@ impl ShardCell {
     pub(crate) fn new(machine: Box<dyn Shard>) -> ShardCell {
         let deadline = nanos(machine.poll_timeout());
         ShardCell {
-            machine: Mutex::new(machine),
+            machine: Mutex::new(Machine {
+                shard: machine,
+                restarts: Restarts::default(),
+            }),
             deadline: AtomicU64::new(deadline),
         }
     }
@@ -79,10 +91,14 @@ impl ShardCell {
 
     /// Locks the shard to read its counters.
     pub(crate) fn visit_counters(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
-        self.machine
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .visit_counters(f);
+        let machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        machine.shard.visit_counters(f);
+    }
+
+    /// Locks the shard to ask what it has not done with.
+    pub(crate) fn in_progress(&self) -> usize {
+        let machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        machine.shard.in_progress()
     }
 
     /// Locks the shard, does all `jobs`, drains its outputs into `turn`, and calls `unlocking` before the lock is
@@ -97,10 +113,20 @@ impl ShardCell {
         unlocking: impl FnOnce(&mut Turn),
     ) -> u64 {
         let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        let Machine {
+            shard: machine,
+            restarts,
+        } = &mut *machine;
+        let rests = restarts.rests(now.monotonic);
         for job in jobs {
             let before = turn.mark();
             let while_doing = job.describe();
             let (flow, octets) = job.evidence();
+            if rests && let Some(flow) = flow {
+                turn.unserved
+                    .push((flow, StatusCode::SERVICE_UNAVAILABLE, octets.to_vec()));
+                continue;
+            }
             let outcome = catch_unwind(AssertUnwindSafe(|| {
                 match job {
                     Job::Timeout => machine.handle_timeout(now),
@@ -128,7 +154,14 @@ impl ShardCell {
                         octets: octets.to_vec(),
                     },
                 ));
-                replace(&mut machine, shard, factory, turn);
+                if let Some(flow) = flow {
+                    turn.unserved
+                        .push((flow, StatusCode::SERVER_INTERNAL_ERROR, octets.to_vec()));
+                }
+                replace(machine, shard, factory, turn);
+                if let Some(rest) = restarts.note(now.monotonic) {
+                    turn.rests.push((shard, rest));
+                }
             }
         }
         let deadline = match catch_unwind(AssertUnwindSafe(|| machine.poll_timeout())) {
@@ -142,7 +175,7 @@ impl ShardCell {
                     octets: Vec::new(),
                 };
                 turn.panics.push((shard, report));
-                replace(&mut machine, shard, factory, turn);
+                replace(machine, shard, factory, turn);
                 nanos(machine.poll_timeout())
             }
         };

@@ -1,9 +1,11 @@
 //! The work in hand of one thread: what shards want sent and done, gathered under their locks and done after.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use strowger_transaction::TransmitBatch;
+use strowger_sip::StatusCode;
+use strowger_transaction::{Flow, TransmitBatch};
 
 use crate::datagram_send::DatagramSender;
 use crate::seam::{Input, Output};
@@ -22,6 +24,10 @@ pub(crate) struct Turn {
     /// Connections with something new to write.
     pub(crate) touched: Vec<Arc<Stream>>,
     pub(crate) panics: Vec<(u16, PanicReport)>,
+    /// Messages that their shard could not serve, and what their senders are to be told.
+    pub(crate) unserved: Vec<(Flow, StatusCode, Vec<u8>)>,
+    /// Shards that take no messages for a while.
+    pub(crate) rests: Vec<(u16, Duration)>,
     /// Inputs that came of doing the above.
     pub(crate) pending: VecDeque<(u16, Input)>,
     pub(crate) sender: DatagramSender,
@@ -43,6 +49,8 @@ impl Turn {
             deferred: Vec::new(),
             touched: Vec::new(),
             panics: Vec::new(),
+            unserved: Vec::new(),
+            rests: Vec::new(),
             pending: VecDeque::new(),
             sender: DatagramSender::new(),
         }
@@ -94,6 +102,8 @@ impl Turn {
         self.deferred.clear();
         self.touched.clear();
         self.panics.clear();
+        self.unserved.clear();
+        self.rests.clear();
         self.pending.clear();
     }
 }

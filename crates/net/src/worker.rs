@@ -21,6 +21,8 @@ use crate::arrivals::Arrivals;
 use crate::connection::Connection;
 use crate::datagram_receive::DatagramReceiver;
 use crate::driver::{Driver, ListenerSockets, take_listener};
+use crate::kernel_drops::kernel_queue;
+use crate::lateness::Lateness;
 use crate::shard::PanicReport;
 use crate::shard_cell::panic_message;
 use crate::turn::Turn;
@@ -63,6 +65,10 @@ pub(crate) struct Worker {
     pub(crate) arrivals: Arrivals,
     /// Turns in a row in which timers waited for datagrams.
     turns_without_timers: u8,
+    turn_began: Time,
+    lateness: Lateness,
+    /// Datagrams of this turn, and those of them that were for shards.
+    pub(crate) read_in_turn: (u64, u64),
     pub(crate) receiver: DatagramReceiver,
     pub(crate) ports: Vec<DatagramPort>,
     acceptors: Vec<Acceptor>,
@@ -95,6 +101,9 @@ impl Worker {
             turn: Turn::new(),
             arrivals: Arrivals::default(),
             turns_without_timers: 0,
+            turn_began: Time::ZERO,
+            lateness: Lateness::default(),
+            read_in_turn: (0, 0),
             receiver: DatagramReceiver::new(),
             ports: Vec::new(),
             acceptors: Vec::new(),
@@ -185,6 +194,7 @@ impl Worker {
     fn take_turn(&mut self) -> bool {
         let driver = Arc::clone(&self.driver);
         let now = driver.now();
+        self.turn_began = now.monotonic;
         self.take_mail(now);
         let received = self.read_datagrams(now);
         for acceptor in &mut self.acceptors {
@@ -195,6 +205,7 @@ impl Worker {
         let read = self.read_connections(now);
         let ran = !self.is_behind(received) && driver.run_timers(self.index, now, &mut self.turn);
         self.run_deadlines(now);
+        self.mind_lateness(&driver, now.monotonic);
         driver.finish(&mut self.turn, Some(self.index));
         if received || read || ran {
             self.spins = driver.settings.spin_polls;
@@ -204,6 +215,29 @@ impl Worker {
         }
         self.sleep();
         true
+    }
+
+    /// Sees whether this worker keeps up; what comes of it is told with the rest of the turn.
+    fn mind_lateness(&mut self, driver: &Driver, now: Time) {
+        let delay_max = driver.settings.queue_delay_max;
+        let read = core::mem::take(&mut self.read_in_turn);
+        if delay_max.is_zero() {
+            return;
+        }
+        let waits = self.ports.iter().find(|port| port.readable);
+        let port = waits.or(self.ports.first());
+        let ask = || {
+            let socket = port.and_then(|port| driver.datagram_socket(port.listener, self.index));
+            socket
+                .and_then(|socket| kernel_queue(socket).ok())
+                .unwrap_or_default()
+        };
+        if self
+            .lateness
+            .has_read(now, delay_max, read, waits.is_some(), ask)
+        {
+            driver.set_late(self.index, self.lateness.percent(), &mut self.turn);
+        }
     }
 
     /// True if more datagrams wait than were read: what they say comes before the timers that they may stop, as a response
@@ -257,6 +291,11 @@ impl Worker {
             return;
         };
         let now = driver.now().monotonic;
+        let delay_max = driver.settings.queue_delay_max;
+        if !delay_max.is_zero() {
+            let took = now - self.turn_began;
+            self.lateness.has_turned(took, delay_max);
+        }
         let mut until = 0;
         if self.spins > 0 {
             self.spins -= 1;
@@ -302,9 +341,12 @@ impl Worker {
             .filter(|a| a.ready)
             .filter_map(|a| a.paused_until);
         let accepting = accepting.map(Time::as_nanos).min().unwrap_or(u64::MAX);
+        // One that was late says within its time that it keeps up again.
+        let late = self.lateness.next_look().map_or(u64::MAX, Time::as_nanos);
         shards
             .min(connections)
             .min(accepting)
+            .min(late)
             .min(self.driver.stop_at())
     }
 

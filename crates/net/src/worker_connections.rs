@@ -364,6 +364,7 @@ impl Intake<'_> {
             driver: self.driver,
             worker: self.worker,
             limits: self.limits,
+            now: self.now,
         };
         let original = self.evidence.get(start..).unwrap_or_default();
         let letter = Letter {
@@ -394,7 +395,7 @@ impl Intake<'_> {
         if self
             .driver
             .ingress
-            .refuse(&failure, &self.stream.flow, &mut answer)
+            .refuse(&failure, &self.stream.flow, self.now, &mut answer)
         {
             meter.messages_refused.one();
             self.answer(&answer);

@@ -63,12 +63,14 @@ impl Worker {
             arrivals,
             turn,
             index,
+            read_in_turn,
             ..
         } = self;
         let source = Source {
             driver,
             worker: *index,
             limits: &limits,
+            now,
         };
         for (evidence, datagram) in (0u32..).zip(receiver.datagrams()) {
             let octets = receiver.octets(datagram);
@@ -113,6 +115,8 @@ impl Worker {
                 .get(evidence as usize)
                 .map_or(&[][..], |datagram| receiver.octets(datagram))
         };
+        read_in_turn.0 += count as u64;
+        read_in_turn.1 += arrivals.len() as u64;
         arrivals.run(driver, *index, now, turn, octets);
         driver.finish(turn, Some(*index));
     }

@@ -4,7 +4,8 @@ mod toy;
 
 use std::time::Duration;
 
-use strowger_net::seam::{ConnectId, QueryId};
+use strowger_net::NetCounters;
+use strowger_net::seam::{Admission, ConnectId, QueryId};
 use toy::{Order, Seen, nowhere, receive, request, start};
 
 #[test]
@@ -51,6 +52,7 @@ fn a_panic_replaces_the_shard_and_blocks_the_message() {
     );
     assert_eq!(report.octets, fatal);
     assert_eq!(report.flow.map(|flow| flow.remote), peer.local_addr().ok());
+    assert!(receive(&peer).starts_with("SIP/2.0 500 Server Internal Error\r\n"));
     // The retransmission is dropped; all shards go on.
     peer.send_to(&fatal, world.addresses[0]).unwrap();
     for shard in 0..2 {
@@ -75,8 +77,50 @@ fn a_panic_over_tcp_leaves_the_connection() {
         panic!("a report")
     };
     assert_eq!(report.octets, request("PANIC", "call-0"));
+    assert!(toy::receive_message(&mut peer).starts_with("SIP/2.0 500 "));
     peer.write_all(&request("OPTIONS", "call-0")).unwrap();
     assert!(toy::receive_message(&mut peer).starts_with("SIP/2.0 200 OK\r\n"));
+}
+
+#[test]
+fn a_shard_that_panics_again_and_again_rests_and_the_others_go_on() {
+    let world = start(&["udp:127.0.0.1:0"], |settings| settings.shards = 2);
+    let peer = world.udp_peer();
+    for number in 0..5 {
+        // Each another message: an equal one would be dropped.
+        let fatal = request("PANIC", &format!("call-{number}-1"));
+        peer.send_to(&fatal, world.addresses[0]).unwrap();
+        assert!(receive(&peer).starts_with("SIP/2.0 500 "));
+        assert!(matches!(world.next(), Seen::Panicked { shard: 1, .. }));
+    }
+    assert!(matches!(world.next(), Seen::Rests { shard: 1 }));
+    let to = |shard: u16| request("OPTIONS", &format!("call-{shard}"));
+    peer.send_to(&to(1), world.addresses[0]).unwrap();
+    assert!(receive(&peer).starts_with("SIP/2.0 503 "));
+    peer.send_to(&to(0), world.addresses[0]).unwrap();
+    assert!(receive(&peer).starts_with("SIP/2.0 200 "));
+    world.count_until(|counters| {
+        let NetCounters {
+            shard_panics,
+            shard_rests,
+            messages_unserved,
+            ..
+        } = counters;
+        (*shard_panics, *shard_rests, *messages_unserved) == (5, 1, 6)
+    });
+}
+
+#[test]
+fn a_shard_that_replaces_another_learns_that_the_server_ends() {
+    let world = start(&["udp:127.0.0.1:0"], |_| {});
+    let peer = world.udp_peer();
+    world.running.driver().drain();
+    assert_eq!(world.next(), Seen::Other { shard: 0 });
+    peer.send_to(&request("PANIC", "call-0"), world.addresses[0])
+        .unwrap();
+    assert!(matches!(world.next(), Seen::Panicked { .. }));
+    assert_eq!(world.next(), Seen::Other { shard: 0 });
+    assert_eq!(world.running.driver().admission(), Admission::Draining);
 }
 
 #[test]

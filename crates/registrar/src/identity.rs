@@ -31,7 +31,6 @@ pub fn owns_identity<'d>(
             let mut values = strowger_sip::ListItems::new(header.value);
             values.all(|value| NameAddr::parse(value).is_ok_and(|address| owns(address.uri)))
         });
-    preferred
-        && owns(request.from().uri)
-        && (request.method() != Method::Register || owns(request.to().uri))
+    let (from, to) = (request.from().uri, request.to().uri);
+    preferred && owns(from) && (request.method() != Method::Register || to == from || owns(to))
 }

@@ -37,15 +37,13 @@ pub enum Sabotage {
     LeakCredentials,
     /// One CANCEL reaches the wrong shard.
     WrongShardCancel,
-    /// REGISTER goes to the shard of its Call-ID: two shards write one address of record.
-    TwoWriters,
     /// The first shard hears of a closed connection before the others: what they publish meanwhile is not marked.
     FirstShardFirst,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 16] = [
+    pub const ALL: [Sabotage; 15] = [
         Sabotage::LoseBinding,
         Sabotage::ImmortalBinding,
         Sabotage::LyingJournal,
@@ -60,7 +58,6 @@ impl Sabotage {
         Sabotage::WrongShard,
         Sabotage::LeakCredentials,
         Sabotage::WrongShardCancel,
-        Sabotage::TwoWriters,
         Sabotage::FirstShardFirst,
     ];
 
@@ -76,10 +73,9 @@ impl Sabotage {
             Sabotage::Storm => "storm",
             Sabotage::Garble => "malformed output",
             Sabotage::ForgetTimers => "lost timer, leaked transaction",
-            Sabotage::WrongShard
-            | Sabotage::WrongShardCancel
-            | Sabotage::TwoWriters
-            | Sabotage::FirstShardFirst => "cross-shard race",
+            Sabotage::WrongShard | Sabotage::WrongShardCancel | Sabotage::FirstShardFirst => {
+                "cross-shard race"
+            }
             Sabotage::LeakCredentials => "leak",
         }
     }
@@ -146,14 +142,6 @@ impl Saboteur {
                 let hit = message.is_request() && message.method() == Method::Cancel;
                 self.done |= hit;
                 hit
-            }
-            Sabotage::TwoWriters
-                if message.is_request() && message.method() == Method::Register =>
-            {
-                let hash = message.call_id().iter().fold(0_usize, |sum, octet| {
-                    sum * 31 % 65_521 + usize::from(*octet)
-                });
-                return hash % shards.max(1);
             }
             _ => false,
         };

@@ -112,7 +112,7 @@ impl<'a> Host<'a> {
                     [b'[', inner @ .., b']'] => inner,
                     text => text,
                 };
-                v4_of_few(text) == Some((*address, text.len()))
+                v4_of_few(text) == Some((u32::from(*address), text.len()))
             }
             Host::V6(address) => {
                 text.contains(':') && text.trim_matches(['[', ']']).parse() == Ok(*address)
@@ -242,10 +242,16 @@ fn parse_v4_at<const FOLDS: bool>(
     field: Scope<'_, FOLDS>,
     start: usize,
 ) -> Option<(Ipv4Addr, usize)> {
-    let Some(near) = field.near(start) else {
-        return v4_of_few(field.slice(start, field.end()))
-            .map(|(address, len)| (address, start + len));
+    let (address, len) = match field.near(start) {
+        Some(near) => v4_of_near(near)?,
+        None => v4_of_few(field.slice(start, field.end()))?,
     };
+    (start + len <= field.end()).then(|| (Ipv4Addr::from(address), start + len))
+}
+
+/// The address that these octets begin with, and how many of them it takes.
+#[inline(always)]
+fn v4_of_near(near: &[u8; 16]) -> Option<(u32, usize)> {
     let (len, mut dots) = scan::dotted(near);
     let mut address = 0;
     let mut from = 0;
@@ -255,41 +261,19 @@ fn parse_v4_at<const FOLDS: bool>(
         from = dot + 1;
         dots &= dots.wrapping_sub(1);
     }
-    if dots != 0 || start + len > field.end() {
+    if dots != 0 {
         return None;
     }
-    address = address << 8 | decimal_octet(near.get(from..len)?)?;
-    Some((Ipv4Addr::from(address), start + len))
+    Some((address << 8 | decimal_octet(near.get(from..len)?)?, len))
 }
 
-/// The same of fewer than sixteen octets, one after the other.
-#[inline]
-fn v4_of_few(octets: &[u8]) -> Option<(Ipv4Addr, usize)> {
-    let (mut address, mut part, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
-    let mut len = 0;
-    for &octet in octets {
-        match octet {
-            b'0'..=b'9' => {
-                // Leading zeros and a fourth digit, as `decimal_octet` has it.
-                if digits > 0 && (part == 0 || digits == 3) {
-                    return None;
-                }
-                part = part * 10 + u32::from(octet - b'0');
-                digits += 1;
-            }
-            b'.' => {
-                if digits == 0 || part > 255 || dots == 3 {
-                    return None;
-                }
-                address = address << 8 | part;
-                (part, digits) = (0, 0);
-                dots += 1;
-            }
-            _ => break,
-        }
-        len += 1;
-    }
-    (dots == 3 && digits > 0 && part <= 255).then(|| (Ipv4Addr::from(address << 8 | part), len))
+/// The same of fewer than sixteen octets, or of as many as an address can have.
+#[inline(always)]
+fn v4_of_few(octets: &[u8]) -> Option<(u32, usize)> {
+    let mut near = [0; 16];
+    let few = octets.get(..16).unwrap_or(octets);
+    near.get_mut(..few.len())?.copy_from_slice(few);
+    v4_of_near(&near)
 }
 
 /// One to three digits, as a number up to 255. A leading zero would be octal to some and decimal to others.

@@ -150,7 +150,9 @@ impl Parser<'_> {
                 } else {
                     ParseError::NoEmptyLine
                 });
-                parser.message.header_end = section.len();
+                // A line that was cut is no field: an answer copies whole lines.
+                parser.message.header_end =
+                    memchr::memmem::rfind(section, b"\r\n").map_or(0, |at| at + 2);
                 parser.message.body_start = octets.len();
             }
         }

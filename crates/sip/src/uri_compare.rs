@@ -67,7 +67,11 @@ fn escaped_eq(a: &[u8], b: &[u8], ignore_case: bool) -> bool {
 fn parameters_match(a: Params<'_>, b: Params<'_>) -> bool {
     let agree = |from: Params<'_>, to: Params<'_>| {
         from.iter().all(|param| match find(to, param.name) {
-            Some(other) => optional_eq(param.value, other, true),
+            // Of a name that stands twice (not allowed, §19.1.1) the first counts, or a URI would differ from itself.
+            Some(other) => {
+                optional_eq(param.value, other, true)
+                    || find(from, param.name).is_some_and(|first| optional_eq(first, other, true))
+            }
             None => !NEVER_IGNORED
                 .iter()
                 .any(|name| escaped_eq(param.name, name, true)),
@@ -77,8 +81,10 @@ fn parameters_match(a: Params<'_>, b: Params<'_>) -> bool {
 }
 
 fn all_in(a: Params<'_>, b: Params<'_>) -> bool {
-    a.iter()
-        .all(|param| find(b, param.name).is_some_and(|other| optional_eq(param.value, other, true)))
+    a.iter().all(|param| {
+        let first = find(a, param.name).unwrap_or(param.value);
+        find(b, param.name).is_some_and(|other| optional_eq(first, other, true))
+    })
 }
 
 fn find<'a>(params: Params<'a>, name: &[u8]) -> Option<Option<&'a [u8]>> {

@@ -215,6 +215,7 @@ pub(crate) fn scan<const FOLDS: bool>(
     spans.params = Span::new(end, field.end());
     let params_start = end;
     let mut count = 0;
+    let mut empty_branches = 0;
     while !field.ends_at(end) {
         count += 1;
         // The common parameters, without LWS and quotes.
@@ -250,6 +251,8 @@ pub(crate) fn scan<const FOLDS: bool>(
                 }
                 if param.value_start != 0 && param.value_start < param.end {
                     spans.branch = Span::new(param.value_start, param.end);
+                } else {
+                    empty_branches += 1;
                 }
             }
             8 if is_named(name, b"received") && spans.received.is_absent() => {
@@ -261,6 +264,10 @@ pub(crate) fn scan<const FOLDS: bool>(
     }
     if count > parameters_max {
         return Err(FieldError::TooManyParameters);
+    }
+    // `;branch=;branch=x`: another element might see the first.
+    if empty_branches > 0 && (empty_branches > 1 || !spans.branch.is_absent()) {
+        return Err(FieldError::RepeatedParameter);
     }
     if !field.ends_at(end) {
         let after = field.skip_lws(end);
@@ -342,6 +349,22 @@ mod tests {
             assert_eq!(via.rport(), Some(None));
             assert!(via.has_unique_branch());
         }
+    }
+
+    #[test]
+    fn a_branch_stands_once_even_if_it_is_empty() {
+        for octets in [
+            &b"SIP/2.0/UDP h;branch=;branch=z9hG4bK1"[..],
+            b"SIP/2.0/UDP h;branch;branch=z9hG4bK1",
+            b"SIP/2.0/UDP h;branch=z9hG4bK1;branch=",
+            b"SIP/2.0/UDP h;branch=;branch",
+            b"SIP/2.0/UDP h;branch=z9hG4bK1;BRANCH=z9hG4bK1",
+        ] {
+            let error = Via::parse(octets).expect_err("two branches");
+            assert_eq!(error, FieldError::RepeatedParameter);
+        }
+        let alone = Via::parse(b"SIP/2.0/UDP h;branch=").expect("as old clients send it");
+        assert_eq!(alone.branch(), None);
     }
 
     #[test]

@@ -543,3 +543,25 @@ fn nothing_of_a_hidden_line_is_taken_for_a_part_of_another() {
          From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=t\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
     );
 }
+
+/// What stands behind the last line end is no field, and is not copied in front of what an answer adds.
+#[test]
+fn an_answer_to_a_request_that_is_cut_off_has_whole_lines() {
+    let failure = parse(format!("{HEAD}{FIELDS}Subject: a\r\nX")).expect_err("it has no end");
+    let (request, status) = failure.answer().expect("it says where to");
+    let mut out = Vec::new();
+    let source = "192.0.2.1:5060".parse().expect("an address");
+    write_response(
+        &mut out,
+        request,
+        source,
+        status,
+        None,
+        Some(b"t"),
+        b"Server: s\r\n",
+        None,
+    );
+    let answer = Message::parse(out, &Limits::default()).expect("it is read");
+    assert!(answer.header_raw_name(b"Server").is_some());
+    assert_eq!(answer.header_count(), 7);
+}

@@ -186,3 +186,19 @@ fn users_are_escaped_and_unescaped() {
     assert_eq!(unescape(&out).as_ref(), b"a b@c%d");
     assert_eq!(unescape(b"100%").as_ref(), b"100%");
 }
+
+#[test]
+fn a_uri_equals_itself_even_with_a_parameter_twice() {
+    for text in [
+        "sip:a;x=1;x",
+        "sip:a@h;x=1;x=2",
+        "tel:1;a=1;a=2",
+        "sip:h?a=1&a=2",
+    ] {
+        assert!(equivalent(text, text), "{text}");
+        let spelled = text.replacen("sip:", "SIP:", 1);
+        assert!(equivalent(text, &spelled), "{text}");
+    }
+    assert!(!equivalent("sip:h;x=1;x=2", "sip:h;x=2;x=1"));
+    assert!(equivalent("sip:h;x=1;x=2", "sip:h;x=1"));
+}

@@ -353,6 +353,33 @@ fn a_full_disk_fails_changes_until_there_is_space() {
 }
 
 #[test]
+fn a_disk_that_became_read_only_fails_changes_until_it_is_not() {
+    let folder = TestFolder::new();
+    let (database, _lock) = folder.open();
+    let (completion, receiver) = answers();
+    let (order, orders) = channel::<bool>();
+    // What SQLite says of a file system that was mounted anew without writing: nothing can be changed, all can be read.
+    let faults: Faults = Box::new(move |step, connection| match (step, orders.try_recv()) {
+        (Step::Begin, Ok(read_only)) => connection.pragma_update(None, "query_only", read_only),
+        _ => Ok(()),
+    });
+    let journal = Journal::start_with(&database, settings(), completion, faults).expect("starts");
+    journal.submit(1, put("1001", 1)).expect("room");
+    assert_eq!(collect(&receiver, 1), [(1, true)]);
+
+    order.send(true).expect("kept");
+    journal.submit(2, put("1002", 2)).expect("room");
+    assert_eq!(collect(&receiver, 1), [(2, false)]);
+    assert_eq!(stored(&database), bound(&[("1001", 1)]));
+    assert!(journal.counters().database_errors > 0);
+
+    order.send(false).expect("kept");
+    journal.submit(3, put("1003", 3)).expect("room");
+    assert_eq!(collect(&receiver, 1), [(3, true)]);
+    assert_eq!(stored(&database), bound(&[("1001", 1), ("1003", 3)]));
+}
+
+#[test]
 fn the_end_of_the_journal_commits_what_waits() {
     let folder = TestFolder::new();
     let (database, _lock) = folder.open();

@@ -101,6 +101,12 @@ impl TransmitBatch {
     pub fn push(&mut self, flow: Flow, token: TransmitToken, message: &[u8]) -> Range<usize> {
         self.push_with(flow, token, |out| out.extend_from_slice(message))
     }
+    /// Takes the last message back.
+    pub fn drop_last(&mut self) {
+        if let Some(last) = self.sends.pop() {
+            self.bytes.truncate(last.range.start);
+        }
+    }
     /// The octets of one transmission.
     pub fn message(&self, transmit: &Transmit) -> &[u8] {
         &self.bytes[transmit.range.clone()]

@@ -30,9 +30,7 @@ pub use flow::{Flow, ListenerId, StreamId, Transmit, TransmitBatch, TransmitToke
 pub use request_key::{MethodTag, RequestKey};
 pub use settings::{TableLimits, TimerSettings};
 pub use slots::SlotKey;
-pub use stateless::{
-    is_ack_for_stateless_reply, reply_statelessly, stateless_to_tag, write_stateless_reply,
-};
+pub use stateless::{TagSource, reply_statelessly, write_stateless_reply};
 pub use token::{BranchMode, BranchToken, Home, SecretKey, Secrets, TokenError};
 pub use transactions::{
     CancelOutcome, ClientKey, ClientStart, RequestMatch, RespondError, ResponseMatch, ServerKey,

@@ -3,10 +3,10 @@
 
 use core::hash::Hasher as _;
 
-use siphasher::sip128::{Hash128, Hasher128 as _, SipHasher13};
+use siphasher::sip128::{Hash128, Hasher128 as _, SipHasher13, SipHasher24};
 use strowger_sip::{Host, Message, Method};
 
-use crate::token::copy_lower;
+use crate::token::{SecretKey, copy_lower};
 
 /// Names the transaction a request belongs to. An ACK has the key of its INVITE, if that had a failure.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,11 @@ impl RequestKey {
 
     pub(crate) const fn bits(self) -> u64 {
         self.0[0]
+    }
+
+    /// All of it, to be hashed.
+    pub(crate) const fn words(self) -> [u64; 2] {
+        self.0
     }
 }
 
@@ -50,26 +55,34 @@ impl KeyClass {
     }
 }
 
-/// Makes keys; its secret stays in the shard.
-#[derive(Clone, Debug)]
+/// Where the generations of a run begin whose seed this is.
+pub(crate) fn first_generation(seed: u64) -> u32 {
+    let mut hasher = SipHasher13::new_with_keys(seed, !seed);
+    hasher.write(b"first generation");
+    hasher.finish128().h1 as u32
+}
+
+/// Makes keys. All shards make the same, also after a restart: a key is also what the To tag of a stateless reply
+/// is made from.
+#[derive(Clone)]
 pub(crate) struct KeyMaker {
     secret: [u8; 16],
 }
 
+impl core::fmt::Debug for KeyMaker {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("KeyMaker { .. }")
+    }
+}
+
 impl KeyMaker {
-    pub(crate) fn new(seed: u64) -> KeyMaker {
-        let mut hasher = SipHasher13::new_with_keys(seed, !seed);
+    /// The secret of the keys is derived from that of the tokens, so that neither tells the other.
+    pub(crate) fn new(key: &SecretKey) -> KeyMaker {
+        let mut hasher = SipHasher24::new_with_key(&key.key);
         hasher.write(b"request keys");
         KeyMaker {
             secret: hasher.finish128().as_bytes(),
         }
-    }
-
-    /// Where the generations of this run begin.
-    pub(crate) fn first_generation(&self) -> u32 {
-        let mut hasher = SipHasher13::new_with_key(&self.secret);
-        hasher.write(b"first generation");
-        hasher.finish128().h1 as u32
     }
 
     pub(crate) fn key(&self, request: &Message, class: KeyClass) -> RequestKey {

@@ -35,7 +35,8 @@ pub use branch::{
 pub(crate) use mac::copy_lower;
 pub use mac::{Kind, Mac, SecretKey, Secrets};
 pub use sealed::{SEALED_PAYLOAD_MAX, open, seal};
-pub use to_tag::{TO_TAG_DIGITS, ToTag, is_own_to_tag, stateless_to_tag};
+pub use to_tag::{TO_TAG_DIGITS, ToTag};
+pub(crate) use to_tag::{is_own_to_tag, to_tag};
 
 /// Version of the format.
 pub const VERSION: u8 = 1;

@@ -20,7 +20,7 @@ use crate::counters::TransactionCounters;
 use crate::flow::{Flow, StreamId, TransmitBatch, TransmitToken};
 use crate::key_index::KeyIndex;
 use crate::machine::{Alarm, Context};
-use crate::request_key::KeyMaker;
+use crate::request_key::{KeyMaker, first_generation};
 use crate::settings::{TableLimits, TimerSettings};
 use crate::slots::{GENERATION_MASK, SlotKey, Slots};
 use crate::token::{Home, Secrets};
@@ -156,8 +156,8 @@ impl Transactions {
         seed: u64,
     ) -> Transactions {
         let hasher = FixedState::with_seed(seed);
-        let keys = KeyMaker::new(seed);
-        let first_generation = keys.first_generation();
+        let keys = KeyMaker::new(&secrets.current);
+        let first_generation = first_generation(seed);
         Transactions {
             timers,
             limits,
@@ -181,11 +181,6 @@ impl Transactions {
     pub fn reconfigure(&mut self, timers: TimerSettings, limits: TableLimits) {
         self.timers = timers;
         self.limits = limits;
-    }
-
-    /// Takes new secrets; the previous key keeps branches valid that are under way.
-    pub fn set_secrets(&mut self, secrets: Secrets) {
-        self.secrets = secrets;
     }
 
     /// The secrets in use.

@@ -25,9 +25,11 @@ pub const ORDER: &[&str] = &[
     "sim",
     "load",
     "net",
+    "robust",
     "store",
     "admin",
     "server",
+    "fuzz",
 ];
 
 /// A door and the service crate whose verbs it names.

@@ -74,6 +74,7 @@ fn limits(tree: &Tree) -> impl Iterator<Item = Limit<'_>> {
         .filter(|file| {
             file.path.starts_with("crates/")
                 && !file.path.starts_with("crates/sim/")
+                && !file.path.starts_with("crates/fuzz/")
                 && !file.is_test()
         })
         .flat_map(limits_of)

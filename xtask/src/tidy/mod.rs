@@ -3,6 +3,7 @@
 mod dependencies;
 pub mod limits;
 mod links;
+mod security;
 mod sources;
 mod texts;
 
@@ -50,6 +51,7 @@ pub fn check(tree: &Tree) -> Findings {
     dependencies::check(tree, &mut findings);
     sources::check(tree, &mut findings);
     limits::check(tree, &mut findings);
+    security::check(tree, &mut findings);
     texts::check(tree, &mut findings);
     links::check(tree, &mut findings);
     rfc::check_exceptions(tree, &mut findings);

@@ -37,6 +37,7 @@ impl Run {
             body: answer.body,
             force_rport: self.draft.force_rport,
             is_error_reply: answer.is_error_reply,
+            key: self.key,
         };
         if self.relay.is_some() {
             return self.answer_relayed(&reply);

@@ -15,11 +15,11 @@ impl Run {
         if request.method() != Method::Register || self.answered {
             return SaveOutcome::Failed;
         }
-        let (now, flow) = (self.now, self.flow);
+        let (now, flow, key) = (self.now, self.flow, self.key);
         self.answered = !options.no_reply;
         let lines = core::mem::take(&mut self.draft.reply_lines);
         self.core_mut()
-            .register_for_program(now, flow, request, options, lines)
+            .register_for_program(now, flow, request, key, options, lines)
     }
 
     pub(super) fn program_lookup(&mut self, uri: Option<&[u8]>) -> LookupOutcome {

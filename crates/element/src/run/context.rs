@@ -11,7 +11,7 @@ use strowger_routing::{
     StoredMessage, TransactionMatch, TransactionView,
 };
 use strowger_sip::{Host, Message, Now, StatusCode, Transport, Uri, UriError};
-use strowger_transaction::stateless_to_tag;
+use strowger_transaction::TagSource;
 
 use super::{Run, Subject};
 
@@ -322,7 +322,7 @@ impl RoutingContext for Run {
     fn local_tag(&self, _stateless: bool) -> Option<Box<[u8]>> {
         // Our replies carry the same tag with and without a transaction.
         let request = self.request.as_deref()?;
-        let tag = stateless_to_tag(&self.core().secrets, request);
+        let tag = TagSource::new(&self.core().secrets, self.key).to_tag(request);
         Some(tag.as_bytes().into())
     }
 

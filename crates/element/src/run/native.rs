@@ -30,6 +30,7 @@ impl Run {
         let reply = OwnReply {
             reason,
             headers,
+            key: self.key,
             ..OwnReply::of(status)
         };
         self.core_mut()
@@ -183,8 +184,8 @@ impl Run {
             return;
         }
         let request = Arc::clone(self.message_of_request());
-        let (now, flow) = (self.now, self.flow);
-        self.core_mut().register(now, flow, request);
+        let (now, flow, key) = (self.now, self.flow, self.key);
+        self.core_mut().register(now, flow, request, key);
     }
 
     pub(super) fn native_lookup(&mut self) -> Lookup {

@@ -1,6 +1,9 @@
 //! The behaviour of the whole element, driven through its seam on virtual time.
 
 mod addresses;
+mod admission;
+mod amplification;
+mod attacks;
 mod authentication;
 mod calls;
 mod cancel_table;

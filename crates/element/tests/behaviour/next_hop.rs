@@ -181,3 +181,74 @@ fn a_message_to_a_dead_dns_ends_without_a_trace() {
     world.pass_seconds(140);
     assert!(world.element.is_idle());
 }
+
+/// The caller's final response, and when it came.
+fn final_of(
+    world: &mut World,
+    answer_after_seconds: u64,
+    answer: impl Fn(&Question) -> DnsAnswer,
+) -> (u64, u16) {
+    assert!(world.send(&invite()).is_empty());
+    let start = world.now.monotonic;
+    for second in 1..=40 {
+        let mut sent = world.pass_seconds(1);
+        if second % answer_after_seconds == 0 {
+            sent.extend(world.answer_dns(&answer));
+        }
+        let last = statuses_to(&sent, ALICE)
+            .into_iter()
+            .find(|status| *status >= 200);
+        if let Some(status) = last {
+            let took = world.now.monotonic.saturating_since(start);
+            world.pass_seconds(140);
+            assert!(world.element.is_idle());
+            return (took.as_secs(), status);
+        }
+    }
+    panic!("no final response in 40 s");
+}
+
+#[test]
+fn a_dns_that_never_answers_costs_the_caller_less_than_32_seconds() {
+    let mut world = World::new(settings());
+    let (seconds, status) = final_of(&mut world, 100, zone);
+    assert_eq!((status, seconds <= 25), (500, true), "{seconds} s");
+}
+
+#[test]
+fn a_dns_that_says_no_such_name_ends_the_call_at_once() {
+    let mut world = World::new(settings());
+    let nothing = |_: &Question| DnsAnswer::NoSuchName { ttl_seconds: 60 };
+    let (seconds, status) = final_of(&mut world, 1, nothing);
+    assert_eq!((status, seconds <= 8), (500, true), "{seconds} s");
+}
+
+#[test]
+fn a_dns_that_answers_after_ten_seconds_is_too_late_and_the_call_ends() {
+    let mut world = World::new(settings());
+    let (seconds, status) = final_of(&mut world, 10, zone);
+    assert_eq!((status, seconds <= 25), (500, true), "{seconds} s");
+    assert!(world.element.counters().deadlines_passed > 0);
+}
+
+#[test]
+fn a_dns_that_answers_many_questions_late_ends_the_call_in_time() {
+    // Thirty servers, and every answer takes 4 s: each alone is in time.
+    let many = |question: &Question| match question.kind {
+        QuestionKind::Srv => DnsAnswer::Records {
+            records: (0..30)
+                .map(|number| Record::Srv {
+                    priority: number,
+                    weight: 0,
+                    port: 5060,
+                    target: format!("s{number}.far.test").into(),
+                })
+                .collect(),
+            ttl_seconds: 60,
+        },
+        _ => DnsAnswer::NoSuchName { ttl_seconds: 60 },
+    };
+    let mut world = World::new(settings());
+    let (seconds, status) = final_of(&mut world, 4, many);
+    assert_eq!((status, seconds <= 25), (500, true), "{seconds} s");
+}

@@ -58,6 +58,9 @@ pub enum Seen {
         shard: u16,
         report: PanicReport,
     },
+    Rests {
+        shard: u16,
+    },
 }
 
 /// What a shard is told to do with its next input.
@@ -220,9 +223,20 @@ impl Ingress for ToyIngress {
     fn shard_for_branch(&self, branch: &[u8]) -> Option<u16> {
         number_at_end(branch).map(|number| number % self.shards)
     }
-    fn refuse(&self, failure: &ParseFailure, _: &Flow, out: &mut Vec<u8>) -> bool {
+    fn refuse(&self, failure: &ParseFailure, _: &Flow, _: Now, out: &mut Vec<u8>) -> bool {
         let _ = failure;
         out.extend_from_slice(b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        true
+    }
+    fn give_up(
+        &self,
+        request: &Message,
+        flow: &Flow,
+        status: StatusCode,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let tag = Some(&b"t"[..]);
+        write_response(out, request, flow.remote, status, None, tag, b"", None);
         true
     }
 }
@@ -248,6 +262,9 @@ impl Services for ToyServices {
     fn event(&self, _: u16, _: Event) {}
     fn shard_panicked(&self, shard: u16, report: PanicReport) {
         let _ = self.seen.send(Seen::Panicked { shard, report });
+    }
+    fn shard_rests(&self, shard: u16, _: Duration) {
+        let _ = self.seen.send(Seen::Rests { shard });
     }
 }
 

@@ -165,7 +165,7 @@ pub fn domain(text: &str) -> Result<String, Refused> {
             .chars()
             .map(|c| if c == '_' || c == ' ' { '-' } else { c })
             .collect();
-        let fix = if domain(&fixed).is_ok() {
+        let fix = if fixed != lower && domain(&fixed).is_ok() {
             format!("write \"{fixed}\"")
         } else {
             "use letters, digits, - and .".into()
@@ -258,6 +258,8 @@ mod tests {
             "sip:example.test",
             "example.test:5060",
             "-a.test",
+            "a/b.test",
+            "m\u{fc}nchen.test",
             "a..b",
             "example.test.",
             "1.2.3",

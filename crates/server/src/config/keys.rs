@@ -234,7 +234,15 @@ pub const KEYS: &[Key] = &[
     key("limits", "header_octets_max", number(256, 65_535), Value("8192"),
         "Longest header field."),
     key("limits", "transactions_max", number(100, 100_000_000), Value("2000000"),
-        "Transactions of each kind, server and client, that the whole server holds at a time; further requests get 503."),
+        "Transactions of each kind, server and client, that the whole server holds at a time; from nine tenths on, new requests outside of calls get 503."),
+    key("limits", "queue_delay_ms_max", number(0, 60_000), Value("250"),
+        "How long a message may have waited, or a turn of a worker take: beyond it, or when the kernel drops messages, the server is overloaded, and more and more of the new requests outside of calls get 503. 0 never refuses."),
+    key("limits", "retry_after_seconds", number(1, 3_600), Value("5"),
+        "Retry-After of those 503; what is said lies between this and twice as much."),
+    key("limits", "drain_seconds", number(0, 3_600), Value("30"),
+        "How long requests that have begun, ringing calls among them, may go on after SIGTERM while new ones get 503; a second signal ends the server at once."),
+    key("limits", "answer_excess_octets", number(0, 1_000_000), Value("8192"),
+        "Octets that refusals over UDP to one source may exceed one and a half times its requests, regained in a minute; then OPTIONS get a shorter answer and others none. 0 switches the limit off."),
     key("limits", "connections_max", number(1, 1_000_000), Value("16384"),
         "TCP connections the whole server holds at a time."),
     key("limits", "connections_per_source_max", number(1, 1_000_000), Value("64"),
@@ -264,6 +272,8 @@ pub const KEYS: &[Key] = &[
 
     key("log", "level", Choice(&["error", "warn", "info", "debug", "trace"]), Value("\"info\""),
         "What is logged: failures, changes of state and call ends at `info`; every request at `debug`."),
+    key("log", "refusals_per_second_max", number(0, 1_000_000), Value("100"),
+        "Lines per second about refusals of one kind (same event, same status); what is more is counted in one line. 0 switches the limit off."),
     key("log", "format", Choice(&["text", "json"]), Value("\"text\""),
         "`text` for people, `json` with one object per line for log stores."),
 
@@ -305,4 +315,30 @@ pub fn place(section: &str) -> String {
 pub fn located(section: &str) -> String {
     let preposition = if section.is_empty() { "at" } else { "in" };
     format!("{preposition} {}", place(section))
+}
+
+/// The limits and times of the configuration with their defaults, as `section.key`; `-` where there is none.
+#[cfg(test)]
+pub fn documented_numbers() -> Vec<(String, &'static str)> {
+    let sections = [
+        "limits",
+        "auth",
+        "registrar",
+        "registrar.expires_seconds",
+        "proxy",
+        "dns",
+        "log",
+    ];
+    let numbers = KEYS
+        .iter()
+        .filter(|key| sections.contains(&key.section) && matches!(key.kind, Kind::Number { .. }));
+    numbers
+        .map(|key| {
+            let default = match key.preset {
+                Value(value) => value,
+                _ => "-",
+            };
+            (format!("{}.{}", key.section, key.name), default)
+        })
+        .collect()
 }

@@ -24,6 +24,8 @@ pub use algorithms::Algorithms;
 pub use diagnostic::{Report, Source};
 pub use document::Table;
 pub use keys::ALGORITHMS;
+#[cfg(test)]
+pub use keys::documented_numbers;
 pub use nearest::nearest;
 pub use pages::template;
 
@@ -179,6 +181,10 @@ pub struct Limits {
     pub headers_max: usize,
     pub header_octets_max: usize,
     pub transactions_max: usize,
+    pub queue_delay_ms_max: u32,
+    pub retry_after_seconds: u32,
+    pub drain_seconds: u32,
+    pub answer_excess_octets: u32,
     pub connections_max: usize,
     pub connections_per_source_max: usize,
     pub connection_idle_seconds: u32,
@@ -206,6 +212,7 @@ pub struct Admin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     pub level: &'static str,
+    pub refusals_per_second_max: u32,
     pub json: bool,
 }
 
@@ -242,10 +249,7 @@ impl Config {
     /// The file cannot be read.
     pub fn load(path: &Path) -> Result<(Option<Config>, Report), std::io::Error> {
         let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
-        let source = Source {
-            name: path.display().to_string(),
-            text,
-        };
+        let source = Source::new(path.display().to_string(), text);
         let folder = path.parent().unwrap_or(Path::new(""));
         let (config, mut report) = Config::parse(source, folder);
         read::warn_of_readable_passwords(path, config.as_ref(), &mut report);

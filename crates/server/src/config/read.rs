@@ -295,6 +295,10 @@ fn limits(table: Table<'_>, report: &mut Report) -> Limits {
         headers_max: narrow(table.number("headers_max")),
         header_octets_max: narrow(table.number("header_octets_max")),
         transactions_max: narrow(table.number("transactions_max")),
+        queue_delay_ms_max: narrow(table.number("queue_delay_ms_max")),
+        retry_after_seconds: narrow(table.number("retry_after_seconds")),
+        drain_seconds: narrow(table.number("drain_seconds")),
+        answer_excess_octets: narrow(table.number("answer_excess_octets")),
         connections_max: narrow(table.number("connections_max")),
         connections_per_source_max: narrow(table.number("connections_per_source_max")),
         connection_idle_seconds: narrow(table.number("connection_idle_seconds")),
@@ -378,6 +382,7 @@ fn admin(table: Table<'_>, folder: &Path, report: &mut Report) -> Admin {
 fn log(table: Table<'_>) -> Log {
     Log {
         level: table.word("level"),
+        refusals_per_second_max: narrow(table.number("refusals_per_second_max")),
         json: table.word("format") == "json",
     }
 }

@@ -50,16 +50,20 @@ impl EventQueue {
         core::mem::swap(&mut waiting.events, events);
     }
 
-    /// Sleeps until something waits.
-    pub fn wait(&self) {
+    /// Sleeps until something waits, for `limit` at most if there is one.
+    pub fn wait(&self, limit: Option<Duration>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         while waiting.events.is_empty() {
             waiting.asleep = true;
             self.emptied.notify_all();
-            waiting = self
-                .filled
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+            let Some(limit) = limit else {
+                let woken = self.filled.wait(waiting);
+                waiting = woken.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let woken = self.filled.wait_timeout(waiting, limit);
+            drop(woken.unwrap_or_else(PoisonError::into_inner));
+            return;
         }
     }
 }
@@ -89,7 +93,7 @@ mod tests {
         let mut taken = Vec::new();
         assert!(queue.push(event(EventKind::CallAnswered)));
         assert!(queue.push(event(EventKind::CallEnded)));
-        queue.wait();
+        queue.wait(None);
         queue.take(&mut taken);
         let kinds: Vec<EventKind> = taken.iter().map(|event| event.kind).collect();
         assert_eq!(kinds, [EventKind::CallAnswered, EventKind::CallEnded]);
@@ -116,7 +120,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 queue.take(&mut Vec::new());
-                queue.wait();
+                queue.wait(None);
             });
             assert!(queue.wait_until_told(Duration::from_secs(60)));
             assert!(queue.push(event(EventKind::CallEnded)));
@@ -127,7 +131,7 @@ mod tests {
     fn a_reader_that_sleeps_is_woken() {
         let queue = EventQueue::default();
         std::thread::scope(|scope| {
-            scope.spawn(|| queue.wait());
+            scope.spawn(|| queue.wait(None));
             assert!(queue.push(event(EventKind::CallEnded)));
         });
     }

@@ -1,20 +1,25 @@
 //! Where events go: log lines and watchers, on a thread of their own, so that no worker waits for a terminal.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use strowger_admin::{WatchFilter, WatchSender};
 use strowger_element::{Event, EventKind, Interest};
+use strowger_sip::Time;
 use tracing::level_filters::LevelFilter;
 
 use super::event_queue::EventQueue;
 use super::lines::{Names, Weight, json_line, weight, words};
+use super::log_brake::LogBrake;
 use super::log_lines::{LineForm, LogLines, passes};
 
 /// How long lines are gathered while events come.
 const GATHERING: Duration = Duration::from_millis(5);
+
+/// How often is looked whether lines that were left out are to be told.
+const SUMMARIES_LOOK: Duration = Duration::from_secs(1);
 
 /// Watchers at a time; the oldest goes when one more comes.
 const WATCHERS_MAX: usize = 32;
@@ -28,6 +33,9 @@ pub struct Hub {
     /// False while there are surely no watchers.
     watched: AtomicBool,
     names: ArcSwap<Names>,
+    /// Lines per second about refusals of one kind.
+    refusals_max: AtomicU32,
+    left_out: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -45,7 +53,19 @@ impl Hub {
             watchers: Mutex::new(Vec::new()),
             watched: AtomicBool::new(false),
             names: ArcSwap::from_pointee(names),
+            refusals_max: AtomicU32::new(0),
+            left_out: AtomicU64::new(0),
         }
+    }
+
+    /// How many lines per second about refusals of one kind are written; 0 is no limit.
+    pub fn set_refusals_max(&self, max: u32) {
+        self.refusals_max.store(max, Ordering::Relaxed);
+    }
+
+    /// Lines about refusals that were not written but counted.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
     }
 
     /// Takes one event; never waits.
@@ -106,15 +126,17 @@ impl Hub {
     pub fn write_lines(&self, form: LineForm, unwatched: impl Fn()) {
         let mut lines = LogLines::new(form);
         let mut events = Vec::new();
+        let mut brake = LogBrake::default();
         let (mut watched, mut told) = (false, false);
         loop {
+            brake.tell(wall(), tell_left_out);
             self.events.take(&mut events);
             if events.is_empty() {
                 self.write(&mut lines);
                 if core::mem::take(&mut told) {
                     std::thread::sleep(GATHERING);
                 } else {
-                    self.events.wait();
+                    self.events.wait(brake.holds().then_some(SUMMARIES_LOOK));
                 }
                 continue;
             }
@@ -124,7 +146,7 @@ impl Hub {
                 unwatched();
             }
             watched = still;
-            self.tell(&events, watched, &mut lines);
+            self.tell(&events, watched, &mut lines, &mut brake);
         }
     }
 
@@ -133,13 +155,18 @@ impl Hub {
         self.events.wait_until_told(limit);
     }
 
-    fn tell(&self, events: &[Event], watched: bool, lines: &mut LogLines) {
+    fn tell(&self, events: &[Event], watched: bool, lines: &mut LogLines, brake: &mut LogBrake) {
+        let refusals_max = self.refusals_max.load(Ordering::Relaxed);
         let names = self.names.load();
         // The log has one filter, and this is its level at the moment.
         let level = LevelFilter::current();
         for event in events {
             if passes(weight(event), level) {
-                lines.add(event, &names);
+                if brake.admits(event, refusals_max) {
+                    lines.add(event, &names);
+                } else {
+                    self.left_out.fetch_add(1, Ordering::Relaxed);
+                }
                 if lines.is_full() {
                     self.write(lines);
                 }
@@ -165,6 +192,19 @@ impl Hub {
             },
         );
     }
+}
+
+/// One line for many.
+fn tell_left_out(kind: &'static str, status: u16, count: u64) {
+    match status {
+        0 => tracing::warn!("{count} more lines about {kind} were left out"),
+        status => tracing::warn!("{count} more lines about {kind} ({status}) were left out"),
+    }
+}
+
+fn wall() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Time::ZERO + since.unwrap_or_default()
 }
 
 fn wanted(filter: &WatchFilter, event: &Event, line: &str) -> bool {

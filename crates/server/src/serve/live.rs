@@ -11,7 +11,7 @@ use strowger_admin::{
     Control, ControlError, Imported, ListenerStatus, NewUser, Page, RealmStatus, Registration,
     Registrations, Reloaded, RpcFault, Sample, Status, UserEntry, Users, WatchFilter, WatchSender,
 };
-use strowger_element::{Command, Ingress, Input, Settings, Shared};
+use strowger_element::{Admission, Command, Ingress, Input, Settings, Shared};
 use strowger_net::Driver;
 use strowger_registrar::{AddressOfRecord, Binding, Bindings, LocationService, Subscriber};
 use strowger_sip::Time;
@@ -48,6 +48,13 @@ const GAUGES: [&str; 10] = [
     "relays",
     "server_transactions",
     "suspended",
+];
+
+/// What is counted here itself.
+pub const OWN_COUNTERS: [&str; 3] = [
+    "events_lost",
+    "log_lines_left_out",
+    "kernel_datagrams_dropped",
 ];
 
 /// A running server.
@@ -140,7 +147,18 @@ impl Live {
         let unkept = self.keeping.is_failing().then(|| {
             "registrations cannot be kept and are refused with 500; the log says why".to_owned()
         });
-        let all = all.chain(unkept);
+        let overloaded = match self.driver.admission() {
+            Admission::Overloaded(percent) => Some(format!(
+                "the server cannot keep up: {percent} % of new requests outside of calls get 503"
+            )),
+            Admission::Open | Admission::Draining => None,
+        };
+        let panics = self.driver.counters();
+        let panics = panics.shard_panics + panics.worker_panics;
+        let panicked = (panics > 0).then(|| {
+            format!("{panics} panics since the start: bugs, please report them with the files that the log names")
+        });
+        let all = all.chain(unkept).chain(overloaded).chain(panicked);
         all.chain(hiding.iter().cloned()).collect()
     }
 
@@ -306,6 +324,8 @@ impl Control for Live {
         self.driver.visit_shard_counters(&mut add);
         self.ingress.visit(&mut add);
         self.shared.location.counters().visit(&mut add);
+        self.shared.nonces.counters().visit(&mut add);
+        self.shared.dns.counters().visit(&mut add);
         self.dns.visit(&mut add);
         if self.config.load().script.is_some() {
             self.errands.visit(&mut add);
@@ -316,13 +336,18 @@ impl Control for Live {
             journal.counters().visit(&mut add);
         }
         add(
-            "events_lost",
+            OWN_COUNTERS[0],
             "Events lost because too many waited to be written, or could not be written",
             self.hub.lost(),
         );
+        add(
+            OWN_COUNTERS[1],
+            "Log lines about refusals that were counted instead of written",
+            self.hub.left_out(),
+        );
         if let Ok(drops) = self.driver.kernel_drops() {
             add(
-                "kernel_datagrams_dropped",
+                OWN_COUNTERS[2],
                 "Datagrams the kernel dropped because a receive buffer was full",
                 drops,
             );

@@ -8,14 +8,20 @@
 mod accounts;
 mod beside;
 mod dns;
+mod drain;
 mod errands;
 mod event_queue;
 mod hub;
 mod keeping;
+#[cfg(test)]
+mod limits_page;
 mod lines;
 mod live;
 mod log;
+mod log_brake;
 mod log_lines;
+mod overload;
+mod panic_hook;
 mod panics;
 mod port_owner;
 mod reload;
@@ -116,9 +122,10 @@ fn serve(signals: &Signals, started: Started) {
 
 /// Ends a server; a further signal ends the process at once.
 fn end(signals: &Signals, started: Started) {
+    started.live.ending.store(true, Ordering::Relaxed);
+    drain::drain(signals, &started.live);
     signals.unblock();
     tracing::info!("ending");
-    started.live.ending.store(true, Ordering::Relaxed);
     let hub = Arc::clone(&started.live.hub);
     started.end(DRAIN);
     hub.finish(LAST_LINES);

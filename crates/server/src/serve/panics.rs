@@ -5,17 +5,27 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use strowger_net::PanicReport;
 
 /// Files kept in one run of the process.
 const FILES_MAX: u32 = 32;
 
+/// Panics that are logged in [`LINES_WITHIN`]; more are counted only.
+const LINES_MAX: u32 = 10;
+
+/// The time in which they are counted.
+const LINES_WITHIN: Duration = Duration::from_secs(10);
+
 /// Where panics are written.
 #[derive(Debug)]
 pub struct PanicBox {
     folder: Option<PathBuf>,
     written: AtomicU32,
+    /// Since when lines are counted, and how many were written.
+    told: Mutex<Option<(Instant, u32)>>,
 }
 
 impl PanicBox {
@@ -24,11 +34,24 @@ impl PanicBox {
         PanicBox {
             folder: data.map(|data| data.join("panics")),
             written: AtomicU32::new(0),
+            told: Mutex::default(),
         }
     }
 
-    /// Tells the log, and keeps the message.
+    /// Tells the log that a shard has panicked too often.
+    pub fn tell_rest(shard: u16, rest: Duration) {
+        tracing::error!(
+            shard,
+            "ALARM: a shard panicked again and again and takes no messages for {} s; new requests for it get 503",
+            rest.as_secs().max(1)
+        );
+    }
+
+    /// Tells the log, and keeps the message; of many in a row, the first ones.
     pub fn keep(&self, shard: u16, report: &PanicReport) {
+        if !self.may_tell(Instant::now()) {
+            return;
+        }
         let source = report
             .flow
             .map_or_else(|| "-".to_owned(), |flow| flow.remote.to_string());
@@ -37,10 +60,24 @@ impl PanicBox {
             shard,
             source,
             file,
-            "a shard panicked while it was {}, and was restarted: {}; this is a bug, please report it with the file",
+            "a shard panicked while it was {}, and was restarted: {}; its requests in progress are lost, registrations are \
+             not; this is a bug, please report it with the file",
             report.while_doing,
             report.message.escape_debug()
         );
+    }
+
+    /// True if another line may be written in this ten seconds.
+    fn may_tell(&self, now: Instant) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|(since, _)| now.duration_since(since) >= LINES_WITHIN) {
+            *told = Some((now, 0));
+        }
+        let Some((_, lines)) = &mut *told else {
+            return true;
+        };
+        *lines += 1;
+        *lines <= LINES_MAX
     }
 
     fn write(&self, report: &PanicReport) -> Option<String> {

@@ -66,6 +66,8 @@ impl Live {
         self.driver
             .deliver_to_all(|_| Input::Reconfigure(settings.clone()));
         self.log.set(&effective.log);
+        self.hub
+            .set_refusals_max(effective.log.refusals_per_second_max);
         self.hub.set_names(Names::of(&effective, &self.listeners));
         self.config.store(Arc::new(effective));
         *self
@@ -112,6 +114,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
             limits.connection_idle_seconds,
             limits.connect_timeout_ms,
             limits.message_timeout_ms,
+            limits.queue_delay_ms_max,
         )
     };
     let changes = [

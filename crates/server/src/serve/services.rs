@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
 
 use strowger_element::{Answer, Command, Event, Input, Query, QueryId};
 use strowger_net::{Driver, PanicReport, Services};
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 use super::dns::{Ask, DnsCounters};
 use super::errands::ErrandDesk;
 use super::hub::Hub;
+use super::overload::Overload;
 use super::panics::PanicBox;
 
 /// Which run waits for a change to be durable.
@@ -27,6 +29,7 @@ pub struct Outside {
     journal: Arc<OnceLock<Journal<Waiter>>>,
     hub: Arc<Hub>,
     panics: PanicBox,
+    overload: Overload,
     journal_refused: AtomicU64,
 }
 
@@ -49,6 +52,7 @@ impl Outside {
             journal,
             hub,
             panics,
+            overload: Overload::default(),
             journal_refused: AtomicU64::new(0),
         }
     }
@@ -119,5 +123,13 @@ impl Services for Outside {
             shard,
             Input::Command(Command::SetInterest(self.hub.interest().0)),
         );
+    }
+
+    fn shard_rests(&self, shard: u16, rest: Duration) {
+        PanicBox::tell_rest(shard, rest);
+    }
+
+    fn overloaded(&self) {
+        self.overload.note(Instant::now());
     }
 }

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use strowger_element::{Compatibility, Listener, Prefix, Settings, SourceLimits};
+use strowger_element::{
+    AdmissionSettings, Compatibility, Listener, Prefix, Settings, SourceLimits,
+};
 use strowger_net::{ListenerSettings, NetSettings, StreamSettings, interface_addresses};
 use strowger_proxy::{Fork, ProxySettings};
 use strowger_registrar::{AuthSettings, RealmSettings, RegistrarSettings};
@@ -118,6 +120,7 @@ pub fn net(config: &Config, listeners: &[PlacedListener]) -> NetSettings {
             idle_timeout: Duration::from_secs(limits.connection_idle_seconds.into()),
             ..StreamSettings::default()
         },
+        queue_delay_max: Duration::from_millis(limits.queue_delay_ms_max.into()),
         ..NetSettings::default()
     }
 }
@@ -168,6 +171,10 @@ fn native(config: &Config, listeners: &[PlacedListener]) -> Settings {
                 .iter()
                 .map(|&(address, bits)| Prefix { address, bits })
                 .collect(),
+            answer_excess_octets: config.limits.answer_excess_octets,
+        },
+        admission: AdmissionSettings {
+            retry_after_seconds: config.limits.retry_after_seconds,
         },
         auth: AuthSettings {
             algorithms: algorithms(&config.auth.algorithms),

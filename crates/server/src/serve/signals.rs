@@ -1,5 +1,7 @@
 //! Signals: SIGTERM and SIGINT end the server, SIGHUP reloads its configuration.
 
+use std::sync::mpsc::{Receiver, channel};
+
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 
@@ -42,6 +44,27 @@ impl Signals {
                 Err(_) => return Request::End,
             }
         }
+    }
+
+    /// Hears of the next signal that asks for the end; the one after it ends the process at once.
+    ///
+    /// # Errors
+    /// There can be no thread for it.
+    pub fn next(&self) -> std::io::Result<Receiver<()>> {
+        let (told, next) = channel();
+        let set = self.set;
+        std::thread::Builder::new()
+            .name("strowger-signals".to_owned())
+            .spawn(move || {
+                let signals = Signals { set };
+                while signals.wait() == Request::Reload {}
+                let _ = told.send(());
+                signals.unblock();
+                loop {
+                    std::thread::park();
+                }
+            })?;
+        Ok(next)
     }
 
     /// Lets the next signal end the process at once.

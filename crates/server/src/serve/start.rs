@@ -30,6 +30,7 @@ use super::keeping::Keeping;
 use super::lines::Names;
 use super::live::Live;
 use super::log::LogLevel;
+use super::panic_hook::{self, Panicking};
 use super::panics::PanicBox;
 use super::port_owner::port_owner;
 use super::services::{Outside, Waiter};
@@ -117,6 +118,7 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
     ));
     let settings = Arc::new(ArcSwap::new(element_settings));
     let hub = Arc::new(Hub::new(Names::of(&config, &listeners)));
+    hub.set_refusals_max(config.log.refusals_per_second_max);
     let journal: Arc<OnceLock<Journal<Waiter>>> = Arc::default();
     let keeping: Arc<Keeping> = Arc::default();
     let dns = Arc::new(DnsCounters::default());
@@ -129,16 +131,24 @@ pub fn start(located: Located, log: LogLevel) -> Result<Started, Failure> {
         // A shard that takes the place of one that panicked begins its numbers elsewhere: late responses to what the
         // other had sent must not find its requests.
         let built = AtomicU64::new(0);
+        let panicking = panic_hook::from_environment();
         Arc::new(move |shard: u16| -> Box<dyn Shard> {
             let number = built.fetch_add(1, Ordering::Relaxed);
             let seed = seed ^ shard_number_seed(shard, number);
-            Box::new(Element::new(
+            let element: Box<dyn Shard> = Box::new(Element::new(
                 settings.load_full(),
                 shared.clone(),
                 secrets,
                 shard,
                 seed,
-            ))
+            ));
+            match panicking.clone() {
+                None => element,
+                Some(call_id) => Box::new(Panicking {
+                    shard: element,
+                    call_id,
+                }),
+            }
         })
     };
     let mut restored = Ok(());
@@ -304,7 +314,7 @@ fn secrets(folder: Option<&DataFolder>) -> Result<Secrets, Failure> {
     })
 }
 
-fn shared_tables(resolve: &ResolveSettings, shards: u16) -> Result<Shared, Failure> {
+pub(super) fn shared_tables(resolve: &ResolveSettings, shards: u16) -> Result<Shared, Failure> {
     Ok(Shared {
         location: LocationTable::new(LocationLimits::default(), random_u64()?),
         subscribers: SubscriberTable::new(random_u64()?),

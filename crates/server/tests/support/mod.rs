@@ -3,11 +3,12 @@
 #![allow(dead_code)] // Each test program uses a part.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -76,10 +77,67 @@ impl Place {
         self.start_until(arguments, "ready")
     }
 
+    /// A counter of the server that runs here.
+    pub fn counted(&self, name: &str) -> u64 {
+        let stats = self.run(&["stats", name]);
+        let mut lines = stats.out.lines().map(str::split_ascii_whitespace);
+        let value =
+            lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.next())?);
+        value
+            .and_then(|value| value.parse().ok())
+            .unwrap_or_else(|| panic!("{name} in {stats:?}"))
+    }
+
+    /// Starts a server here with these variables and waits until it says that it is ready.
+    pub fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        let mut command = program(&self.path);
+        command.args(arguments).envs(variables.iter().copied());
+        self.start_command(&mut command, "ready")
+    }
+
+    /// Starts a server here after this command of the shell and waits until it says that it is ready.
+    pub fn start_limited(&self, before: &str, arguments: &[&str]) -> Running {
+        self.start_command(&mut self.after(before, arguments), "ready")
+    }
+
+    /// Starts a server here after this command of the shell, which may keep it from saying anything, and waits until it
+    /// listens at this port.
+    pub fn start_silent(&self, before: &str, arguments: &[&str], port: u16) -> Running {
+        let child = self
+            .after(before, arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::yield_now();
+        }
+        Running {
+            child,
+            log: Arc::default(),
+            readers: Vec::new(),
+        }
+    }
+
+    fn after(&self, before: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        let script = format!("{before}; exec \"$0\" \"$@\"");
+        command
+            .args(["-c", &script, env!("CARGO_BIN_EXE_strowger")])
+            .args(arguments)
+            .current_dir(&self.path)
+            .env("NO_COLOR", "1");
+        command
+    }
+
     /// Starts a server here and waits until a line has this word.
     pub fn start_until(&self, arguments: &[&str], word: &str) -> Running {
-        let mut child = program(&self.path)
-            .args(arguments)
+        let mut command = program(&self.path);
+        self.start_command(command.args(arguments), word)
+    }
+
+    fn start_command(&self, command: &mut Command, word: &str) -> Running {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -91,9 +149,10 @@ impl Place {
             Box::new(child.stderr.take().expect("a pipe")),
             Box::new(child.stdout.take().expect("a pipe")),
         ];
+        let mut readers = Vec::new();
         for stream in streams {
             let (log, found, word) = (log.clone(), found.clone(), word.to_owned());
-            std::thread::spawn(move || {
+            readers.push(std::thread::spawn(move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
                     let hit = line.contains(&word);
                     let mut log = log.lock().expect("a log");
@@ -103,7 +162,7 @@ impl Place {
                         let _ = found.send(());
                     }
                 }
-            });
+            }));
         }
         drop(found);
         if wait.recv().is_err() {
@@ -113,7 +172,11 @@ impl Place {
                 log.lock().expect("a log")
             );
         }
-        Running { child, log }
+        Running {
+            child,
+            log,
+            readers,
+        }
     }
 }
 
@@ -173,6 +236,8 @@ impl Outcome {
 pub struct Running {
     child: Child,
     log: Arc<Mutex<String>>,
+    /// Read what it writes.
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Running {
@@ -187,6 +252,15 @@ impl Running {
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("a number");
         kill(Pid::from_raw(pid), signal).expect("a signal");
+    }
+
+    /// Waits until it has ended; its exit code and what it logged.
+    pub fn wait(mut self) -> (i32, String) {
+        let code = self.child.wait().expect("it ends").code().unwrap_or(-1);
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        (code, self.log())
     }
 
     /// Asks it to end; its exit code.

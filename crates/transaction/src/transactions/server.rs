@@ -102,6 +102,10 @@ impl ServerMachine {
         }
     }
 
+    fn is_unfinished(&self) -> bool {
+        self.is_pending() || matches!(self, ServerMachine::Invite(InviteServer::Completed(_)))
+    }
+
     /// Runs one transition of whichever machine it is.
     fn step(
         &mut self,
@@ -388,6 +392,15 @@ impl Transactions {
         self.servers
             .get(server.0)
             .is_some_and(|entry| entry.machine.is_pending())
+    }
+
+    /// Server transactions whose peer still waits for something: for the final response, or, after a failure of an
+    /// INVITE, for its ACK to arrive. Looks at all of them.
+    pub fn unfinished_server_count(&self) -> usize {
+        let servers = self.servers.values();
+        servers
+            .filter(|entry| entry.machine.is_unfinished())
+            .count()
     }
 
     fn find_server(
