@@ -11,6 +11,7 @@
 //!
 //! Bodies are JSON; errors are `{"error": …, "fix": …}` with a fitting HTTP status.
 
+mod bounded;
 mod control;
 mod host;
 mod metrics;

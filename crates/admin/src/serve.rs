@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 
+use crate::bounded::{Bounded, HTTP_CONNECTIONS_MAX, HTTP_IDLE_SECONDS_MAX};
 use crate::control::Control;
 use crate::host::AllowedHosts;
 use crate::routes;
@@ -73,5 +75,7 @@ pub async fn serve_http(
     with_rpc: bool,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
+    let idle = Duration::from_secs(HTTP_IDLE_SECONDS_MAX);
+    let listener = Bounded::new(listener, HTTP_CONNECTIONS_MAX, idle);
     axum::serve(listener, routes::http(control, hosts, with_rpc)).await
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! response, ACK, CANCEL, retransmission, request with a To tag ─► always let in
 //! any other request ─► Open: let in, while nine tenths of the transactions suffice
-//!                      Overloaded, Draining: 503 with Retry-After, without state
+//!                      Overloaded: so many of a hundred get 503 with Retry-After, without state
+//!                      Draining: all do
 //! ```
 //!
 //! What a server that is behind reads is what has waited longest: refusing what is new among it sheds the oldest first,
@@ -21,8 +22,8 @@ pub enum Admission {
     /// Everything.
     #[default]
     Open,
-    /// Nothing: the server cannot keep up.
-    Overloaded,
+    /// All but so many of a hundred: the server cannot keep up.
+    Overloaded(u8),
     /// Nothing: the server ends once what has begun is done.
     Draining,
 }
@@ -54,17 +55,29 @@ pub(crate) fn new_servers_max(settings: &Settings) -> usize {
 
 impl Core {
     /// True if a request that no transaction knows is refused for now.
-    pub(crate) fn is_shed(&self, method: Method<'_>, request: &Message) -> bool {
-        let shut = self.admission != Admission::Open
-            || self.transactions.server_count() >= self.new_servers_max;
-        shut && !matches!(method, Method::Ack | Method::Cancel) && request.to_tag().is_none()
+    pub(crate) fn is_shed(&mut self, method: Method<'_>, request: &Message) -> bool {
+        if self.admission == Admission::Open
+            && self.transactions.server_count() < self.new_servers_max
+        {
+            return false;
+        }
+        if matches!(method, Method::Ack | Method::Cancel) || request.to_tag().is_some() {
+            return false;
+        }
+        match self.admission {
+            Admission::Open | Admission::Draining => true,
+            Admission::Overloaded(percent) => {
+                self.transactions.server_count() >= self.new_servers_max
+                    || self.random() % 100 < u64::from(percent)
+            }
+        }
     }
 
     /// Answers 503 without state.
     pub(crate) fn shed(&mut self, now: Now, flow: Flow, request: &Message) {
         match self.admission {
             Admission::Open => self.counters.shed_full += 1,
-            Admission::Overloaded => self.counters.shed_overloaded += 1,
+            Admission::Overloaded(_) => self.counters.shed_overloaded += 1,
             Admission::Draining => self.counters.shed_draining += 1,
         }
         self.reply_unavailable(now, flow, request);

@@ -64,8 +64,6 @@ pub struct Driver {
     pub(crate) blocklist: Blocklist,
     /// True once nothing new is let in any more.
     draining: AtomicBool,
-    /// Workers that cannot keep up.
-    late_workers: AtomicU64,
     /// Nanoseconds at which workers end even if something is still to be written; `u64::MAX` while running.
     stop_at: AtomicU64,
 }
@@ -120,7 +118,6 @@ impl Driver {
             visitors: Meter::default(),
             blocklist: Blocklist::default(),
             draining: AtomicBool::new(false),
-            late_workers: AtomicU64::new(0),
             stop_at: AtomicU64::new(u64::MAX),
         }
     }
@@ -345,28 +342,30 @@ impl Driver {
     /// What of the new is let in.
     pub fn admission(&self) -> Admission {
         if self.draining.load(Ordering::SeqCst) {
-            Admission::Draining
-        } else if self.late_workers.load(Ordering::SeqCst) > 0 {
-            Admission::Overloaded
-        } else {
-            Admission::Open
+            return Admission::Draining;
+        }
+        let percents = self.workers.iter().map(WorkerHandle::refused_percent);
+        match percents.max().unwrap_or(0) {
+            0 => Admission::Open,
+            percent => Admission::Overloaded(percent),
         }
     }
 
-    /// A worker cannot keep up, or can again; told to the shards when the last or first of them does. Told again while it
-    /// lasts, in case that another worker's word came in between.
-    pub(crate) fn set_late(&self, was: bool, is: bool, turn: &mut Turn) {
-        match (was, is) {
-            (false, true) => self.late_workers.fetch_add(1, Ordering::SeqCst),
-            (true, false) => self.late_workers.fetch_sub(1, Ordering::SeqCst),
-            _ => 0,
-        };
-        if is || (was && self.late_workers.load(Ordering::SeqCst) == 0) {
-            self.services.overloaded(is);
-            for shard in 0..self.shard_count() {
-                let input = admission_of(self.admission());
-                turn.pending.push_back((shard, input));
-            }
+    /// A worker has looked whether it keeps up, and wants so many of a hundred new requests refused. The shards hear of it
+    /// as often as it looks, so that it does no harm if the words of two workers cross.
+    pub(crate) fn set_late(&self, worker: u16, percent: u8, turn: &mut Turn) {
+        if let Some(handle) = self.workers.get(usize::from(worker))
+            && handle.refuse_percent(percent) == 0
+            && percent > 0
+        {
+            handle.meter.overloads.one();
+        }
+        let admission = self.admission();
+        if matches!(admission, Admission::Overloaded(_)) {
+            self.services.overloaded();
+        }
+        for shard in 0..self.shard_count() {
+            turn.pending.push_back((shard, admission_of(admission)));
         }
     }
 

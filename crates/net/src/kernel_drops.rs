@@ -7,31 +7,37 @@ use std::net::UdpSocket;
 
 use nix::sys::stat::fstat;
 
+use crate::lateness::Queue;
+
 /// The field of a row that names the socket.
 const INODE: usize = 9;
 
-/// What the kernel keeps for this socket's reader, in octets as it counts them.
-pub(crate) fn kernel_queue(socket: &UdpSocket) -> io::Result<u64> {
+/// What the kernel keeps for this socket's reader, and how much it has dropped.
+pub(crate) fn kernel_queue(socket: &UdpSocket) -> io::Result<Queue> {
     let inode = fstat(socket)?.st_ino;
     let table = match socket.local_addr()?.is_ipv4() {
         true => "/proc/net/udp",
         false => "/proc/net/udp6",
     };
-    Ok(queue_in(&read_to_string(table)?, inode))
+    Ok(queue_in(&read_to_string(table)?, inode).unwrap_or_default())
 }
 
-fn queue_in(table: &str, inode: u64) -> u64 {
+fn queue_in(table: &str, inode: u64) -> Option<Queue> {
     const QUEUES: usize = 4;
     let rows = table
         .lines()
         .skip(1)
         .map(|line| line.split_ascii_whitespace());
-    let queue = rows.filter_map(|fields| {
-        let fields: Vec<&str> = fields.collect();
+    rows.map(Iterator::collect::<Vec<&str>>).find_map(|fields| {
+        if fields.get(INODE)?.parse() != Ok(inode) {
+            return None;
+        }
         let (_, received) = fields.get(QUEUES)?.split_once(':')?;
-        (fields.get(INODE)?.parse() == Ok(inode)).then_some(u64::from_str_radix(received, 16).ok()?)
-    });
-    queue.sum()
+        Some(Queue {
+            octets: u64::from_str_radix(received, 16).ok()?,
+            dropped: fields.last()?.parse().ok()?,
+        })
+    })
 }
 
 /// The sum of the drop counters of `sockets`.
@@ -83,13 +89,18 @@ mod tests {
     fn what_waits_in_a_socket_is_seen() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
             1: 0100007F:13C4 00000000:0000 07 00000001:00000A00 00:00000000 00000000     0        0 4711 2 0000000000000000 5\n";
-        assert_eq!(queue_in(table, 4711), 2_560);
-        assert_eq!(queue_in(table, 4712), 0);
+        let queue = Queue {
+            octets: 2_560,
+            dropped: 5,
+        };
+        assert_eq!(queue_in(table, 4711), Some(queue));
+        assert_eq!(queue_in(table, 4712), None);
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-        assert_eq!(kernel_queue(&socket).expect("the kernel's table"), 0);
+        let waits = || kernel_queue(&socket).expect("the kernel's table");
+        assert_eq!(waits(), Queue::default());
         let to = socket.local_addr().expect("an address");
         socket.send_to(b"x", to).expect("sent");
-        assert!(kernel_queue(&socket).expect("the kernel's table") > 0);
+        assert!(waits().octets > 0);
     }
 
     #[test]

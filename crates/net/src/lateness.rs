@@ -1,10 +1,11 @@
-//! Whether a worker keeps up: how long what it reads has waited, and how long its turns take.
+//! Whether a worker keeps up, and what part of the new requests is to be refused so that it does.
 //!
 //! ```text
-//! queue read to its end ─► on time
-//! queue never empty for 100 ms ─► ask the kernel how much waits; that much at the present rate takes too long ─► late
-//! three turns in a row took too long ─► late for a second
-//! late ─► on time: the queue was read to its end, and no turn took too long for a second
+//! queue read to its end ─► keeps up
+//! queue never empty for 100 ms ─► the kernel is asked every 100 ms: how much waits, how much was dropped
+//! what waits takes too long at the present rate, or something was dropped twice in a row ─► late
+//! three turns in a row took too long ─► late
+//! late ─► a tenth more of what is new is refused; else a twentieth less, until nothing is
 //! ```
 //!
 //! That a queue is never empty says little: so it is under every load that waits for answers. What is dropped before it is
@@ -20,11 +21,26 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Turns in a row that must have been too long (3): one may be the scheduler's doing.
 const LONG_TURNS: u32 = 3;
 
-/// How long a worker counts as late after such turns.
-const LATE_FOR: Duration = Duration::from_secs(1);
+/// Looks in a row at which the kernel had dropped something, before the worker counts as late (2): one may be a burst.
+const DROPPING_LOOKS: u32 = 2;
+
+/// Of a hundred new requests, how many more are refused at each look that finds the worker late.
+const MORE_PERCENT: u8 = 10;
+
+/// And how many less at each that does not.
+const LESS_PERCENT: u8 = 5;
 
 /// What the kernel keeps of one datagram, roughly: the packet, its header and what it rounds up to.
 const OCTETS_PER_DATAGRAM: u64 = 1_280;
+
+/// What the kernel says of a socket.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Queue {
+    /// Octets that wait, as it counts them.
+    pub(crate) octets: u64,
+    /// Datagrams dropped since the socket was made, because too many waited.
+    pub(crate) dropped: u64,
+}
 
 /// How one worker stands.
 #[derive(Debug, Default)]
@@ -33,55 +49,96 @@ pub(crate) struct Lateness {
     behind_since: Option<Time>,
     /// Datagrams read since then.
     read: u64,
-    next_look: Time,
-    queue_is_long: bool,
+    /// Datagrams read since the last look, and those of them that were for shards.
+    since_look: (u64, u64),
+    last_look: Option<Time>,
+    dropped: u64,
+    dropping_looks: u32,
     long_turns: u32,
-    late_until: Time,
+    percent: u8,
 }
 
 impl Lateness {
-    /// A turn has read its datagrams: so many, of which so many were for shards; more waits or not. `waiting` asks the
-    /// kernel for the octets that wait.
+    /// A turn has read its datagrams: so many, of which so many were for shards; more waits or not. `ask` asks the kernel
+    /// what waits. True if it is to be told what part of the new requests is refused.
     pub(crate) fn has_read(
         &mut self,
         now: Time,
         delay_max: Duration,
         (count, taken): (u64, u64),
         more: bool,
-        waiting: impl FnOnce() -> u64,
-    ) {
-        if !more || 2 * taken < count {
+        ask: impl FnOnce() -> Queue,
+    ) -> bool {
+        self.since_look.0 += count;
+        self.since_look.1 += taken;
+        if more {
+            self.read += count;
+            self.behind_since.get_or_insert(now);
+        } else {
             self.behind_since = None;
             self.read = 0;
-            self.queue_is_long &= more;
-            return;
         }
-        self.read += count;
-        let since = *self.behind_since.get_or_insert(now);
-        if now < since + LOOK_EVERY || now < self.next_look {
-            return;
+        let is_behind = self
+            .behind_since
+            .is_some_and(|since| since + LOOK_EVERY <= now);
+        let is_late = is_behind || self.percent > 0 || self.long_turns >= LONG_TURNS;
+        let is_due = self.last_look.is_none_or(|last| last + LOOK_EVERY <= now);
+        if !is_late || !is_due {
+            return false;
         }
-        self.next_look = now + LOOK_EVERY;
-        let elapsed = u64::try_from((now - since).as_micros()).unwrap_or(u64::MAX);
-        let waits = waiting() / OCTETS_PER_DATAGRAM;
+        let late = self.look(now, delay_max, ask());
+        let before = self.percent;
+        self.percent = match late {
+            true => before.saturating_add(MORE_PERCENT).min(100),
+            false => before.saturating_sub(LESS_PERCENT),
+        };
+        before > 0 || self.percent > 0
+    }
+
+    /// True if the worker is late.
+    fn look(&mut self, now: Time, delay_max: Duration, queue: Queue) -> bool {
+        // A look long ago says nothing of what was dropped lately.
+        let is_fresh = self
+            .last_look
+            .is_some_and(|last| now < last + 3 * LOOK_EVERY);
+        let is_ours = 2 * self.since_look.1 >= self.since_look.0;
+        self.dropping_looks = match is_fresh && is_ours && queue.dropped > self.dropped {
+            true => self.dropping_looks + 1,
+            false => 0,
+        };
+        self.last_look = Some(now);
+        self.dropped = queue.dropped;
+        self.since_look = (0, 0);
+        let elapsed = self
+            .behind_since
+            .map_or(Duration::ZERO, |since| now - since);
+        let elapsed = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let waits = queue.octets / OCTETS_PER_DATAGRAM;
         let micros = waits.saturating_mul(elapsed) / self.read.max(1);
-        self.queue_is_long = Duration::from_micros(micros) > delay_max;
+        let is_long = is_ours && Duration::from_micros(micros) > delay_max;
+        let drops = self.dropping_looks >= DROPPING_LOOKS;
+        is_long || drops || core::mem::take(&mut self.long_turns) >= LONG_TURNS
     }
 
     /// A turn has ended, sleeping apart.
-    pub(crate) fn has_turned(&mut self, now: Time, took: Duration, delay_max: Duration) {
+    pub(crate) fn has_turned(&mut self, took: Duration, delay_max: Duration) {
         self.long_turns = match took > delay_max {
             true => self.long_turns + 1,
+            // What three turns have said stands until it was looked at.
+            false if self.long_turns >= LONG_TURNS => self.long_turns,
             false => 0,
         };
-        if self.long_turns >= LONG_TURNS {
-            self.late_until = now + LATE_FOR;
-        }
     }
 
-    /// True if the worker does not keep up.
-    pub(crate) fn is_late(&self, now: Time) -> bool {
-        self.queue_is_long || now < self.late_until
+    /// Of a hundred new requests, how many are refused.
+    pub(crate) fn percent(&self) -> u8 {
+        self.percent
+    }
+
+    /// When to look again though nothing came.
+    pub(crate) fn next_look(&self) -> Option<Time> {
+        let last = self.last_look.filter(|_| self.percent > 0)?;
+        Some(last + LOOK_EVERY)
     }
 }
 
@@ -91,10 +148,20 @@ mod tests {
 
     const DELAY: Duration = Duration::from_millis(250);
 
-    /// Reads 64 datagrams a millisecond for so long; the kernel says that so many octets wait.
-    fn read(lateness: &mut Lateness, from_ms: u64, to_ms: u64, taken: u64, waiting: u64) {
-        for ms in from_ms..to_ms {
-            lateness.has_read(Time::from_millis(ms), DELAY, (64, taken), true, || waiting);
+    /// Reads 64 datagrams a millisecond for so long; the kernel says that so many wait, and drops so many a millisecond.
+    fn read(
+        lateness: &mut Lateness,
+        ms: core::ops::Range<u64>,
+        taken: u64,
+        waits: u64,
+        drops: u64,
+    ) {
+        for at in ms {
+            let queue = || Queue {
+                octets: waits * OCTETS_PER_DATAGRAM,
+                dropped: drops * at,
+            };
+            lateness.has_read(Time::from_millis(at), DELAY, (64, taken), true, queue);
         }
     }
 
@@ -102,38 +169,93 @@ mod tests {
     fn a_queue_that_is_never_empty_but_short_is_on_time() {
         let mut lateness = Lateness::default();
         // 64,000 a second: 16,000 wait for a quarter of a second.
-        read(&mut lateness, 0, 1_000, 64, 1_000 * OCTETS_PER_DATAGRAM);
-        assert!(!lateness.is_late(Time::from_millis(1_000)));
+        read(&mut lateness, 0..1_000, 64, 1_000, 0);
+        assert_eq!(lateness.percent(), 0);
     }
 
     #[test]
-    fn a_queue_that_takes_too_long_is_late_until_it_is_empty() {
+    fn a_queue_that_takes_too_long_is_late_and_a_tenth_more_is_refused_at_each_look() {
         let mut lateness = Lateness::default();
-        read(&mut lateness, 0, 100, 64, u64::MAX / 2);
-        assert!(!lateness.is_late(Time::from_millis(100)), "not asked yet");
-        read(&mut lateness, 100, 101, 64, 20_000 * OCTETS_PER_DATAGRAM);
-        assert!(lateness.is_late(Time::from_millis(101)));
-        lateness.has_read(Time::from_millis(102), DELAY, (3, 3), false, || 0);
-        assert!(!lateness.is_late(Time::from_millis(102)));
+        read(&mut lateness, 0..100, 64, 20_000, 0);
+        assert_eq!(lateness.percent(), 0, "not asked yet");
+        read(&mut lateness, 100..101, 64, 20_000, 0);
+        assert_eq!(lateness.percent(), 10);
+        read(&mut lateness, 101..401, 64, 20_000, 0);
+        assert_eq!(lateness.percent(), 40);
+        // It keeps up: a twentieth less at each look, until all are let in.
+        for look in 1..=7 {
+            let now = Time::from_millis(401 + 100 * look);
+            assert!(lateness.has_read(now, DELAY, (3, 3), false, Queue::default));
+        }
+        assert_eq!(lateness.percent(), 5);
+        assert_eq!(lateness.next_look(), Some(Time::from_millis(1_201)));
+        assert!(lateness.has_read(
+            Time::from_millis(1_201),
+            DELAY,
+            (0, 0),
+            false,
+            Queue::default
+        ));
+        assert_eq!((lateness.percent(), lateness.next_look()), (0, None));
+        assert!(!lateness.has_read(
+            Time::from_millis(1_301),
+            DELAY,
+            (0, 0),
+            false,
+            Queue::default
+        ));
+    }
+
+    #[test]
+    fn a_kernel_that_drops_again_and_again_makes_late_and_one_burst_does_not() {
+        let mut lateness = Lateness::default();
+        read(&mut lateness, 0..201, 64, 1_000, 1);
+        assert_eq!(
+            lateness.percent(),
+            0,
+            "the second look finds the first drops"
+        );
+        read(&mut lateness, 201..301, 64, 1_000, 1);
+        assert_eq!(lateness.percent(), 10);
+        let mut burst = Lateness::default();
+        read(&mut burst, 0..150, 64, 1_000, 0);
+        let dropped = |_| Queue {
+            octets: 0,
+            dropped: 5_000,
+        };
+        for at in 200..1_000 {
+            burst.has_read(Time::from_millis(at), DELAY, (64, 64), true, || dropped(()));
+        }
+        assert_eq!(burst.percent(), 0);
     }
 
     #[test]
     fn a_flood_that_is_dropped_unparsed_makes_nobody_late() {
         let mut lateness = Lateness::default();
-        read(&mut lateness, 0, 1_000, 31, u64::MAX / 2);
-        assert!(!lateness.is_late(Time::from_millis(1_000)));
+        read(&mut lateness, 0..1_000, 31, 100_000, 10);
+        assert_eq!(lateness.percent(), 0);
     }
 
     #[test]
-    fn three_long_turns_are_late_for_a_second() {
+    fn three_long_turns_make_late_once() {
         let mut lateness = Lateness::default();
-        let now = Time::from_secs(1);
+        let look = |lateness: &mut Lateness, second| {
+            lateness.has_read(
+                Time::from_secs(second),
+                DELAY,
+                (1, 1),
+                false,
+                Queue::default,
+            );
+            lateness.percent()
+        };
         for took in [300, 300, 10, 300, 300] {
-            lateness.has_turned(now, Duration::from_millis(took), DELAY);
-            assert!(!lateness.is_late(now));
+            lateness.has_turned(Duration::from_millis(took), DELAY);
+            assert_eq!(look(&mut lateness, 1), 0);
         }
-        lateness.has_turned(now, Duration::from_millis(251), DELAY);
-        assert!(lateness.is_late(now));
-        assert!(!lateness.is_late(Time::from_secs(2)));
+        lateness.has_turned(Duration::from_millis(251), DELAY);
+        lateness.has_turned(Duration::from_millis(1), DELAY);
+        assert_eq!(look(&mut lateness, 2), 10);
+        assert_eq!(look(&mut lateness, 3), 5);
     }
 }

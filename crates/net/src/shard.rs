@@ -82,10 +82,8 @@ pub trait Services: Send + Sync {
     fn shard_rests(&self, shard: u16, rest: Duration) {
         let _ = (shard, rest);
     }
-    /// Tells whether the server keeps up; told again and again while it does not.
-    fn overloaded(&self, overloaded: bool) {
-        let _ = overloaded;
-    }
+    /// Tells that the server does not keep up; told again and again while it does not.
+    fn overloaded(&self) {}
     /// Tells of a panic outside the shards, in the parser or in a worker's loop; the worker goes on.
     fn worker_panicked(&self, worker: u16, report: PanicReport) {
         self.shard_panicked(worker, report);

@@ -30,10 +30,6 @@ use crate::worker_handle::Task;
 
 /// Turns in a row in which timers may wait for datagrams that were not read yet (8).
 const TURNS_WITHOUT_TIMERS_MAX: u8 = 8;
-
-/// How often a worker that does not keep up says so.
-const TELL_LATE_EVERY: Duration = Duration::from_millis(500);
-
 /// The token of a worker's waker.
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
@@ -71,8 +67,6 @@ pub(crate) struct Worker {
     turns_without_timers: u8,
     turn_began: Time,
     lateness: Lateness,
-    is_late: bool,
-    told_late_at: Time,
     /// Datagrams of this turn, and those of them that were for shards.
     pub(crate) read_in_turn: (u64, u64),
     pub(crate) receiver: DatagramReceiver,
@@ -109,8 +103,6 @@ impl Worker {
             turns_without_timers: 0,
             turn_began: Time::ZERO,
             lateness: Lateness::default(),
-            is_late: false,
-            told_late_at: Time::ZERO,
             read_in_turn: (0, 0),
             receiver: DatagramReceiver::new(),
             ports: Vec::new(),
@@ -232,23 +224,19 @@ impl Worker {
         if delay_max.is_zero() {
             return;
         }
-        let more = self.ports.iter().find(|port| port.readable);
-        let waiting =
-            || match more.and_then(|port| driver.datagram_socket(port.listener, self.index)) {
-                Some(socket) => kernel_queue(socket).unwrap_or(0),
-                None => 0,
-            };
-        self.lateness
-            .has_read(now, delay_max, read, more.is_some(), waiting);
-        let is_late = self.lateness.is_late(now);
-        if is_late && !self.is_late {
-            driver.meter(Some(self.index)).overloads.one();
-        }
-        // Told again with every look, in case that the word of another worker came in between.
-        if is_late != self.is_late || (is_late && self.told_late_at + TELL_LATE_EVERY <= now) {
-            self.told_late_at = now;
-            driver.set_late(self.is_late, is_late, &mut self.turn);
-            self.is_late = is_late;
+        let waits = self.ports.iter().find(|port| port.readable);
+        let port = waits.or(self.ports.first());
+        let ask = || {
+            let socket = port.and_then(|port| driver.datagram_socket(port.listener, self.index));
+            socket
+                .and_then(|socket| kernel_queue(socket).ok())
+                .unwrap_or_default()
+        };
+        if self
+            .lateness
+            .has_read(now, delay_max, read, waits.is_some(), ask)
+        {
+            driver.set_late(self.index, self.lateness.percent(), &mut self.turn);
         }
     }
 
@@ -306,7 +294,7 @@ impl Worker {
         let delay_max = driver.settings.queue_delay_max;
         if !delay_max.is_zero() {
             let took = now - self.turn_began;
-            self.lateness.has_turned(now, took, delay_max);
+            self.lateness.has_turned(took, delay_max);
         }
         let mut until = 0;
         if self.spins > 0 {
@@ -354,10 +342,7 @@ impl Worker {
             .filter_map(|a| a.paused_until);
         let accepting = accepting.map(Time::as_nanos).min().unwrap_or(u64::MAX);
         // One that was late says within its time that it keeps up again.
-        let late = match self.is_late {
-            true => (self.turn_began + TELL_LATE_EVERY).as_nanos(),
-            false => u64::MAX,
-        };
+        let late = self.lateness.next_look().map_or(u64::MAX, Time::as_nanos);
         shards
             .min(connections)
             .min(accepting)

@@ -1,6 +1,6 @@
 //! What other threads see of a worker: its mailbox, its alarm clock and its counters.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
@@ -29,6 +29,8 @@ pub(crate) struct WorkerHandle {
     has_mail: AtomicBool,
     /// Nanoseconds until which the worker sleeps; 0 while it is awake.
     asleep_until: AtomicU64,
+    /// Of a hundred new requests, how many this worker wants refused, because it does not keep up.
+    refused_percent: AtomicU8,
     pub(crate) meter: Meter,
 }
 
@@ -39,6 +41,7 @@ impl WorkerHandle {
             mail: Mutex::default(),
             has_mail: AtomicBool::new(false),
             asleep_until: AtomicU64::new(0),
+            refused_percent: AtomicU8::new(0),
             meter: Meter::default(),
         }
     }
@@ -74,6 +77,16 @@ impl WorkerHandle {
     /// Says that it is awake.
     pub(crate) fn awake(&self) {
         self.asleep_until.store(0, Ordering::SeqCst);
+    }
+
+    /// Of a hundred new requests, how many it wants refused.
+    pub(crate) fn refused_percent(&self) -> u8 {
+        self.refused_percent.load(Ordering::SeqCst)
+    }
+
+    /// Sets how many; how many it were before.
+    pub(crate) fn refuse_percent(&self, percent: u8) -> u8 {
+        self.refused_percent.swap(percent, Ordering::SeqCst)
     }
 
     pub(crate) fn has_mail(&self) -> bool {

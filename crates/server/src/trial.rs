@@ -60,13 +60,7 @@ fn with_port(port: u16, ipv6: bool) -> Result<Located, Failure> {
         "domains = [\"{DOMAIN}\"]\nlisten = [{}]\ndata = \"./{FOLDER}\"\n",
         listen.join(", ")
     );
-    let (config, report) = Config::parse(
-        Source {
-            name: "the trial".into(),
-            text,
-        },
-        Path::new(""),
-    );
+    let (config, report) = Config::parse(Source::new("the trial".into(), text), Path::new(""));
     match config {
         Some(mut config) => {
             config.file = String::new();
@@ -82,12 +76,12 @@ fn with_port(port: u16, ipv6: bool) -> Result<Located, Failure> {
 
 /// A configuration that says nothing but its data folder, for what has a form of its own. Relative paths begin at `folder`.
 pub fn defaults(folder: &Path) -> Config {
-    let source = Source {
-        name: "the defaults".into(),
-        text: format!(
+    let source = Source::new(
+        "the defaults".into(),
+        format!(
             "domains = [\"{DOMAIN}\"]\nlisten = [\"udp:127.0.0.1:{PORT}\"]\ndata = \"./{FOLDER}\"\n"
         ),
-    };
+    );
     match Config::parse(source, folder) {
         (Some(config), _) => config,
         (None, report) => unreachable!("the defaults are good: {report}"),

@@ -156,3 +156,30 @@ fn a_log_that_cannot_be_written_stops_nothing() {
     assert!(place.counted("events_lost") > 0);
     assert_eq!(server.end(), 0);
 }
+
+#[test]
+fn a_damaged_database_is_moved_aside_and_the_server_serves() {
+    let place = Place::new();
+    let port = free_port();
+    place.write("strowger.toml", &configuration(port));
+    let server = place.start(&["run"]);
+    place.run(&["user", "add", "1001"]).must_be(0, &["added"]);
+    assert_eq!(server.end(), 0);
+    let database = place.path().join("data/strowger.db");
+    let mut octets = std::fs::read(&database).expect("a database");
+    let pages = octets.len() / 2;
+    octets[100..pages].fill(0xa5);
+    std::fs::write(&database, octets).expect("written");
+    let server = place.start(&["run"]);
+    assert!(
+        server.log().contains("the database was damaged"),
+        "{}",
+        server.log()
+    );
+    assert!(ask(&socket(), port, "damaged", 1).starts_with("SIP/2.0 200 "));
+    place
+        .run(&["status"])
+        .must_be(0, &["the database was damaged", "restore a backup"]);
+    place.run(&["user", "add", "1002"]).must_be(0, &["added"]);
+    assert_eq!(server.end(), 0);
+}

@@ -75,7 +75,7 @@ fn goes_on_in(admission: Admission) -> World {
 
 #[test]
 fn an_overloaded_server_refuses_what_is_new_and_serves_what_has_begun() {
-    let mut world = goes_on_in(Admission::Overloaded);
+    let mut world = goes_on_in(Admission::Overloaded(100));
     assert_eq!(world.element.counters().shed_overloaded, 7);
     set(&mut world, Admission::Open);
     assert_eq!(the(&world.send(&invite("c2")), "INVITE").flow, udp(BOB));
@@ -141,7 +141,7 @@ fn the_last_tenth_of_the_transactions_is_for_calls_that_have_begun() {
 #[test]
 fn many_refused_requests_leave_nothing_behind() {
     let mut world = world_with_bob();
-    set(&mut world, Admission::Overloaded);
+    set(&mut world, Admission::Overloaded(100));
     world.pass_seconds(70);
     for number in 0..2_000 {
         let sent = world.send(&invite(&format!("m{number}")));
@@ -149,4 +149,14 @@ fn many_refused_requests_leave_nothing_behind() {
     }
     assert!(world.element.is_idle());
     assert!(world.pass_seconds(40).is_empty(), "nothing is sent again");
+}
+
+#[test]
+fn a_server_that_is_a_little_overloaded_refuses_a_little() {
+    let mut world = world_with_bob();
+    set(&mut world, Admission::Overloaded(30));
+    let refused = (0..1_000)
+        .filter(|number| statuses_to(&world.send(&invite(&format!("p{number}"))), ALICE) == [503])
+        .count();
+    assert!((250..350).contains(&refused), "{refused}");
 }

@@ -32,10 +32,7 @@ pub fn run(file: Option<&Path>, args: &InitArgs, json: bool) -> Result<(), Failu
     };
     let text = config::template(&domain, &listen, &args.data);
     let (written, report) = Config::parse(
-        Source {
-            name: file.display().to_string(),
-            text: text.clone(),
-        },
+        Source::new(file.display().to_string(), text.clone()),
         Path::new(""),
     );
     let Some(config) = written else {

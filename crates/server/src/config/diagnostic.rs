@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Write};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -49,20 +50,30 @@ pub struct Source {
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Where each line begins; made when a position is first asked for.
+    line_starts: OnceLock<Box<[usize]>>,
 }
 
 impl Source {
+    /// A text and its name.
+    pub fn new(name: String, text: String) -> Source {
+        Source {
+            name,
+            text,
+            line_starts: OnceLock::new(),
+        }
+    }
+
     /// Line and column (in characters), both from 1.
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        let start = self.line_range(offset).start;
-        let line = self
-            .text
-            .as_bytes()
-            .iter()
-            .take(start)
-            .filter(|octet| **octet == b'\n')
-            .count()
-            + 1;
+        let starts = self.line_starts.get_or_init(|| {
+            let breaks = self.text.match_indices('\n');
+            core::iter::once(0)
+                .chain(breaks.map(|(at, _)| at + 1))
+                .collect()
+        });
+        let line = starts.partition_point(|start| *start <= offset);
+        let start = starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let column = self
             .text
             .get(start..offset)
@@ -348,11 +359,11 @@ mod tests {
 
     #[test]
     fn positions_count_characters() {
-        let source = Source {
-            name: "f".into(),
-            text: "a\nöö x\n".into(),
-        };
+        let source = Source::new("f".into(), "a\nöö x\n".into());
         assert_eq!(source.position(0), (1, 1));
         assert_eq!(source.position(7), (2, 4));
+        assert_eq!(source.position(2), (2, 1));
+        assert_eq!(source.position(9), (3, 1), "behind the last line break");
+        assert_eq!(source.position(100).0, 3, "beyond the end");
     }
 }

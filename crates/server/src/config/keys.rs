@@ -236,7 +236,7 @@ pub const KEYS: &[Key] = &[
     key("limits", "transactions_max", number(100, 100_000_000), Value("2000000"),
         "Transactions of each kind, server and client, that the whole server holds at a time; from nine tenths on, new requests outside of calls get 503."),
     key("limits", "queue_delay_ms_max", number(0, 60_000), Value("250"),
-        "How long a message may have waited, or a turn of a worker take: beyond it the server is overloaded, and new requests outside of calls get 503. 0 never refuses."),
+        "How long a message may have waited, or a turn of a worker take: beyond it, or when the kernel drops messages, the server is overloaded, and more and more of the new requests outside of calls get 503. 0 never refuses."),
     key("limits", "retry_after_seconds", number(1, 3_600), Value("5"),
         "Retry-After of those 503; what is said lies between this and twice as much."),
     key("limits", "drain_seconds", number(0, 3_600), Value("30"),

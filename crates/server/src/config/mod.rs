@@ -249,10 +249,7 @@ impl Config {
     /// The file cannot be read.
     pub fn load(path: &Path) -> Result<(Option<Config>, Report), std::io::Error> {
         let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
-        let source = Source {
-            name: path.display().to_string(),
-            text,
-        };
+        let source = Source::new(path.display().to_string(), text);
         let folder = path.parent().unwrap_or(Path::new(""));
         let (config, mut report) = Config::parse(source, folder);
         read::warn_of_readable_passwords(path, config.as_ref(), &mut report);

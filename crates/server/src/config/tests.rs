@@ -31,10 +31,7 @@ password = "choose-one"
 
 fn parse(text: &str) -> (Option<Config>, Report) {
     Config::parse(
-        Source {
-            name: "strowger.toml".into(),
-            text: text.into(),
-        },
+        Source::new("strowger.toml".into(), text.into()),
         Path::new("/etc/strowger"),
     )
 }

@@ -222,10 +222,7 @@ fn the_section_of_a_toml_file_is_read_and_its_mistakes_are_told() {
     std::fs::write(folder.join("main.lua"), "").expect("a file");
     let parse = |text: &str| {
         let head = "domains = [\"a.test\"]\nlisten = [\"udp:127.0.0.1\"]\n";
-        let source = Source {
-            name: "strowger.toml".into(),
-            text: format!("{head}{text}"),
-        };
+        let source = Source::new("strowger.toml".into(), format!("{head}{text}"));
         Config::parse(source, &folder)
     };
     let (config, report) = parse(

@@ -147,9 +147,12 @@ impl Live {
         let unkept = self.keeping.is_failing().then(|| {
             "registrations cannot be kept and are refused with 500; the log says why".to_owned()
         });
-        let overloaded = self.driver.admission() == Admission::Overloaded;
-        let overloaded = overloaded
-            .then(|| "the server cannot keep up: new requests outside of calls get 503".to_owned());
+        let overloaded = match self.driver.admission() {
+            Admission::Overloaded(percent) => Some(format!(
+                "the server cannot keep up: {percent} % of new requests outside of calls get 503"
+            )),
+            Admission::Open | Admission::Draining => None,
+        };
         let panics = self.driver.counters();
         let panics = panics.shard_panics + panics.worker_panics;
         let panicked = (panics > 0).then(|| {

@@ -13,17 +13,14 @@ pub struct Overload {
 }
 
 impl Overload {
-    /// Notes how the server stands. True if a line was written.
-    pub fn note(&self, overloaded: bool, now: Instant) -> bool {
-        if !overloaded {
-            return false;
-        }
+    /// Notes that it does not keep up. True if a line was written.
+    pub fn note(&self, now: Instant) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let due = told.is_none_or(|told| now.duration_since(told) >= TOLD_EVERY);
         if due {
             *told = Some(now);
             tracing::warn!(
-                "the server cannot keep up: new requests outside of calls get 503 (shed_overloaded counts them)"
+                "the server cannot keep up: some of the new requests outside of calls get 503 (shed_overloaded counts them)"
             );
         }
         due
@@ -37,8 +34,7 @@ mod tests {
     #[test]
     fn it_is_told_now_and_then() {
         let (overload, start) = (Overload::default(), Instant::now());
-        let told = |seconds| overload.note(true, start + Duration::from_secs(seconds));
-        assert!(!overload.note(false, start));
+        let told = |seconds| overload.note(start + Duration::from_secs(seconds));
         assert_eq!(
             [0, 1, 9, 10, 11, 20].map(told),
             [true, false, false, true, false, true]

@@ -129,7 +129,7 @@ impl Services for Outside {
         PanicBox::tell_rest(shard, rest);
     }
 
-    fn overloaded(&self, overloaded: bool) {
-        self.overload.note(overloaded, Instant::now());
+    fn overloaded(&self) {
+        self.overload.note(Instant::now());
     }
 }
