@@ -1,4 +1,4 @@
-//! The relayed requests of one shard, by keys that are never used twice.
+//! The relayed requests of one shard, by keys that are never used twice. Room that a flood has taken is given back.
 
 use slab::Slab;
 
@@ -23,12 +23,17 @@ impl RelayKey {
     }
 }
 
+/// Room that is never given back.
+const KEPT: usize = 64;
+
 /// The table.
 #[derive(Debug)]
 pub(crate) struct RelayTable<T> {
     slots: Slab<(u32, T)>,
     next_serial: u32,
     max: usize,
+    /// Room is given back when no more entries than this are left; halved with each attempt, set anew by growth.
+    release_at: usize,
 }
 
 impl<T> RelayTable<T> {
@@ -38,6 +43,7 @@ impl<T> RelayTable<T> {
             slots: Slab::new(),
             next_serial: 0,
             max,
+            release_at: 0,
         }
     }
     /// Puts an entry in; `None` if the table is full.
@@ -47,6 +53,9 @@ impl<T> RelayTable<T> {
         }
         self.next_serial = self.next_serial.wrapping_add(1);
         let serial = self.next_serial;
+        if self.slots.len() == self.slots.capacity() {
+            self.release_at = self.slots.len() / 2;
+        }
         let slot = u32::try_from(self.slots.insert((serial, value))).ok()?;
         Some(RelayKey { slot, serial })
     }
@@ -67,9 +76,12 @@ impl<T> RelayTable<T> {
     /// Takes the entry out.
     pub(crate) fn remove(&mut self, key: RelayKey) -> Option<T> {
         self.get(key)?;
-        self.slots
-            .try_remove(key.slot as usize)
-            .map(|(_, value)| value)
+        let removed = self.slots.try_remove(key.slot as usize);
+        if self.slots.len() <= self.release_at && self.slots.capacity() > KEPT {
+            self.release_at = self.slots.len() / 2;
+            self.slots.shrink_to_fit();
+        }
+        removed.map(|(_, value)| value)
     }
     /// Number of entries.
     pub(crate) fn len(&self) -> usize {
@@ -78,5 +90,28 @@ impl<T> RelayTable<T> {
     /// True if there is none.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_given_back_and_keys_of_what_is_left_hold() {
+        let mut table = RelayTable::new(100_000);
+        let keys: Vec<RelayKey> = (0..10_000).filter_map(|n| table.insert(n)).collect();
+        let (kept, gone) = keys.split_at(10);
+        for key in gone.iter().rev() {
+            table.remove(*key);
+        }
+        assert!(table.slots.capacity() < 100, "{}", table.slots.capacity());
+        assert!(
+            kept.iter()
+                .zip(0..)
+                .all(|(key, n)| table.get(*key) == Some(&n))
+        );
+        let again = table.insert(0);
+        assert!(keys.iter().all(|key| Some(*key) != again));
     }
 }

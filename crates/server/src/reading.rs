@@ -23,10 +23,7 @@ pub struct Reading {
 
 /// Reads a text under the name of a file. Relative paths in it begin at a folder that is not there.
 pub fn read_configuration(name: &str, text: &str) -> Reading {
-    let source = Source {
-        name: name.to_owned(),
-        text: text.to_owned(),
-    };
+    let source = Source::new(name.to_owned(), text.to_owned());
     let (config, report) = Config::parse(source, Path::new("nowhere"));
     let places = report.diagnostics.iter().filter_map(|one| {
         let span = one.span.as_ref()?;

@@ -1,4 +1,5 @@
-//! A slab whose keys carry a generation, grown by pages so that no growth copies what is held.
+//! A slab whose keys carry a generation, grown by pages so that no growth copies what is held. Pages at the end that nobody
+//! uses any more are given back: what a flood has taken is not kept for ever.
 
 /// Slots per page.
 const PAGE_SLOTS: usize = 1024;
@@ -38,6 +39,9 @@ pub(crate) struct Slots<T> {
     length: u32,
     /// Generation of every slot at its first use.
     first_generation: u32,
+    /// Pages are given back when no more entries than this are left. Halved with each attempt, so that growth by a page
+    /// pays for few of them.
+    release_at: u32,
 }
 
 impl<T> Slots<T> {
@@ -58,6 +62,7 @@ impl<T> Slots<T> {
             used: 0,
             length: 0,
             first_generation: first_generation & GENERATION_MASK,
+            release_at: 0,
         }
     }
 
@@ -102,6 +107,7 @@ impl<T> Slots<T> {
                 let mut page = Vec::with_capacity(PAGE_SLOTS);
                 page.push(fresh);
                 self.pages.push(page);
+                self.release_at = self.used / 4;
             }
         }
         SlotKey { slot, generation }
@@ -117,9 +123,55 @@ impl<T> Slots<T> {
         let content = core::mem::replace(&mut slot.content, Content::Vacant { next });
         self.vacant = key.slot;
         self.length -= 1;
+        if self.length <= self.release_at && self.pages.len() > 1 {
+            self.release();
+        }
         match content {
             Content::Occupied(value) => Some(value),
             Content::Vacant { .. } => None,
+        }
+    }
+
+    /// Gives back the pages at the end that hold nothing, but never the first.
+    #[cold]
+    fn release(&mut self) {
+        self.release_at = self.length / 2;
+        let is_vacant = |slot: &Slot<T>| matches!(slot.content, Content::Vacant { .. });
+        let before = self.pages.len();
+        // Keys of entries that were there must not fit those that come: these begin at a later generation.
+        let mut ahead = 0;
+        while self.pages.len() > 1
+            && let Some(page) = self.pages.pop_if(|page| page.iter().all(is_vacant))
+        {
+            let distances = page
+                .iter()
+                .map(|slot| slot.generation.wrapping_sub(self.first_generation) & GENERATION_MASK)
+                // Those that began before an earlier release are behind.
+                .filter(|distance| *distance <= GENERATION_MASK / 2);
+            ahead = distances.fold(ahead, u32::max);
+        }
+        if self.pages.len() == before {
+            return;
+        }
+        self.first_generation = self.first_generation.wrapping_add(ahead) & GENERATION_MASK;
+        self.vacant = NONE;
+        self.used = 0;
+        for page in &self.pages {
+            self.used += page.len() as u32;
+        }
+        // The first positions are used first, so that the last pages become vacant again.
+        let mut position = self.used;
+        for slot in self
+            .pages
+            .iter_mut()
+            .rev()
+            .flat_map(|page| page.iter_mut().rev())
+        {
+            position -= 1;
+            if let Content::Vacant { next } = &mut slot.content {
+                *next = self.vacant;
+                self.vacant = position;
+            }
         }
     }
 
@@ -212,5 +264,48 @@ mod tests {
         }
         assert_eq!(slots.len(), 0);
         assert_eq!(slots.at(17), None);
+    }
+
+    #[test]
+    fn pages_that_hold_nothing_are_given_back_and_old_keys_stay_dead() {
+        let mut slots = Slots::beginning_at(GENERATION_MASK - 1);
+        let mut dead = Vec::new();
+        for round in 0..5 {
+            let keys: Vec<SlotKey> = (0..10_000).map(|n| slots.insert(n)).collect();
+            assert_eq!(slots.pages.len(), 10);
+            assert!(dead.iter().all(|key| slots.get(*key).is_none()), "{round}");
+            let (kept, gone) = keys.split_at(100);
+            for key in gone.iter().rev() {
+                assert!(slots.remove(*key).is_some());
+            }
+            assert_eq!((slots.len(), slots.pages.len()), (100, 1));
+            assert!(
+                kept.iter()
+                    .zip(0..)
+                    .all(|(key, n)| slots.get(*key) == Some(&n))
+            );
+            for key in kept {
+                slots.remove(*key);
+            }
+            dead.extend(keys);
+        }
+        assert_eq!((slots.len(), slots.pages.len()), (0, 1));
+    }
+
+    #[test]
+    fn one_entry_on_the_last_page_keeps_those_before_it_without_being_asked_at_every_removal() {
+        let mut slots = Slots::new();
+        let keys: Vec<SlotKey> = (0..10_000).map(|n| slots.insert(n)).collect();
+        let (last, others) = keys.split_last().expect("keys");
+        for key in others {
+            slots.remove(*key);
+        }
+        assert_eq!((slots.pages.len(), slots.get(*last)), (10, Some(&9_999)));
+        assert_eq!(slots.release_at, 0);
+        slots.remove(*last);
+        assert_eq!(slots.pages.len(), 1);
+        let again = slots.insert(1);
+        assert_eq!(again.slot, 0);
+        assert!(keys.iter().all(|key| *key != again));
     }
 }

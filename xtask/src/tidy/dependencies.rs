@@ -25,6 +25,7 @@ pub const ORDER: &[&str] = &[
     "sim",
     "load",
     "net",
+    "robust",
     "store",
     "admin",
     "server",

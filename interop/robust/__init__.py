@@ -1,0 +1,1 @@
+"""Programs that show over the wire what a running server withstands."""
