@@ -193,7 +193,7 @@ fn one(plan: &Plan, target: &'static Target, time: Duration) -> Result<Outcome, 
 
 /// Prints a finding and keeps its input.
 fn tell(folder: &Path, target: &Target, finding: &Finding) {
-    let seed = strowger_fuzz::Random::of(&finding.input).next();
+    let seed = strowger_fuzz::Random::of(&finding.input).number();
     let path = folder.join(format!("{}-{seed:016x}", target.name));
     let kept = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, &finding.input));
     println!("{} at {}: {}", target.name, finding.place, finding.message);
