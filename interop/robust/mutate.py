@@ -61,8 +61,9 @@ def mutate(run):
     for _ in range(6):
         time.sleep(10)
         rests.append(f"{pss(server) / MIB:.0f}")
-    left = at_rest(server, 5)
     grew = pss(server) - memory
+    # A phone that rings for ever: 10 s, then 64*T1 for its CANCEL, then as much for a caller who sends no ACK.
+    left = at_rest(server, 60)
     run.figure(f"PSS {memory / MIB:.0f} MiB before, {peak / MIB:.0f} at the end, then each 10 s {' '.join(rests)}, {grew / MIB:+.1f} after 60 s of rest; "
                f"{left} transactions left, descriptors {open_before} before, {descriptors(server)} after")
     if grew >= 32 * MIB:

@@ -99,6 +99,8 @@ def main():
     parser.add_argument("--allow-skip", action="store_true", help="a program that cannot run here is no failure")
     options = parser.parse_args()
     enclosed = enclose()
+    # Asked to end, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options.server = os.path.abspath(options.server)
     options.tool = os.path.abspath(options.tool or os.path.join(os.path.dirname(options.server), "strowger-robust"))
     for module in MODULES:

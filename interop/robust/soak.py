@@ -7,7 +7,7 @@ import time
 
 from lib.peer import Peer
 from lib.processes import Failure
-from robust.program import (MIB, TRUSTED, Load, at_rest, descriptors, metrics, ms, program, pss, registered, same_process, why)
+from robust.program import (MIB, TRUSTED, Load, all_went, at_rest, descriptors, metrics, ms, program, pss, registered, same_process)
 
 CALLS, REGISTERS, OPTIONS = 300, 500, 500
 AORS = 20_000
@@ -154,7 +154,7 @@ def soak(run):
                f"{left} transactions left, descriptors {open_before} and {descriptors(server)}, "
                f"{int(after['location_bindings'])} bindings")
     for name, report in reports.items():
-        run.must(report["failed"] == 0 and report["operations"] > 0, f"{name}: {why(report)}")
+        all_went(run, report, name)
     run.must(not nuisance.problems and not nuisance.begun, f"nuisance: {nuisance.problems[:3]}, {len(nuisance.begun)} hang")
     run.must(left == 0, f"{left} transactions never ended")
     run.must(abs(descriptors(server) - open_before) <= 1, "descriptors leak")

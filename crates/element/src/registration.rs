@@ -94,13 +94,13 @@ impl Core {
         self.take_turn(now, &aor, WaitingChange::Removal);
     }
 
-    /// A connection is gone: bindings that wait and depend on it will appear as lost.
+    /// A connection is gone: bindings that wait and depend on it will appear as lost, and nobody is answered over it.
     pub(crate) fn registrations_flow_closed(&mut self, flow: &Flow) {
         if flow.stream.is_none() {
             return;
         }
         self.registrations.flow_closed(flow);
-        for change in self.registrations.waiting_mut() {
+        for change in self.registrations.requests_mut() {
             if let WaitingChange::Register(waiting) = change
                 && waiting.flow.stream == flow.stream
             {
@@ -310,6 +310,9 @@ impl Core {
     /// A refusal that another try might not meet is kept in a transaction: a retransmission gets the same answer, or
     /// the client would hear two (§17.2.2).
     fn refuse_register(&mut self, now: Now, waiting: &WaitingRegister, reply: &RegisterReply) {
+        if waiting.flow_lost {
+            return;
+        }
         let (request, flow) = (&waiting.request, &waiting.flow);
         let key = self.transactions.request_key(request);
         let made =
@@ -335,7 +338,8 @@ impl Core {
     }
 
     fn answer_register(&mut self, now: Now, waiting: &WaitingRegister, reply: &RegisterReply) {
-        if waiting.options.no_reply {
+        // Over a connection that is gone nobody can be answered.
+        if waiting.options.no_reply || waiting.flow_lost {
             return;
         }
         let headers = if waiting.lines.is_empty() {

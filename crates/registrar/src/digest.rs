@@ -148,6 +148,9 @@ impl From<Judgement> for Verdict {
 }
 
 impl Authenticator<'_> {
+    /// How long after its nonce has aged a request may still be sent again: 64*T1 (RFC 3261 §17.1.2.2).
+    const RETRANSMITTED_SECONDS: u32 = 32;
+
     /// Judges the credentials of a request by the accounts.
     pub fn authenticate(&self, request: &Message) -> Verdict {
         self.verify(request, Secret::Account).judgement.into()
@@ -336,13 +339,30 @@ impl Authenticator<'_> {
             self.now.monotonic,
             lifetime,
         ) else {
-            return Some(ChallengeCause::Stale);
+            let repeated = self.is_repeated(request, credentials, nc?);
+            return (!repeated).then_some(ChallengeCause::Stale);
         };
         match self.nonces.note_use(serial, nc?, self.fingerprint(request)) {
             NonceUse::Fresh | NonceUse::Retransmission => None,
             NonceUse::Replayed => Some(ChallengeCause::Replayed),
             NonceUse::Overwritten => Some(ChallengeCause::Stale),
         }
+    }
+
+    /// True if this is the retransmission of a request that was accepted while its nonce was young: whoever heard, or will
+    /// hear, a final response must not hear a challenge too (RFC 3261 §17.2.2).
+    fn is_repeated(&self, request: &Message, credentials: &Credentials<'_>, nc: u32) -> bool {
+        let lifetime = self.settings.nonce_seconds;
+        let serial = self.nonces.open(
+            self.secrets,
+            &credentials.nonce,
+            self.now.monotonic,
+            lifetime.saturating_add(Self::RETRANSMITTED_SECONDS),
+        );
+        serial.is_some_and(|serial| {
+            self.nonces
+                .was_used_by(serial, nc, self.fingerprint(request))
+        })
     }
 
     /// The user part of a digest user name, which clients send as `user` or as `user@domain`.

@@ -164,6 +164,20 @@ impl NonceTable {
         verdict
     }
 
+    /// True if this very request used `nc` before. Claims and notes nothing.
+    pub fn was_used_by(&self, serial: u64, nc: u32, fingerprint: u64) -> bool {
+        let index = usize::try_from(serial % self.slots.len() as u64).unwrap_or(0);
+        let repeated = self.slots.get(index).is_some_and(|slot| {
+            slot.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .was_used_by(serial, nc, fingerprint)
+        });
+        if repeated {
+            self.retransmitted.fetch_add(1, Ordering::Relaxed);
+        }
+        repeated
+    }
+
     /// The counters as they are now.
     pub fn counters(&self) -> NonceCounters {
         NonceCounters {
@@ -176,6 +190,16 @@ impl NonceTable {
 }
 
 impl Slot {
+    fn was_used_by(&self, serial: u64, nc: u32, fingerprint: u64) -> bool {
+        let behind = self.highest.checked_sub(nc);
+        serial == self.serial
+            && nc > 0
+            && behind.is_some_and(|behind| {
+                behind < REMEMBERED as u32 && self.window & (1 << behind) != 0
+            })
+            && self.fingerprints.get(nc as usize % REMEMBERED) == Some(&fingerprint)
+    }
+
     fn note_use(&mut self, serial: u64, nc: u32, fingerprint: u64) -> NonceUse {
         if serial < self.serial {
             return NonceUse::Overwritten;
@@ -261,6 +285,20 @@ mod tests {
             Retransmission,
             "also after the next one"
         );
+    }
+
+    #[test]
+    fn asking_whether_a_request_was_here_claims_nothing() {
+        let table = table();
+        assert!(!table.was_used_by(1, 1, 11));
+        assert_eq!(table.note_use(1, 1, 11), Fresh);
+        assert!(table.was_used_by(1, 1, 11));
+        assert!(!table.was_used_by(1, 1, 12), "another request");
+        assert!(!table.was_used_by(1, 2, 11), "another count");
+        assert!(!table.was_used_by(1, 0, 11) && !table.was_used_by(0, 0, 0));
+        assert!(!table.was_used_by(5, 1, 11), "another nonce");
+        assert_eq!(table.note_use(1, 2, 12), Fresh);
+        assert!(table.was_used_by(1, 1, 11), "also after the next one");
     }
 
     #[test]

@@ -186,11 +186,14 @@ impl<T> PendingRegistrations<T> {
         }
     }
 
-    /// The REGISTERs that wait behind another.
-    pub fn waiting_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.queues
-            .values_mut()
-            .flat_map(|queue| queue.waiting.iter_mut())
+    /// The REGISTERs that are with the store or wait behind another.
+    pub fn requests_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.queues.values_mut().flat_map(|queue| {
+            let storing = queue.storing.iter_mut();
+            storing
+                .map(|storing| &mut storing.request)
+                .chain(queue.waiting.iter_mut())
+        })
     }
 
     /// True if `fits` a REGISTER for `aor` that is with the store or waits.

@@ -380,6 +380,44 @@ fn a_nonce_lives_for_its_time_and_then_is_stale() {
 }
 
 #[test]
+fn a_retransmission_passes_also_if_its_nonce_has_aged_meanwhile() {
+    let mut world = World::new();
+    let challenge = world.challenge();
+    let first = Attempt::default();
+    let answer = world.answer(&challenge, &first);
+    world.now = 1_299;
+    assert_eq!(
+        short(&world.verdict(&[&answer], &first)),
+        "passed alice@example.test"
+    );
+    world.now = 1_302;
+    assert_eq!(
+        short(&world.verdict(&[&answer], &first)),
+        "passed alice@example.test",
+        "who hears a 200 must not hear a challenge"
+    );
+    let other = Attempt {
+        branch: "z9hG4bK2",
+        ..first.clone()
+    };
+    assert_eq!(short(&world.verdict(&[&answer], &other)), "Stale");
+    let next = Attempt {
+        nc: 2,
+        ..first.clone()
+    };
+    assert_eq!(
+        short(&world.verdict(&[&world.answer(&challenge, &next)], &next)),
+        "Stale"
+    );
+    world.now = 1_333;
+    assert_eq!(
+        short(&world.verdict(&[&answer], &first)),
+        "Stale",
+        "64*T1 later nobody sends it again"
+    );
+}
+
+#[test]
 fn a_count_is_used_once_and_a_retransmission_is_not_a_second_use() {
     let world = World::new();
     let challenge = world.challenge();

@@ -62,6 +62,17 @@ impl Partition {
     }
 }
 
+/// How a message gets through on a connection.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct ReliableWay {
+    /// Not before a partition ends.
+    pub not_before: Time,
+    /// How long it is on its way.
+    pub delay: Duration,
+    /// How often it was lost and sent again by the host.
+    pub resent: u32,
+}
+
 /// What the network did.
 #[derive(Default, Clone, Debug, PartialEq, Eq)]
 pub struct NetworkCounters {
@@ -75,6 +86,8 @@ pub struct NetworkCounters {
     pub held_back: u64,
     /// Those cut off by a partition.
     pub cut: u64,
+    /// Messages on connections among those handed in.
+    pub on_connections: u64,
 }
 
 /// The network.
@@ -136,6 +149,35 @@ impl Network {
             self.note_loss(packet);
         }
         copies
+    }
+
+    /// How a message gets through on a connection: late, but it does.
+    pub fn carry_reliably(&mut self, now: Time, packet: &Packet) -> ReliableWay {
+        /// A host gives up long after that; here it gets through.
+        const RESENT_MAX: u32 = 5;
+        self.counters.sent += 1;
+        self.counters.on_connections += 1;
+        let mut resent = 0;
+        while resent < RESENT_MAX && self.random.chance(self.settings.loss_per_mille) {
+            resent += 1;
+        }
+        let (low, high) = (self.settings.delay_min, self.settings.delay_max);
+        ReliableWay {
+            not_before: self.reachable_at(now, packet.from.ip(), packet.to.ip()),
+            delay: self.random.between(low, high),
+            resent,
+        }
+    }
+
+    /// When these hosts can reach each other: now, unless they are cut off.
+    pub fn reachable_at(&self, now: Time, one: IpAddr, other: IpAddr) -> Time {
+        let cut = |partition: &&Partition| partition.cuts(now, one, other);
+        let ends = self
+            .partitions
+            .iter()
+            .filter(cut)
+            .map(|partition| partition.until);
+        ends.max().unwrap_or(now)
     }
 
     fn way(&mut self) -> Option<Duration> {

@@ -1,11 +1,13 @@
-//! One datagram of a world.
+//! One message of a world on its way: a datagram, or a message on a connection.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use strowger_sip::{Limits, Message};
 
-/// A datagram on its way. Copies share octets and message.
+use crate::stream::StreamNumber;
+
+/// A message on its way. Copies share octets and message.
 #[derive(Clone, Debug)]
 pub struct Packet {
     /// Where it comes from.
@@ -16,6 +18,10 @@ pub struct Packet {
     pub octets: Rc<[u8]>,
     /// What they say, if they can be parsed.
     pub message: Option<Rc<Message>>,
+    /// The connection it travels on; none for a datagram.
+    pub stream: Option<StreamNumber>,
+    /// How often the shard that sent it had begun anew; none for agents.
+    pub epoch: Option<u32>,
 }
 
 impl Packet {
@@ -29,6 +35,16 @@ impl Packet {
             to,
             octets: octets.into(),
             message,
+            stream: None,
+            epoch: None,
+        }
+    }
+
+    /// The same on a connection.
+    pub fn on(self, stream: StreamNumber) -> Packet {
+        Packet {
+            stream: Some(stream),
+            ..self
         }
     }
 

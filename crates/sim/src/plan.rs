@@ -40,6 +40,23 @@ pub enum Reaction {
         /// When.
         after: Duration,
     },
+    /// Answers, then sends two failures, one of them with another To tag.
+    AnswerThenRefuse {
+        /// When it answers.
+        answer: Duration,
+    },
+    /// Refuses with 486, then sends a 200 and another failure.
+    RefuseThenAnswer {
+        /// When it refuses.
+        after: Duration,
+    },
+    /// Sends provisional responses without end and messages that are none, then refuses with 480.
+    Babble {
+        /// When it refuses.
+        after: Duration,
+    },
+    /// Is no device: the user's contact leads to another user, and that one's back.
+    Circle,
     /// Answers 302.
     Redirect,
     /// Rings and waits for the CANCEL.
@@ -83,6 +100,8 @@ pub enum ErrandKind {
         method: Method<'static>,
         /// The called device answers.
         answered: bool,
+        /// It is too long for a datagram.
+        big: bool,
     },
 }
 
@@ -101,8 +120,12 @@ pub struct Errand {
     pub kind: ErrandKind,
     /// The called devices are gone by then.
     pub callee_is_gone: bool,
-    /// The way leads through the DNS, which does not always answer.
+    /// The way leads through the DNS, which does not always answer, or to a server that is not there.
     pub dns_may_fail: bool,
+    /// The called devices are tried one after another.
+    pub serial: bool,
+    /// It is left out, to find out whether a failure needs it.
+    pub skipped: bool,
 }
 
 /// How an errand's first request may end.
@@ -134,6 +157,19 @@ impl Errand {
         text.strip_prefix('e')?.split_once('.')?.0.parse().ok()
     }
 
+    /// A called device says one thing and then another: which of them reaches the caller is chance.
+    pub fn contradicts(&self) -> bool {
+        let ErrandKind::Call { reactions, .. } = &self.kind else {
+            return false;
+        };
+        reactions.iter().any(|reaction| {
+            matches!(
+                reaction,
+                Reaction::AnswerThenRefuse { .. } | Reaction::RefuseThenAnswer { .. }
+            )
+        })
+    }
+
     /// How the errand may end.
     pub fn allowed(&self) -> Allowed {
         let mut allowed = match &self.kind {
@@ -148,11 +184,18 @@ impl Errand {
                 ..
             } => self.call_allowed(reactions, cancel_after.is_some()),
         };
+        if self.contradicts() {
+            allowed.success = true;
+            // A 200 that nobody stands by is sent once, and may be lost.
+            allowed.silence = true;
+            allowed.failures.extend([302, 404, 408, 480, 486, 500, 603]);
+        }
         if self.callee_is_gone {
             allowed.failures.extend([408, 480, 500, 503]);
         }
         if self.dns_may_fail {
             allowed.failures.extend([408, 480, 500, 503]);
+            allowed.silence |= matches!(self.kind, ErrandKind::Single { .. });
         }
         allowed
     }
@@ -166,9 +209,23 @@ impl Errand {
         let answers = |reaction: &Reaction| {
             matches!(
                 reaction,
-                Reaction::Answer { .. } | Reaction::AnswerTwice { .. }
+                Reaction::Answer { .. }
+                    | Reaction::AnswerTwice { .. }
+                    | Reaction::AnswerThenRefuse { .. }
             )
         };
+        let silent = |reaction: &Reaction| {
+            matches!(
+                reaction,
+                Reaction::RingForever | Reaction::IgnoreCancel | Reaction::Silent
+            )
+        };
+        // By the time the next one's turn comes its binding may be no good any more.
+        if self.serial && reactions.iter().any(silent) {
+            allowed.failures.extend([408, 480, 487]);
+            // Timer C twice is longer than a caller waits.
+            allowed.silence = reactions.iter().filter(|reaction| silent(reaction)).count() > 1;
+        }
         if !self.callee_is_gone {
             allowed.success = reactions.iter().any(answers);
         }
@@ -177,18 +234,21 @@ impl Errand {
         }
         for reaction in reactions {
             match reaction {
-                Reaction::Answer { .. } | Reaction::AnswerTwice { .. } => {}
+                reaction if answers(reaction) => {}
                 // A 6xx ends a forked call at once (RFC 3261 §16.7 step 5).
                 Reaction::Refuse { status, .. } if !allowed.success || *status >= 600 => {
                     allowed.failures.push(*status);
                 }
+                // The second time round the element of the caller may ask for credentials that it took out the first time.
+                Reaction::Circle => allowed.failures.extend([407, 482]),
+                Reaction::Babble { .. } if !allowed.success => allowed.failures.push(480),
                 Reaction::Redirect if !allowed.success => allowed.failures.push(302),
                 // Timer C ends it with 408; a caller that gave up hears 487.
                 Reaction::RingForever | Reaction::IgnoreCancel if !allowed.success => {
                     allowed.failures.extend([408, 487]);
                 }
                 Reaction::Silent if !allowed.success || cancelled => allowed.failures.push(408),
-                _ if cancelled => allowed.failures.extend([302, 408, 480, 486, 603]),
+                _ if cancelled => allowed.failures.extend([302, 404, 408, 480, 486, 500, 603]),
                 _ => {}
             }
         }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use strowger_sip::Time;
 
 use crate::packet::Packet;
+use crate::random::Random;
 
 /// What became of a datagram.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -81,6 +82,12 @@ impl Trace {
                 format!("{seconds:11.6} {fate:<8?} {}", packet.describe())
             })
             .collect()
+    }
+
+    /// One of the last messages.
+    pub fn some(&self, random: &mut Random) -> Option<Packet> {
+        let place = usize::try_from(random.below(self.last.len() as u64)).ok()?;
+        self.last.get(place).map(|(.., packet)| packet.clone())
     }
 
     /// All datagrams that were sent, if they were recorded.

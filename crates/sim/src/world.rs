@@ -8,30 +8,44 @@
 //!
 //! A seed decides everything. Nothing here reads a clock.
 
+mod agents;
+mod connections;
 mod elements;
+mod mishaps;
 mod tampering;
+mod wires;
 
 use core::time::Duration;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use strowger_element::{Answer, ConnectId, Input, QueryId};
-use strowger_registrar::LocationChange;
+use strowger_element::{ConnectId, Input, QueryId};
 use strowger_sip::Time;
-use strowger_transaction::{Flow, ListenerId, TransmitBatch, TransmitToken};
+use strowger_transaction::TransmitBatch;
 
-use crate::agent::{Agent, AgentTimer, Io, Report};
+use crate::agent::{Agent, AgentTimer};
 use crate::checker::{Checker, ErrandCounters};
+use crate::incident::{Incident, Scheduled};
 use crate::network::{Network, NetworkCounters, Partition};
 use crate::node::ElementNode;
 use crate::packet::Packet;
 use crate::plan::{AgentId, Errand, NodeId};
+use crate::probes::{ProbeWatch, Probes};
 use crate::queue::Queue;
 use crate::random::Random;
-use crate::sabotage::Sabotage;
-use crate::services::Zone;
-use crate::trace::{Fate, Trace};
+use crate::sabotage::{Sabotage, Saboteur};
+use crate::stream::{Side, StreamNumber, Streams};
+use crate::trace::Trace;
+use crate::zone::Zone;
+
+/// A shard of a process that may be gone by the time: element, shard, and which of its processes.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+struct Addressee {
+    node: NodeId,
+    shard: usize,
+    incarnation: u32,
+}
 
 /// What will happen.
 #[derive(Debug)]
@@ -40,12 +54,21 @@ enum Event {
     Unreachable(Packet),
     Shard(NodeId, usize),
     Agent(AgentId, AgentTimer),
-    Journal(NodeId, usize, QueryId, Box<LocationChange>),
-    Dns(NodeId, usize, QueryId, strowger_resolve::Answer),
-    NoConnection(NodeId, usize, ConnectId),
+    Journal(Addressee, QueryId, u64),
+    Input(Addressee, Box<Input>),
+    /// An element's connection attempt arrives at its peer.
+    Dial(Addressee, ConnectId, SocketAddr),
+    /// An end of a connection hears that the other is gone.
+    Closed(StreamNumber, Side),
+    /// An agent's connection was refused.
+    Refused(AgentId),
+    /// An agent has given its connections up.
+    HungUp(AgentId),
     Join(AgentId),
     Begin(u32),
     Vanish(AgentId),
+    Happens(Incident),
+    Restart(NodeId),
     Inspect,
 }
 
@@ -85,6 +108,8 @@ pub struct Parts {
     pub vanishing: Vec<(AgentId, Time)>,
     /// Hosts that cannot reach each other for a while.
     pub partitions: Vec<Partition>,
+    /// What else happens.
+    pub incidents: Vec<Scheduled>,
     /// Every datagram is kept.
     pub records: bool,
 }
@@ -97,18 +122,25 @@ pub struct World {
     queue: Queue<Event>,
     random: Random,
     network: Network,
+    streams: Streams,
     zone: Zone,
     nodes: Vec<ElementNode>,
     agents: Vec<Agent>,
     presence: Vec<Presence>,
+    /// Agents whose connection was lost and that have not registered since.
+    unsteady: Vec<bool>,
+    /// Agents that were refused a connection and will try again.
+    refused: Vec<bool>,
     hosts: HashMap<SocketAddr, Host>,
     errands: Rc<[Errand]>,
     checker: Checker,
+    probes: Probes,
+    watch: ProbeWatch,
     trace: Trace,
     batch: TransmitBatch,
-    sabotage: Option<Sabotage>,
-    sabotage_done: bool,
+    saboteur: Option<Saboteur>,
     postponed: u64,
+    incidents: u64,
 }
 
 /// What a run came to.
@@ -122,6 +154,10 @@ pub struct Summary {
     pub ended_at: Time,
     /// Hash of the trace.
     pub trace_hash: u64,
+    /// What happened besides.
+    pub incidents: u64,
+    /// Rare paths that were taken.
+    pub probes: Probes,
 }
 
 /// A breach of what must hold.
@@ -137,10 +173,30 @@ pub struct Failure {
     pub last: Vec<String>,
 }
 
+impl Failure {
+    /// The errand that the reason names, if it names one.
+    pub fn errand(&self) -> Option<u32> {
+        let (_, rest) = self.reason.split_once("errand ")?;
+        rest.split(|letter: char| !letter.is_ascii_digit())
+            .next()?
+            .parse()
+            .ok()
+    }
+
+    /// Seed, time and reason in one line.
+    pub fn headline(&self) -> String {
+        let millis = self.at.as_millis();
+        format!("seed {} at {millis} ms: {}", self.seed, self.reason)
+    }
+}
+
 impl core::fmt::Display for Failure {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let millis = self.at.as_millis();
-        writeln!(f, "seed {} at {millis} ms: {}", self.seed, self.reason)?;
+        writeln!(f, "{}", self.headline())?;
+        // What happened at the end says nothing about an errand that ended long before.
+        if self.errand().is_some() {
+            return Ok(());
+        }
         for line in &self.last {
             writeln!(f, "  {line}")?;
         }
@@ -160,10 +216,13 @@ impl World {
     /// After that many postponements of one world something is wrong.
     const POSTPONEMENTS: u64 = 20_000;
     /// Errands that have not ended so long after the last one began never will.
-    const PATIENCE: Duration = Duration::from_secs(600);
+    const PATIENCE: Duration = Duration::from_secs(900);
     /// All timers of transactions that are left when the last errand has ended have ended by then (64*T1 several times,
     /// and expiries).
     const SETTLING: Duration = Duration::from_secs(140);
+    /// The same where a shard was lost that would have cancelled what it asked for: timer C, a CANCEL without an answer, a
+    /// failure without an ACK.
+    const SETTLING_MAX: Duration = Duration::from_secs(330);
     /// Events of one run.
     const EVENTS: u64 = 50_000_000;
 
@@ -179,6 +238,7 @@ impl World {
             errands,
             vanishing,
             partitions,
+            incidents,
             records,
         } = parts;
         for partition in partitions {
@@ -195,31 +255,48 @@ impl World {
             let at = Self::START + random.millis(0, 3_000);
             queue.push(at, Event::Join(place));
         }
-        for errand in &errands {
+        for errand in errands.iter().filter(|errand| !errand.skipped) {
             queue.push(errand.start, Event::Begin(errand.number));
         }
         for (agent, at) in vanishing {
             queue.push(at, Event::Vanish(agent));
         }
+        for (at, incident) in incidents {
+            queue.push(at, Event::Happens(incident));
+        }
         queue.push(Self::START, Event::Inspect);
+        let home = |agent: &Agent| {
+            nodes
+                .iter()
+                .position(|node| node.address == agent.settings.proxy)
+        };
+        let homes: Vec<NodeId> = agents
+            .iter()
+            .map(|agent| home(agent).unwrap_or(0))
+            .collect();
         let mut world = World {
             seed,
             now: Self::START,
             queue,
             random,
             network,
+            streams: Streams::default(),
             zone,
             presence: vec![Presence::Here; agents.len()],
+            unsteady: vec![false; agents.len()],
+            refused: vec![false; agents.len()],
             nodes,
             agents,
             hosts,
-            checker: Checker::new(errands.len()),
+            checker: Checker::new(&errands, &homes),
+            probes: Probes::default(),
+            watch: ProbeWatch::default(),
             errands: errands.into(),
             trace: Trace::new(records),
             batch: TransmitBatch::new(),
-            sabotage: None,
-            sabotage_done: false,
+            saboteur: None,
             postponed: 0,
+            incidents: 0,
         };
         for node in 0..world.nodes.len() {
             for shard in 0..world.shard_count(node) {
@@ -231,7 +308,7 @@ impl World {
 
     /// Puts a fault into the world that a checker must find.
     pub fn sabotage(&mut self, sabotage: Sabotage) {
-        self.sabotage = Some(sabotage);
+        self.saboteur = Some(Saboteur::new(sabotage));
     }
 
     /// All datagrams that were sent, if the world records.
@@ -249,16 +326,31 @@ impl World {
             self.act(agent, |agent, io| agent.leave(io, politely));
         }
         let end = self.now + Self::SETTLING;
-        self.run_while(|world| world.now < end)?;
+        // What a lost shard had asked others for they hold until timer C.
+        let latest = self.now + Self::SETTLING_MAX;
+        self.run_while(|world| world.now < end || (world.now < latest && !world.is_idle()))?;
         let counters = self
             .checker
             .finish(&self.nodes, &self.agents, &self.errands, &self.network);
         self.verdict()?;
+        for node in &self.nodes {
+            self.probes.count_counters(node);
+        }
+        let zone = &self.zone;
+        for (name, times) in [
+            ("dns-silent", zone.silences),
+            ("dns-lied", zone.lies),
+            ("success-without-transaction", self.checker.orphans()),
+        ] {
+            self.probes.add(name, times);
+        }
         Ok(Summary {
             errands: counters,
             network: self.network.counters.clone(),
             ended_at: self.now,
             trace_hash: self.trace.hash(),
+            incidents: self.incidents,
+            probes: self.probes.clone(),
         })
     }
 
@@ -276,6 +368,11 @@ impl World {
         }
         self.checker.fail("the world does not come to rest".into());
         self.verdict()
+    }
+
+    fn is_idle(&self) -> bool {
+        let mut shards = self.nodes.iter().flat_map(|node| &node.shards);
+        shards.all(|(element, _)| element.is_idle())
     }
 
     fn verdict(&self) -> Result<(), Box<Failure>> {
@@ -298,173 +395,22 @@ impl World {
             Event::Agent(agent, timer) => {
                 self.act(agent, |agent, io| agent.wake(io, timer));
             }
-            Event::Journal(node, shard, query, change) => {
-                let lies = self.sabotage == Some(Sabotage::LyingJournal);
-                let Some(element) = self.nodes.get_mut(node) else {
-                    return;
-                };
-                let answer = if lies {
-                    Answer::Journaled
-                } else {
-                    element.journal.commit(&change)
-                };
-                self.input(node, shard, Input::Completed { query, answer }, None);
-            }
-            Event::Dns(node, shard, query, answer) => {
-                self.input(node, shard, Input::Resolved { query, answer }, None);
-            }
-            Event::NoConnection(node, shard, request) => {
-                self.input(node, shard, Input::ConnectFailed { request }, None);
-            }
+            Event::Journal(to, query, number) => self.journal_is_done(to, query, number),
+            Event::Input(to, input) => self.late_input(to, *input),
+            Event::Dial(from, request, remote) => self.dialled(from, request, remote),
+            Event::Closed(stream, side) => self.hear_of_close(stream, side),
+            Event::Refused(agent) => self.try_again(agent),
+            Event::HungUp(agent) => self.act(agent, |agent, io| agent.disconnected(io)),
             Event::Join(agent) => self.act(agent, |agent, io| agent.join(io)),
             Event::Begin(number) => self.begin(number),
-            Event::Vanish(agent) => {
-                if let Some(presence) = self.presence.get_mut(agent) {
-                    *presence = Presence::Gone;
-                }
-                if let Some(agent) = self.agents.get_mut(agent) {
-                    agent.vanish();
-                }
-            }
+            Event::Vanish(agent) => self.vanish(agent),
+            Event::Happens(incident) => self.befall(incident),
+            Event::Restart(node) => self.restart(node),
             Event::Inspect => {
                 self.tamper_with_bindings();
                 self.checker.inspect(self.now, &self.nodes);
                 self.queue.push(self.now + Self::INSPECTION, Event::Inspect);
             }
         }
-    }
-
-    // Network.
-
-    fn transmit(&mut self, packet: Packet) {
-        let ways = self.network.carry(self.now, &packet);
-        let lost = ways == [None, None];
-        let fate = if lost { Fate::Lost } else { Fate::Sent };
-        self.trace.note(self.now, fate, &packet);
-        for way in ways.into_iter().flatten() {
-            self.queue
-                .push(self.now + way, Event::Arrive(packet.clone()));
-        }
-    }
-
-    fn arrive(&mut self, packet: Packet) {
-        match self.hosts.get(&packet.to).copied() {
-            Some(Host::Element(node)) => {
-                self.trace.note(self.now, Fate::Arrived, &packet);
-                self.arrive_at_element(node, &packet);
-            }
-            Some(Host::Agent(agent)) if self.presence.get(agent) == Some(&Presence::Here) => {
-                self.trace.note(self.now, Fate::Arrived, &packet);
-                self.checker.reached(&packet);
-                self.act(agent, |agent, io| agent.receive(io, &packet));
-            }
-            _ => {
-                self.trace.note(self.now, Fate::Refused, &packet);
-                if self.network.reports_closed_ports() {
-                    let at = self.now + self.random.millis(1, 20);
-                    self.queue.push(at, Event::Unreachable(packet));
-                }
-            }
-        }
-    }
-
-    /// An ICMP error comes back to the sender; an element learns of it by the branch that the error quotes.
-    fn unreachable(&mut self, packet: &Packet) {
-        let Some(Host::Element(node)) = self.hosts.get(&packet.from).copied() else {
-            return;
-        };
-        let branch = packet
-            .message
-            .as_ref()
-            .and_then(|message| message.via().branch());
-        let (Some(branch), Some(element)) = (branch, self.nodes.get(node)) else {
-            return;
-        };
-        let Some(shard) = element.ingress.shard_for_branch(branch) else {
-            return;
-        };
-        let input = Input::TransmitFailed {
-            flow: Flow::udp(ListenerId(0), packet.to),
-            token: TransmitToken::NONE,
-            branch: Some(branch.into()),
-        };
-        self.input(node, usize::from(shard), input, None);
-    }
-
-    // Agents.
-
-    fn act(&mut self, place: AgentId, action: impl FnOnce(&mut Agent, &mut Io<'_>)) {
-        let here = self.presence.get(place) == Some(&Presence::Here);
-        let (mut sends, mut timers, mut reports) = (Vec::new(), Vec::new(), Vec::new());
-        let errands = Rc::clone(&self.errands);
-        let Some(agent) = self.agents.get_mut(place).filter(|_| here) else {
-            return;
-        };
-        let from = agent.settings.address;
-        let mut io = Io {
-            now: self.now,
-            sends: &mut sends,
-            timers: &mut timers,
-            reports: &mut reports,
-            errands: &errands,
-            random: &mut self.random,
-        };
-        action(agent, &mut io);
-        for report in reports {
-            self.tell(from, report);
-        }
-        for (at, timer) in timers {
-            self.queue.push(at, Event::Agent(place, timer));
-        }
-        for (to, octets) in sends {
-            let packet = Packet::new(from, to, &octets);
-            if packet.message.is_none() {
-                let text = String::from_utf8_lossy(&octets);
-                self.checker
-                    .fail(format!("an agent sent what cannot be parsed: {text}"));
-            }
-            self.checker.agent_sent(&packet);
-            self.transmit(packet);
-        }
-    }
-
-    fn tell(&mut self, from: SocketAddr, report: Report) {
-        let report = match report {
-            Report::Wrong(what) => Report::Wrong(format!("{from}: {what}")),
-            other => other,
-        };
-        self.checker.report(report);
-    }
-
-    /// Begins an errand, or puts it off until the called devices are registered.
-    fn begin(&mut self, number: u32) {
-        let errands = Rc::clone(&self.errands);
-        let Some(errand) = errands.get(number as usize) else {
-            return;
-        };
-        let ready = errand.callee_is_gone
-            || errand.to.iter().all(|place| {
-                self.agents
-                    .get(*place)
-                    .is_some_and(|agent| agent.is_registered(self.now + Self::MARGIN))
-            });
-        if !ready {
-            self.postponed += 1;
-            if self.postponed > Self::POSTPONEMENTS {
-                self.checker
-                    .fail(format!("whoever errand {number} is for never registers"));
-            }
-            self.queue
-                .push(self.now + Self::POSTPONEMENT, Event::Begin(number));
-            return;
-        }
-        let callee = errand
-            .to
-            .first()
-            .and_then(|place| self.agents.get(*place))
-            .map(Agent::address_of_record)
-            .unwrap_or_default();
-        self.checker.began(number);
-        self.act(errand.from, |agent, io| agent.begin(io, errand, &callee));
     }
 }

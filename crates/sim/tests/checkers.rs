@@ -50,4 +50,5 @@ faults! {
     leaked_transactions_are_found: ForgetTimers => "still holds something";
     responses_at_the_wrong_shard_are_found: WrongShard => "a 2xx was not passed on";
     leaked_credentials_are_found: LeakCredentials => "passed credentials on";
+    a_cancel_at_the_wrong_shard_is_found: WrongShardCancel => "a CANCEL found no transaction";
 }

@@ -99,6 +99,7 @@ impl Run {
                 true
             }
             Err(refusal) => {
+                self.core_mut().actions.counters.count_refusal(refusal);
                 let mut lines = Vec::new();
                 write_refusal_lines(refusal, &request, &self.core().settings.proxy, &mut lines);
                 self.reply_with(

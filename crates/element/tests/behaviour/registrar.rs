@@ -173,10 +173,22 @@ fn a_stream_that_closes_while_its_binding_is_stored_leaves_it_lost() {
     let contact = format!("sip:bob@{BOB};transport=tcp");
     world.send(&registration("bob", &contact, flow));
     world.closed(flow);
-    world.answer_journal(Answer::Journaled);
+    let sent = world.answer_journal(Answer::Journaled);
+    assert!(sent.is_empty(), "nothing is sent over it any more");
     let sent = world.send(&Draft::new("INVITE", "alice", "bob", "i", udp(ALICE)));
     assert_eq!(statuses_to(&sent, ALICE), [480]);
     assert!(world.connects.is_empty());
+}
+
+#[test]
+fn a_register_that_cannot_be_stored_is_not_refused_over_a_closed_stream() {
+    let mut world = durable();
+    let flow = tcp(BOB, 5);
+    world.send(&registration("bob", CONTACT, flow));
+    world.closed(flow);
+    assert!(world.answer_journal(Answer::Failed).is_empty());
+    assert!(world.shared.location.is_empty());
+    assert!(world.element.is_idle(), "no transaction keeps a refusal");
 }
 
 #[test]

@@ -160,6 +160,13 @@ fn hops_run_out() {
     let mut draft = to("bob");
     draft.hops = 0;
     assert_eq!(statuses_to(&world.send(&draft), ALICE), [483]);
+    let mut counted = 0;
+    world.element.visit_counters(&mut |name, _, value| {
+        if name == "proxy_refused_hops" {
+            counted += value;
+        }
+    });
+    assert_eq!(counted, 1);
     draft.hops = 1;
     draft.branch += "1";
     assert_eq!(

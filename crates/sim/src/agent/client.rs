@@ -93,6 +93,10 @@ pub enum Due {
 
 impl Client {
     /// A transaction whose request leaves now.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "they are the fields of one transaction"
+    )]
     pub fn new(
         now: Time,
         branch: String,
@@ -101,6 +105,7 @@ impl Client {
         purpose: Purpose,
         to: SocketAddr,
         octets: Vec<u8>,
+        reliable: bool,
     ) -> Client {
         Client {
             branch,
@@ -111,11 +116,16 @@ impl Client {
             octets,
             state: State::Calling,
             interval: T1,
-            resend_at: Some(now + T1),
+            resend_at: (!reliable).then(|| now + T1),
             ends_at: now + LONG,
             ack: Vec::new(),
             has_final: false,
         }
+    }
+
+    /// True if the request is to go out again over a new connection, the old one having gone.
+    pub fn waits(&self) -> bool {
+        !self.has_final && (self.method != Method::Invite || self.state == State::Calling)
     }
 
     /// When [`Client::due`] is to be called next.

@@ -60,6 +60,8 @@ pub(super) struct Dialog {
     middle_at: Option<(Time, Method<'static>)>,
     pending: bool,
     ended_by_peer: bool,
+    /// By then it has ended, or the other side is gone.
+    given_up_at: Time,
     pub(super) ended: bool,
 }
 
@@ -67,13 +69,19 @@ impl Agent {
     /// A call that was not acknowledged and one that crossed are tried again so much later.
     const AGAIN: Duration = Duration::from_secs(1);
 
-    fn new_dialog(&mut self, start: DialogStart) -> Dialog {
+    /// The longest that a call lasts: a phone that hears nothing for so long believes that nobody is there.
+    const PATIENCE: Duration = Duration::from_secs(150);
+
+    fn new_dialog(&mut self, io: &mut Io<'_>, start: DialogStart) -> Dialog {
         let local_tag = start
             .local
             .rsplit_once(";tag=")
             .map_or_else(String::new, |(_, tag)| tag.to_string());
+        let id = self.new_id();
+        let given_up_at = io.now + Self::PATIENCE;
+        io.wake(given_up_at, AgentTimer::Dialog(id));
         Dialog {
-            id: self.new_id(),
+            id,
             number: start.number,
             party: start.party,
             call_id: start.call_id,
@@ -90,6 +98,7 @@ impl Agent {
             middle_at: None,
             pending: false,
             ended_by_peer: false,
+            given_up_at,
             ended: false,
         }
     }
@@ -104,7 +113,7 @@ impl Agent {
             number: start.number,
         });
         let cseq = start.cseq;
-        let dialog = self.new_dialog(start);
+        let dialog = self.new_dialog(io, start);
         let id = dialog.id;
         self.dialogs.insert(id, dialog);
         self.send_ack(io, id, cseq);
@@ -127,7 +136,7 @@ impl Agent {
         io.report(Report::DialogBegan {
             number: start.number,
         });
-        let dialog = self.new_dialog(start);
+        let dialog = self.new_dialog(io, start);
         let id = dialog.id;
         self.dialogs.insert(id, dialog);
         self.await_ack(io, id, cseq, octets, to, true);
@@ -203,7 +212,8 @@ impl Agent {
         let octets = Draft {
             method: "ACK",
             uri: &dialog.target,
-            sent_by: self.settings.address,
+            sent_by: self.settings.written(),
+            transport: self.settings.transport.as_str(),
             branch: &branch,
             from: &dialog.local,
             to: &dialog.remote,
@@ -266,6 +276,12 @@ impl Agent {
             return;
         };
         let now = io.now;
+        if now >= dialog.given_up_at && !dialog.ended {
+            dialog.ended = true;
+            let number = dialog.number;
+            io.report(Report::Orphaned { number });
+            return io.report(Report::DialogEnded { number });
+        }
         if let Some(waiting) = &mut dialog.unacknowledged {
             if now >= waiting.give_up_at {
                 let initial = waiting.initial;
@@ -336,6 +352,7 @@ impl Agent {
             method: "",
             uri: &dialog.target,
             sent_by: self.settings.address,
+            transport: "",
             branch: "",
             from: &dialog.local,
             to: &dialog.remote,

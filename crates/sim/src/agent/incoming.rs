@@ -20,6 +20,10 @@ enum Step {
     AnswerAgain,
     Refuse(u16),
     Redirect,
+    /// A final response that may not be sent any more: this status, and a To tag of its own.
+    Contradict(&'static str, bool),
+    /// Provisional responses without end, and what is no response at all.
+    Babble,
 }
 
 /// A call that has not been answered, or not for long.
@@ -42,7 +46,7 @@ impl Agent {
         request: &Rc<Message>,
     ) {
         let Some(errand) = io.errand(request.call_id()) else {
-            return io.report(Report::Wrong("an INVITE that nobody sent".into()));
+            return self.refuse_stranger(io, from, request);
         };
         let number = errand.number;
         let ErrandKind::Call { reactions, .. } = &errand.kind else {
@@ -63,9 +67,10 @@ impl Agent {
                 && call.request.cseq().number == request.cseq().number
         });
         if same {
-            io.report(Report::Wrong(format!(
-                "errand {number}: the INVITE came under two branches"
-            )));
+            io.report(Report::Merged { number });
+            let id = self.serve(request, from);
+            let tag = io.word();
+            return self.respond(io, id, "482 Loop Detected", &tag, "", "");
         }
         if reaction == Reaction::Silent {
             return;
@@ -92,7 +97,8 @@ impl Agent {
                 return;
             };
             let (_, step) = call.steps.remove(place);
-            if call.has_final && step != Step::AnswerAgain {
+            let late = matches!(step, Step::AnswerAgain | Step::Contradict(..));
+            if call.has_final && !late {
                 continue;
             }
             let tag = call.tag.clone();
@@ -107,6 +113,12 @@ impl Agent {
                     call.has_final = true;
                     self.respond(io, id, &format!("{status} Refused"), &tag, "", "");
                 }
+                Step::Contradict(status, other_tag) => {
+                    let tag = if other_tag { io.word() } else { tag };
+                    let contact = format!("Contact: <{}>\r\n", self.contact());
+                    self.contradict(io, id, status, &tag, &contact);
+                }
+                Step::Babble => self.babble(io, id, &tag),
                 Step::Redirect => {
                     call.has_final = true;
                     let contact = "Contact: <sip:elsewhere@192.0.2.254>\r\n";
@@ -191,10 +203,11 @@ impl Agent {
     ) {
         let answered = match io.errand(request.call_id()).map(|errand| &errand.kind) {
             Some(ErrandKind::Single { answered, .. }) => *answered,
-            _ => {
+            Some(_) => {
                 let line = text::text(request.method().as_bytes());
                 return io.report(Report::Wrong(format!("a {line} that nobody sent")));
             }
+            None => return self.refuse_stranger(io, from, request),
         };
         if !answered {
             return;
@@ -202,6 +215,45 @@ impl Agent {
         let server = self.serve(request, from);
         let tag = io.word();
         self.respond(io, server, "200 OK", &tag, "", "");
+    }
+}
+
+impl Agent {
+    /// What belongs to no errand was sent by a host that makes things up.
+    fn refuse_stranger(&mut self, io: &mut Io<'_>, from: SocketAddr, request: &Rc<Message>) {
+        let server = self.serve(request, from);
+        let tag = io.word();
+        self.respond(io, server, "480 Temporarily Unavailable", &tag, "", "");
+    }
+
+    /// Sends a final response beside the one that counts; keeps nothing of it.
+    fn contradict(&mut self, io: &mut Io<'_>, id: u64, status: &str, tag: &str, contact: &str) {
+        if let Some(server) = self.servers.get(&id) {
+            let octets = text::response(&server.request, status, tag, contact, "");
+            io.send(server.peer, &octets);
+        }
+    }
+
+    fn babble(&mut self, io: &mut Io<'_>, id: u64, tag: &str) {
+        /// Provisional responses at once.
+        const PROVISIONALS: usize = 12;
+        let Some(server) = self.servers.get(&id) else {
+            return;
+        };
+        for _ in 0..PROVISIONALS {
+            let status = io
+                .random
+                .pick(&["183 Progress", "180 Ringing", "199 Early"], "180 Ringing");
+            let octets = text::response(&server.request, status, tag, "", "");
+            io.send(server.peer, &octets);
+            let mut broken = octets;
+            let cut = usize::try_from(io.random.below(broken.len() as u64)).unwrap_or(0);
+            broken.truncate(cut);
+            if let Some(octet) = broken.get_mut(cut / 2) {
+                *octet ^= 0x41;
+            }
+            io.garbage.push((server.peer, broken));
+        }
     }
 }
 
@@ -221,6 +273,24 @@ fn steps(now: Time, reaction: Reaction) -> Vec<(Time, Step)> {
             (now + SOON.min(after), Step::Ring),
             (now + after, Step::Refuse(status)),
         ],
+        Reaction::AnswerThenRefuse { answer } => vec![
+            (now + answer, Step::Answer),
+            (
+                now + answer + SOON,
+                Step::Contradict("486 Busy Here", false),
+            ),
+            (now + answer + SOON, Step::Contradict("603 Decline", true)),
+        ],
+        Reaction::RefuseThenAnswer { after } => vec![
+            (now + after, Step::Refuse(486)),
+            (now + after + SOON, Step::Contradict("200 OK", false)),
+            (now + after + SOON, Step::Contradict("480 Away", true)),
+        ],
+        Reaction::Babble { after } => vec![
+            (now + SOON.min(after), Step::Babble),
+            (now + after, Step::Refuse(480)),
+        ],
+        Reaction::Circle => Vec::new(),
         Reaction::Redirect => vec![(now + SOON, Step::Redirect)],
         Reaction::RingForever | Reaction::IgnoreCancel => vec![(now + SOON, Step::Ring)],
         Reaction::Silent => Vec::new(),

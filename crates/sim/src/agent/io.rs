@@ -55,6 +55,23 @@ pub enum Report {
         /// The errand.
         number: u32,
     },
+    /// A request came under two branches, as after a restart of whoever forwarded it.
+    Merged {
+        /// The errand.
+        number: u32,
+    },
+    /// It registered.
+    Registered,
+    /// A CANCEL found no transaction, though the INVITE had had a response.
+    CancelUnmatched {
+        /// The errand.
+        number: u32,
+    },
+    /// Nobody ended a dialog.
+    Orphaned {
+        /// The errand.
+        number: u32,
+    },
     /// An answer was never acknowledged.
     Unacknowledged {
         /// The errand.
@@ -78,6 +95,10 @@ pub struct Io<'a> {
     pub sends: &'a mut Vec<(SocketAddr, Vec<u8>)>,
     /// Timers to set.
     pub timers: &'a mut Vec<(Time, AgentTimer)>,
+    /// What it sends that is no message, or none that it may send.
+    pub garbage: &'a mut Vec<(SocketAddr, Vec<u8>)>,
+    /// It gives its connections up.
+    pub hangs_up: &'a mut bool,
     /// What it tells.
     pub reports: &'a mut Vec<Report>,
     /// The errands of this world, by number.

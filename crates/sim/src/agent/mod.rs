@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use strowger_sip::{AnswerInput, Challenge, HeaderName, Message, Method, Secret};
+use strowger_sip::{AnswerInput, Challenge, HeaderName, Message, Method, Secret, Transport};
 
 use crate::packet::Packet;
 use client::{Client, Due, Incoming, Purpose};
@@ -46,6 +46,26 @@ pub struct AgentSettings {
     pub expires_seconds: u32,
     /// It uses a nonce until it is refused.
     pub reuses_nonce: bool,
+    /// How it speaks with its proxy.
+    pub transport: Transport,
+    /// The preference of its contact.
+    pub q: Option<&'static str>,
+    /// The address that it believes to have, behind a NAT.
+    pub private: Option<SocketAddr>,
+    /// The contact that it registers instead of its own.
+    pub forwards_to: Option<String>,
+}
+
+impl AgentSettings {
+    /// The address that it writes into its messages.
+    pub fn written(&self) -> SocketAddr {
+        self.private.unwrap_or(self.address)
+    }
+
+    /// True if it speaks over connections.
+    pub fn is_reliable(&self) -> bool {
+        self.transport.is_reliable()
+    }
 }
 
 /// A challenge that was answered, and how often.
@@ -93,7 +113,16 @@ impl Agent {
 
     /// Its contact.
     pub fn contact(&self) -> String {
-        format!("sip:{}@{}", self.settings.user, self.settings.address)
+        if let Some(other) = &self.settings.forwards_to {
+            return other.clone();
+        }
+        let (user, address) = (&self.settings.user, self.settings.written());
+        let transport = if self.settings.is_reliable() {
+            ";transport=tcp"
+        } else {
+            ""
+        };
+        format!("sip:{user}@{address}{transport}")
     }
 
     /// Dialogs that have not ended.
@@ -142,7 +171,8 @@ impl Agent {
         let branch = format!("z9hG4bKa{}", io.word());
         let octets = Draft {
             method: &text(method.as_bytes()),
-            sent_by: self.settings.address,
+            sent_by: self.settings.written(),
+            transport: self.settings.transport.as_str(),
             branch: &branch,
             ..draft
         }
@@ -166,7 +196,16 @@ impl Agent {
     ) -> u64 {
         let id = self.new_id();
         io.send(to, &octets);
-        let client = Client::new(io.now, branch, method, cseq, purpose, to, octets);
+        let client = Client::new(
+            io.now,
+            branch,
+            method,
+            cseq,
+            purpose,
+            to,
+            octets,
+            self.settings.is_reliable(),
+        );
         io.wake(client.next_at(), AgentTimer::Client(id));
         self.clients.insert(id, client);
         id
@@ -186,6 +225,8 @@ impl Agent {
                 self.clients.remove(&id);
             }
             Due::TimedOut => {
+                // A connection over which nothing comes back is of no use.
+                *io.hangs_up |= self.settings.is_reliable() && client.purpose == Purpose::Register;
                 if let Some(client) = self.clients.remove(&id) {
                     self.ended(io, &client, None);
                 }
@@ -245,7 +286,17 @@ impl Agent {
         match client.purpose {
             Purpose::Register => self.register_ended(io, response),
             Purpose::Errand(number) => self.errand_ended(io, number, response),
-            Purpose::Cancel(_) => {}
+            Purpose::Cancel(number) => {
+                let status = response.and_then(|response| response.status());
+                let is_open = self
+                    .outgoing
+                    .get(&number)
+                    .is_some_and(|outgoing| !outgoing.has_ended());
+                // Once the INVITE has ended its transaction goes before the last copy of a CANCEL comes.
+                if is_open && status.is_some_and(|status| status.get() == 481) {
+                    io.report(Report::CancelUnmatched { number });
+                }
+            }
             Purpose::InDialog(id) => self.in_dialog_ended(io, id, client, response),
         }
     }
@@ -285,8 +336,9 @@ impl Agent {
     /// Keeps a new server transaction.
     fn serve(&mut self, request: &Rc<Message>, from: SocketAddr) -> u64 {
         let id = self.new_id();
+        let reliable = self.settings.is_reliable();
         self.servers
-            .insert(id, Server::new(Rc::clone(request), from));
+            .insert(id, Server::new(Rc::clone(request), from, reliable));
         id
     }
 

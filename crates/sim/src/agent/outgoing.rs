@@ -27,6 +27,13 @@ pub(super) struct Outgoing {
     ended: bool,
 }
 
+impl Outgoing {
+    /// True once its first request has had a final response, or none in time.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+}
+
 impl Agent {
     /// Begins an errand to a user.
     pub fn begin(&mut self, io: &mut Io<'_>, errand: &Errand, callee: &str) {
@@ -65,11 +72,15 @@ impl Agent {
         let (uri, cseq) = (outgoing.uri.clone(), outgoing.cseq);
         let (from, to) = (outgoing.from.clone(), outgoing.to.clone());
         let call_id = outgoing.call_id.clone();
+        let errand_is_big = io
+            .errands
+            .get(number as usize)
+            .is_some_and(|errand| matches!(errand.kind, ErrandKind::Single { big: true, .. }));
         let name = super::text(method.as_bytes());
         let mut lines = self.credentials(io, 1, &name, &uri);
         let body = match method {
             Method::Invite => session(number, self.settings.address),
-            Method::Message => format!("errand {number}"),
+            Method::Message => text_of(number, errand_is_big),
             _ => String::new(),
         };
         if method == Method::Invite {
@@ -82,6 +93,7 @@ impl Agent {
             method: "",
             uri: &uri,
             sent_by: self.settings.address,
+            transport: "",
             branch: "",
             from: &from,
             to: &to,
@@ -209,6 +221,12 @@ impl Agent {
         };
         self.begin_dialog_as_caller(io, start, first);
     }
+}
+
+/// What a MESSAGE says; a big one is too long for a datagram (RFC 3261 §18.1.1).
+fn text_of(number: u32, big: bool) -> String {
+    let text = format!("errand {number}");
+    if big { text.repeat(200) } else { text }
 }
 
 /// The address in the first Contact.

@@ -41,6 +41,8 @@ pub(super) struct Registration {
 impl Agent {
     /// Wrong credentials are answered by the same challenge again and again; an agent tries so often.
     const CHALLENGES: u32 = 3;
+    /// Registrations that are refreshed at once.
+    const HASTY_PER_MILLE: u32 = 60;
 
     /// Begins to register.
     pub fn join(&mut self, io: &mut Io<'_>) {
@@ -59,6 +61,29 @@ impl Agent {
         self.registration.next_at = None;
         if politely && self.registration.active && !self.registration.in_flight {
             self.register(io, Task::Remove);
+        }
+    }
+
+    /// The connection is gone, and with it the way back to us: registers anew, and asks again what is not answered.
+    pub fn disconnected(&mut self, io: &mut Io<'_>) {
+        self.registration.expires_at = None;
+        // A REGISTER names the connection it came over: the old one says nothing about the new one.
+        self.clients
+            .retain(|_, client| client.has_final || client.purpose != Purpose::Register);
+        self.registration.in_flight = false;
+        let waiting: Vec<_> = self
+            .clients
+            .values()
+            .filter(|client| client.waits())
+            .map(|client| (client.to, client.octets.clone()))
+            .collect();
+        for (to, octets) in waiting {
+            io.send(to, &octets);
+        }
+        if self.registration.active && !self.registration.leaving {
+            self.registration.task = Task::Bind;
+            self.registration.again = true;
+            self.later(io, 50, 1_000);
         }
     }
 
@@ -83,7 +108,11 @@ impl Agent {
         match self.registration.task {
             Task::Bind => {
                 let expires = self.settings.expires_seconds;
-                lines += &format!("Contact: <{contact}>;expires={expires}\r\n");
+                let q = self
+                    .settings
+                    .q
+                    .map_or_else(String::new, |q| format!(";q={q}"));
+                lines += &format!("Contact: <{contact}>{q};expires={expires}\r\n");
             }
             Task::Query => {}
             Task::Remove => lines += &format!("Contact: <{contact}>\r\nExpires: 0\r\n"),
@@ -93,6 +122,7 @@ impl Agent {
             method: "",
             uri: &uri,
             sent_by: self.settings.address,
+            transport: "",
             branch: "",
             from: &format!("<{record}>;tag={}", self.registration.from_tag),
             to: &format!("<{record}>"),
@@ -155,6 +185,7 @@ impl Agent {
                     )));
                 }
                 self.registration.expires_at = Some(io.now + Duration::from_secs(seconds));
+                io.report(Report::Registered);
             }
             (Task::Bind, None) => io.report(Report::Wrong(
                 "a 200 to REGISTER without the contact that was bound".into(),
@@ -178,6 +209,11 @@ impl Agent {
         }
         if self.registration.leaving {
             return;
+        }
+        // Some cannot wait, and some of their messages overtake each other.
+        if io.random.chance(Self::HASTY_PER_MILLE) {
+            self.registration.again = true;
+            return self.later(io, 0, 60);
         }
         let third = u64::from(self.settings.expires_seconds) * 1_000 / 3;
         self.later(io, third / 2, third);

@@ -23,6 +23,7 @@ pub struct Server {
     pub status: u16,
     /// A failure to INVITE was acknowledged.
     pub acknowledged: bool,
+    is_reliable: bool,
     interval: Duration,
     resend_at: Option<Time>,
     ends_at: Option<Time>,
@@ -30,7 +31,7 @@ pub struct Server {
 
 impl Server {
     /// A transaction without a response.
-    pub fn new(request: Rc<Message>, peer: SocketAddr) -> Server {
+    pub fn new(request: Rc<Message>, peer: SocketAddr, is_reliable: bool) -> Server {
         Server {
             branch: request.via().branch().unwrap_or_default().to_vec(),
             request,
@@ -38,6 +39,7 @@ impl Server {
             last: Vec::new(),
             status: 0,
             acknowledged: false,
+            is_reliable,
             interval: T1,
             resend_at: None,
             ends_at: None,
@@ -65,7 +67,8 @@ impl Server {
         }
         self.ends_at = Some(now + LONG);
         // A 2xx is repeated by the dialog, end to end.
-        self.resend_at = (self.is_invite() && status >= 300).then(|| now + T1);
+        let repeats = self.is_invite() && status >= 300 && !self.is_reliable;
+        self.resend_at = repeats.then(|| now + T1);
     }
 
     /// An ACK came.

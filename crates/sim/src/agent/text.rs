@@ -13,6 +13,8 @@ pub struct Draft<'a> {
     pub uri: &'a str,
     /// The sender's address.
     pub sent_by: SocketAddr,
+    /// The transport in its Via.
+    pub transport: &'a str,
     /// The branch.
     pub branch: &'a str,
     /// From with its tag.
@@ -36,6 +38,7 @@ impl Draft<'_> {
             method,
             uri,
             sent_by,
+            transport,
             branch,
             from,
             to,
@@ -46,7 +49,7 @@ impl Draft<'_> {
         } = self;
         let kind = content_type(body);
         format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {sent_by};branch={branch};rport\r\nMax-Forwards: 70\r\n\
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} {sent_by};branch={branch};rport\r\nMax-Forwards: 70\r\n\
              From: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{lines}{kind}Content-Length: {}\r\n\r\n{body}",
             body.len()
         )

@@ -15,6 +15,8 @@ use crate::plan::{Errand, NodeId};
 struct Heard {
     status: u16,
     tag: Vec<u8>,
+    /// How often the sender had begun anew.
+    epoch: Option<u32>,
 }
 
 /// A request at its client: address, branch, method.
@@ -30,6 +32,14 @@ pub(super) struct WireChecker {
     successes: HashMap<Success, Time>,
     failures: HashSet<Invite>,
     sent_by_call: HashMap<Box<[u8]>, u32>,
+    /// INVITEs that elements sent: how often their shard had begun anew by then.
+    branches: HashMap<(NodeId, Box<[u8]>), u32>,
+    /// Those that have had a failure.
+    failed_branches: HashSet<(NodeId, Box<[u8]>)>,
+    /// The highest CSeq of each registration that was accepted.
+    registered: HashMap<Box<[u8]>, u32>,
+    /// Successes whose transaction was lost with its shard.
+    pub(super) orphans: u64,
 }
 
 /// Messages that elements may send for one errand, over all hops, branches, requests and retransmissions.
@@ -47,6 +57,7 @@ impl WireChecker {
             ));
         };
         if message.is_request()
+            && !message.call_id().starts_with(b"g")
             && (message.has_header(HeaderName::ProxyAuthorization)
                 || message.has_header(HeaderName::Authorization))
         {
@@ -55,6 +66,11 @@ impl WireChecker {
                 element.domain,
                 packet.describe()
             ));
+        }
+        let accepted = message.status().is_some_and(|status| status.is_success());
+        if accepted && message.method() == Method::Register {
+            let cseq = self.registered.entry(message.call_id().into()).or_default();
+            *cseq = (*cseq).max(message.cseq().number);
         }
         if Errand::number_in(message.call_id()).is_none() {
             return Ok(());
@@ -72,7 +88,12 @@ impl WireChecker {
 
     /// One final response per request at its client; 2xx to INVITE one per remote tag; never 408 to another method.
     pub(super) fn reached(&mut self, packet: &Packet) -> Result<(), String> {
-        let Some(message) = packet.message.as_ref().filter(|m| m.is_response()) else {
+        let by_element = packet.epoch.is_some();
+        let Some(message) = packet
+            .message
+            .as_ref()
+            .filter(|message| by_element && message.is_response())
+        else {
             return Ok(());
         };
         let status = message.status().map_or(0, |status| status.get());
@@ -92,6 +113,10 @@ impl WireChecker {
         match self.heard.get(&key) {
             Some(heard) if is_invite && heard.status < 300 && status < 300 => Ok(()),
             Some(heard) if heard.status == status && heard.tag == tag => Ok(()),
+            // Whoever began anew knows nothing of what it said before.
+            Some(heard) if heard.epoch != packet.epoch => Ok(()),
+            // REGISTER has no transaction: a copy that a later one has overtaken is out of order (RFC 3261 §10.3 step 7).
+            Some(_) if status == 500 && self.has_newer_registration(message) => Ok(()),
             Some(heard) => Err(format!(
                 "a second final response, after {} ({}): {}",
                 heard.status,
@@ -99,10 +124,20 @@ impl WireChecker {
                 packet.describe()
             )),
             None => {
-                self.heard.insert(key, Heard { status, tag });
+                let epoch = packet.epoch;
+                self.heard.insert(key, Heard { status, tag, epoch });
                 Ok(())
             }
         }
+    }
+
+    /// True if a REGISTER with a higher CSeq was answered by then.
+    fn has_newer_registration(&self, response: &Message) -> bool {
+        response.method() == Method::Register
+            && self
+                .registered
+                .get(response.call_id())
+                .is_some_and(|cseq| *cseq > response.cseq().number)
     }
 
     /// What an element was given must come out of it: each 2xx to INVITE, and each ACK to one.
@@ -110,11 +145,19 @@ impl WireChecker {
         &mut self,
         now: Time,
         node: NodeId,
+        element: &ElementNode,
         given: Option<&Packet>,
         sent: &[Packet],
     ) -> Result<(), String> {
-        for message in sent.iter().filter_map(|packet| packet.message.as_ref()) {
-            self.note_final(now, node, message);
+        for packet in sent {
+            if let Some(message) = &packet.message {
+                self.note_final(now, node, message);
+                if message.is_request() && message.method() == Method::Invite {
+                    let branch = message.via().branch().unwrap_or_default().into();
+                    self.branches
+                        .insert((node, branch), packet.epoch.unwrap_or(0));
+                }
+            }
         }
         let Some((given, message)) = given.and_then(|given| Some((given, given.message.as_ref()?)))
         else {
@@ -124,11 +167,28 @@ impl WireChecker {
         if message.is_response() {
             let is_success = message.method() == Method::Invite
                 && message.status().is_some_and(|status| status.is_success());
+            let branch: (NodeId, Box<[u8]>) =
+                (node, message.via().branch().unwrap_or_default().into());
+            let shard = element.ingress.shard_for_branch(&branch.1);
+            let epoch = shard.and_then(|shard| element.epochs.get(usize::from(shard)));
+            // Nobody asked, or whoever did has begun anew since, or was told something else before.
+            let stray = self.branches.get(&branch) != epoch || epoch.is_none();
+            if message.status().is_some_and(|status| status.get() >= 300) {
+                self.failed_branches.insert(branch.clone());
+            }
             let over = self.failures.contains(&success.0)
+                || stray
+                || self.failed_branches.contains(&branch)
                 || self
                     .successes
                     .get(&success)
                     .is_some_and(|first| now.saturating_since(*first) > PASSED_ON);
+            if is_success && !self.branches.contains_key(&branch) && passed_on(message, sent) {
+                return Err(format!("a stray 2xx was passed on: {}", given.describe()));
+            }
+            if is_success && stray && self.branches.contains_key(&branch) {
+                self.orphans += u64::from(!passed_on(message, sent));
+            }
             if is_success && !over && !passed_on(message, sent) {
                 return Err(format!("a 2xx was not passed on: {}", given.describe()));
             }

@@ -16,10 +16,17 @@ impl World {
     const TAMPERING_STARTS: Time = Time::from_secs(20);
 
     pub(super) fn tamper_with_bindings(&mut self) {
-        if self.sabotage_done || self.now < Self::TAMPERING_STARTS {
+        let Some(saboteur) = self
+            .saboteur
+            .as_ref()
+            .filter(|saboteur| !saboteur.is_done())
+        else {
+            return;
+        };
+        if self.now < Self::TAMPERING_STARTS {
             return;
         }
-        match self.sabotage {
+        match Some(saboteur.sabotage) {
             Some(Sabotage::LoseBinding) => {
                 let Some((node, aor)) = self.checker.some_binding(self.now) else {
                     return;
@@ -31,7 +38,7 @@ impl World {
                 let aor = AddressOfRecord::from_canonical(&aor);
                 let change = LocationChange::removal(aor, element.now(self.now), bindings);
                 element.shared.location.publish(&change);
-                self.sabotage_done = true;
+                self.tampered();
             }
             Some(Sabotage::ImmortalBinding) => {
                 let Some(element) = self.nodes.first() else {
@@ -66,9 +73,15 @@ impl World {
                     replaced: None,
                 });
                 element.shared.location.publish(&change);
-                self.sabotage_done = true;
+                self.tampered();
             }
             _ => {}
+        }
+    }
+
+    fn tampered(&mut self) {
+        if let Some(saboteur) = &mut self.saboteur {
+            saboteur.finish();
         }
     }
 }
