@@ -43,9 +43,6 @@ pub fn run(input: &[u8]) -> Verdict {
         asked.push(question.clone());
         answer.unwrap_or(Answer::NoSuchName { ttl_seconds: 60 })
     });
-    for question in &asked {
-        assert_eq!(Question::new(&question.name, question.kind), *question);
-    }
     // What failed is not kept, so that another answer may come the second time.
     if !answers.contains(&Answer::Failed) {
         let again = resolve(&hop, &settings, local, &cache, &mut |question| {

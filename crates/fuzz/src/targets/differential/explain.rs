@@ -261,6 +261,8 @@ fn is_cseq(value: &[u8]) -> bool {
         .filter(|word| !word.is_empty());
     let number = words
         .next()
+        // More digits we do not read, whatever they say.
+        .filter(|word| word.len() <= 19)
         .and_then(|word| core::str::from_utf8(word).ok()?.parse::<u64>().ok());
     let method = words.next();
     number.is_some_and(|number| number <= u64::from(CSEQ_MAX))
