@@ -23,6 +23,7 @@ mod datagram_send;
 mod directory;
 mod driver;
 mod element;
+mod gathering;
 mod kernel_drops;
 mod lateness;
 mod quoted_branch;

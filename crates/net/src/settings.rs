@@ -32,6 +32,9 @@ pub struct NetSettings {
     /// How long a message may have waited, or a turn take, before new requests are refused; default 250 ms, zero never
     /// refuses.
     pub queue_delay_max: Duration,
+    /// How long datagrams that come one by one in quick succession may gather; default 20 µs, to which the kernel adds its
+    /// slack of some 50. Zero never waits.
+    pub gathering: Duration,
     /// Limits of connections.
     pub streams: StreamSettings,
 }
@@ -46,6 +49,7 @@ impl Default for NetSettings {
             spin_polls: 0,
             segmentation: true,
             queue_delay_max: Duration::from_millis(250),
+            gathering: Duration::from_micros(20),
             streams: StreamSettings::default(),
         }
     }

@@ -21,6 +21,7 @@ use crate::arrivals::Arrivals;
 use crate::connection::Connection;
 use crate::datagram_receive::DatagramReceiver;
 use crate::driver::{Driver, ListenerSockets, take_listener};
+use crate::gathering::Gathering;
 use crate::kernel_drops::kernel_queue;
 use crate::lateness::Lateness;
 use crate::shard::PanicReport;
@@ -67,6 +68,9 @@ pub(crate) struct Worker {
     turns_without_timers: u8,
     turn_began: Time,
     lateness: Lateness,
+    gathering: Gathering,
+    /// Datagrams may gather before the next turn.
+    pauses: bool,
     /// Datagrams of this turn, and those of them that were for shards.
     pub(crate) read_in_turn: (u64, u64),
     pub(crate) receiver: DatagramReceiver,
@@ -103,6 +107,8 @@ impl Worker {
             turns_without_timers: 0,
             turn_began: Time::ZERO,
             lateness: Lateness::default(),
+            gathering: Gathering::default(),
+            pauses: false,
             read_in_turn: (0, 0),
             receiver: DatagramReceiver::new(),
             ports: Vec::new(),
@@ -221,6 +227,7 @@ impl Worker {
     fn mind_lateness(&mut self, driver: &Driver, now: Time) {
         let delay_max = driver.settings.queue_delay_max;
         let read = core::mem::take(&mut self.read_in_turn);
+        self.pauses = self.gathering.has_read(now, read.0);
         if delay_max.is_zero() {
             return;
         }
@@ -300,6 +307,9 @@ impl Worker {
         if self.spins > 0 {
             self.spins -= 1;
         } else if !self.is_busy(now) {
+            if self.pauses && !handle.has_mail() {
+                std::thread::sleep(driver.settings.gathering);
+            }
             until = self.next_alarm();
             handle.fall_asleep(until);
             fence(Ordering::SeqCst);
