@@ -174,9 +174,9 @@ def slow(run):
         run.figure(f"calls of others {report['operations']}, p99 {ms(report, 'p99'):.1f} max {ms(report, 'max'):.1f} ms; "
                    f"{len(pings)} OPTIONS over TCP, slowest {worst:.1f} ms")
         crowd.close()
-        all_went(run, report, "calls of others")
+        all_went(run, report, "calls of others", refused=0.01)
         run.must_in_time(ms(report, "p99") < 50, f"p99 of others was {ms(report, 'p99'):.1f} ms")
-        run.must_in_time(worst < 50 or sorted(pings)[len(pings) // 2] < 0.05, f"OPTIONS over TCP took {worst:.1f} ms")
+        run.must_in_time(worst < 50, f"OPTIONS over TCP took {worst:.1f} ms")
         wait_until(lambda: metrics(server)["connections"] == 0, 15, "the server to close what its peers closed")
     same_process(run, server)
 

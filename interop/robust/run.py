@@ -37,9 +37,9 @@ def enclose():
     if os.environ.get(INSIDE) or os.geteuid() != 0 or shutil.which("unshare") is None:
         return bool(os.environ.get(INSIDE))
     words = ["unshare", "--net", "--mount", "--propagation", "private", "--"]
-    if subprocess.run([*words, "true"], capture_output=True, check=False).returncode != 0:
-        return False
     bring_up = "ip link set lo up && exec \"$@\""
+    if subprocess.run([*words, "sh", "-c", bring_up, "sh", "true"], capture_output=True, check=False).returncode != 0:
+        return False
     os.environ[INSIDE] = "1"
     os.execvp("unshare", [*words, "sh", "-c", bring_up, "sh", sys.executable, *sys.argv])
     return True

@@ -10,8 +10,10 @@
 //! What a server that is behind reads is what has waited longest: refusing what is new among it sheds the oldest first,
 //! whose senders are nearest to giving up or sending again, until the queue is short.
 
-use strowger_sip::{Message, Method, Now, StatusCode};
-use strowger_transaction::Flow;
+use core::time::Duration;
+
+use strowger_sip::{Message, Method, Now, StatusCode, Time};
+use strowger_transaction::{Flow, RequestKey};
 
 use crate::core::Core;
 use crate::settings::Settings;
@@ -53,28 +55,93 @@ pub(crate) fn new_servers_max(settings: &Settings) -> usize {
     all - all / 10 * KEPT_OF_TEN
 }
 
+/// How long a share to refuse holds that is not said again; a worker that cannot keep up says it ten times a second.
+const OVERLOADED_FOR: Duration = Duration::from_secs(2);
+
+/// How long a refused request is refused again: its copies come for 64*T1 at most (RFC 3261 §17.1.1.2).
+const REFUSED_FOR: Duration = Duration::from_secs(32);
+
+/// Refused requests that are remembered; a later one takes the place of an earlier one (4,096).
+const REFUSED_MAX: u64 = 4_096;
+
+/// Which requests were refused lately: a copy of one must not be let in, or its sender hears 503 and the called user rings.
+#[derive(Debug, Default)]
+pub(crate) struct Refused {
+    /// By lot; empty while nothing was refused lately.
+    keys: Vec<Option<RequestKey>>,
+    until: Time,
+}
+
+impl Refused {
+    fn place(key: RequestKey) -> usize {
+        usize::try_from(key.lot(REFUSED_MAX)).unwrap_or(0)
+    }
+
+    fn note(&mut self, now: Time, key: RequestKey) {
+        if self.keys.is_empty() {
+            self.keys = vec![None; usize::try_from(REFUSED_MAX).unwrap_or(1)];
+        }
+        self.until = now + REFUSED_FOR;
+        if let Some(place) = self.keys.get_mut(Refused::place(key)) {
+            *place = Some(key);
+        }
+    }
+
+    fn has(&mut self, now: Time, key: RequestKey) -> bool {
+        if now >= self.until {
+            self.keys = Vec::new();
+        }
+        self.keys.get(Refused::place(key)).copied().flatten() == Some(key)
+    }
+}
+
 impl Core {
+    /// Takes in what of the new is to be let in. A server that ends lets in nothing more, whatever is said.
+    pub(crate) fn set_admission(&mut self, now: Now, admission: Admission) {
+        if self.admission != Admission::Draining {
+            self.admission = admission;
+            self.admission_until = now.monotonic + OVERLOADED_FOR;
+        }
+    }
+
     /// True if a request that no transaction knows is refused for now.
-    pub(crate) fn is_shed(&mut self, method: Method<'_>, request: &Message) -> bool {
-        if self.admission == Admission::Open
-            && self.transactions.server_count() < self.new_servers_max
-        {
+    pub(crate) fn is_shed(
+        &mut self,
+        now: Now,
+        method: Method<'_>,
+        key: Option<RequestKey>,
+        request: &Message,
+    ) -> bool {
+        let full = self.transactions.server_count() >= self.new_servers_max;
+        if self.admission == Admission::Open && !full && self.refused.keys.is_empty() {
             return false;
         }
         if matches!(method, Method::Ack | Method::Cancel) || request.to_tag().is_some() {
             return false;
         }
-        match self.admission {
-            Admission::Open | Admission::Draining => true,
-            Admission::Overloaded(percent) => {
-                self.transactions.server_count() >= self.new_servers_max
-                    || self.random() % 100 < u64::from(percent)
-            }
+        if matches!(self.admission, Admission::Overloaded(_))
+            && now.monotonic >= self.admission_until
+        {
+            self.admission = Admission::Open;
         }
+        let key = key.unwrap_or_else(|| self.transactions.request_key(request));
+        let refused = full
+            || match self.admission {
+                Admission::Open => false,
+                Admission::Draining => true,
+                Admission::Overloaded(percent) => key.lot(100) < u64::from(percent),
+            };
+        if refused {
+            self.refused.note(now.monotonic, key);
+        }
+        refused || self.refused.has(now.monotonic, key)
     }
 
-    /// Answers 503 without state.
+    /// Answers 503 without state; not to the copy of a REGISTER that waits for the journal and will have its own answer.
     pub(crate) fn shed(&mut self, now: Now, flow: Flow, request: &Message) {
+        if request.method() == Method::Register && self.register_waits(request) {
+            return;
+        }
         match self.admission {
             Admission::Open => self.counters.shed_full += 1,
             Admission::Overloaded(_) => self.counters.shed_overloaded += 1,

@@ -26,7 +26,7 @@ use strowger_transaction::{
     TransmitBatch,
 };
 
-use crate::admission::{Admission, new_servers_max};
+use crate::admission::{Admission, Refused, new_servers_max};
 use crate::branch::BranchRef;
 use crate::call::{Arrival, PolicyCall};
 use crate::connect::Connecting;
@@ -99,6 +99,10 @@ pub(crate) struct Core {
     pub(crate) interest: Interest,
     /// What of the new is let in.
     pub(crate) admission: Admission,
+    /// How long a share to refuse holds.
+    pub(crate) admission_until: Time,
+    /// Requests that were refused lately.
+    pub(crate) refused: Refused,
     /// Server transactions beyond which nothing new is let in.
     pub(crate) new_servers_max: usize,
     pub(crate) counters: ElementCounters,
@@ -169,6 +173,8 @@ impl Core {
             recent: RecentRequests::new(seed),
             interest: Interest::DEFAULT,
             admission: Admission::Open,
+            admission_until: Time::ZERO,
+            refused: Refused::default(),
             new_servers_max: 0,
             counters: ElementCounters::default(),
             random: seed | 1,
@@ -255,7 +261,7 @@ impl Core {
                 self.drop_bindings(now, aor.as_bytes())
             }
             Input::Command(Command::SetInterest(bits)) => self.interest = Interest(bits),
-            Input::Command(Command::SetAdmission(admission)) => self.admission = admission,
+            Input::Command(Command::SetAdmission(admission)) => self.set_admission(now, admission),
         }
     }
 
@@ -345,7 +351,7 @@ impl Core {
                 self.reply_stateless(now, now.monotonic, flow, &message, status, None, b"");
                 return None;
             }
-            _ if self.is_shed(method, &message) => {
+            _ if self.is_shed(now, method, key, &message) => {
                 self.shed(now, flow, &message);
                 return None;
             }

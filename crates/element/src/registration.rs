@@ -236,6 +236,14 @@ impl Core {
         self.waits(&aor, cancel)
     }
 
+    /// True if this is the copy of a REGISTER that is with the journal or waits behind one.
+    pub(crate) fn register_waits(&self, request: &Message) -> bool {
+        let settings = &self.settings;
+        !self.registrations.is_empty()
+            && address_of_record(request, &|uri| settings.record_domain(&uri.host))
+                .is_ok_and(|aor| self.waits(&aor, request))
+    }
+
     /// True if a REGISTER of this branch and sent-by is with the journal or waits behind one.
     fn waits(&self, aor: &AddressOfRecord, request: &Message) -> bool {
         let via = request.via();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use strowger_routing::SlEvent;
+use strowger_routing::{PolicyChoice, SlEvent};
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::{
     Flow, MaddrRule, RequestKey, ResponseTarget, ServerKey, TagSource, TransmitBatch,
@@ -106,7 +106,9 @@ impl Core {
         let length = write(&lines, source, &mut self.batch).len();
         let asked = request.as_bytes().len();
         // The bindings are told to who has shown that they are his.
-        let is_known = reply.status == StatusCode::OK && request.method() == Method::Register;
+        let is_known = reply.status == StatusCode::OK
+            && request.method() == Method::Register
+            && matches!(&self.settings.policy, PolicyChoice::Native(policy) if policy.auth_required);
         if 2 * length > 3 * asked && !is_known && !self.may_answer(now, target, (asked, length)) {
             // What the RFCs only recommend is left out; a challenge or the reason of a refusal cannot be.
             let least = match request.method() {

@@ -12,32 +12,42 @@ use crate::lateness::Queue;
 /// The field of a row that names the socket.
 const INODE: usize = 9;
 
-/// What the kernel keeps for this socket's reader, and how much it has dropped.
-pub(crate) fn kernel_queue(socket: &UdpSocket) -> io::Result<Queue> {
-    let inode = fstat(socket)?.st_ino;
-    let table = match socket.local_addr()?.is_ipv4() {
-        true => "/proc/net/udp",
-        false => "/proc/net/udp6",
-    };
-    Ok(queue_in(&read_to_string(table)?, inode).unwrap_or_default())
+/// What the kernel keeps for the reader of these sockets, and how much it has dropped, summed.
+pub(crate) fn kernel_queue<'a>(sockets: impl Iterator<Item = &'a UdpSocket>) -> io::Result<Queue> {
+    let mut inodes = [HashSet::new(), HashSet::new()];
+    for socket in sockets {
+        let of_family = &mut inodes[usize::from(!socket.local_addr()?.is_ipv4())];
+        of_family.insert(fstat(socket)?.st_ino);
+    }
+    let mut sum = Queue::default();
+    for (table, inodes) in ["/proc/net/udp", "/proc/net/udp6"].iter().zip(&inodes) {
+        if !inodes.is_empty() {
+            let queue = queue_in(&read_to_string(table)?, inodes);
+            sum.octets += queue.octets;
+            sum.dropped += queue.dropped;
+        }
+    }
+    Ok(sum)
 }
 
-fn queue_in(table: &str, inode: u64) -> Option<Queue> {
+fn queue_in(table: &str, inodes: &HashSet<u64>) -> Queue {
     const QUEUES: usize = 4;
-    let rows = table
-        .lines()
-        .skip(1)
-        .map(|line| line.split_ascii_whitespace());
-    rows.map(Iterator::collect::<Vec<&str>>).find_map(|fields| {
-        if fields.get(INODE)?.parse() != Ok(inode) {
-            return None;
+    let mut sum = Queue::default();
+    for row in table.lines().skip(1) {
+        let fields: Vec<&str> = row.split_ascii_whitespace().collect();
+        let inode = fields.get(INODE).and_then(|field| field.parse().ok());
+        if !inode.is_some_and(|inode| inodes.contains(&inode)) {
+            continue;
         }
-        let (_, received) = fields.get(QUEUES)?.split_once(':')?;
-        Some(Queue {
-            octets: u64::from_str_radix(received, 16).ok()?,
-            dropped: fields.last()?.parse().ok()?,
-        })
-    })
+        let received = fields
+            .get(QUEUES)
+            .and_then(|queues| queues.split_once(':'))
+            .and_then(|(_, received)| u64::from_str_radix(received, 16).ok());
+        let dropped = fields.last().and_then(|field| field.parse::<u64>().ok());
+        sum.octets += received.unwrap_or(0);
+        sum.dropped += dropped.unwrap_or(0);
+    }
+    sum
 }
 
 /// The sum of the drop counters of `sockets`.
@@ -93,10 +103,13 @@ mod tests {
             octets: 2_560,
             dropped: 5,
         };
-        assert_eq!(queue_in(table, 4711), Some(queue));
-        assert_eq!(queue_in(table, 4712), None);
+        assert_eq!(queue_in(table, &HashSet::from([4711])), queue);
+        assert_eq!(queue_in(table, &HashSet::from([4712])), Queue::default());
+        let twice = format!("{table}{}", table.lines().last().unwrap_or_default());
+        let both = queue_in(&twice, &HashSet::from([4711, 4712]));
+        assert_eq!(both.octets, 2 * queue.octets, "of all sockets");
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-        let waits = || kernel_queue(&socket).expect("the kernel's table");
+        let waits = || kernel_queue([&socket].into_iter()).expect("the kernel's table");
         assert_eq!(waits(), Queue::default());
         let to = socket.local_addr().expect("an address");
         socket.send_to(b"x", to).expect("sent");

@@ -47,8 +47,8 @@ pub(crate) struct Queue {
 pub(crate) struct Lateness {
     /// Since when the queue was never empty.
     behind_since: Option<Time>,
-    /// Datagrams read since then.
-    read: u64,
+    /// Datagrams read since the time beside it: since then, or since the last look.
+    read: (u64, Time),
     /// Datagrams read since the last look, and those of them that were for shards.
     since_look: (u64, u64),
     last_look: Option<Time>,
@@ -72,11 +72,13 @@ impl Lateness {
         self.since_look.0 += count;
         self.since_look.1 += taken;
         if more {
-            self.read += count;
-            self.behind_since.get_or_insert(now);
+            if self.behind_since.is_none() {
+                self.behind_since = Some(now);
+                self.read = (0, now);
+            }
+            self.read.0 += count;
         } else {
             self.behind_since = None;
-            self.read = 0;
         }
         let is_behind = self
             .behind_since
@@ -109,12 +111,13 @@ impl Lateness {
         self.last_look = Some(now);
         self.dropped = queue.dropped;
         self.since_look = (0, 0);
-        let elapsed = self
-            .behind_since
-            .map_or(Duration::ZERO, |since| now - since);
-        let elapsed = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let (read, since) = core::mem::replace(&mut self.read, (0, now));
+        let elapsed = match self.behind_since {
+            Some(_) => u64::try_from((now - since).as_micros()).unwrap_or(u64::MAX),
+            None => 0,
+        };
         let waits = queue.octets / OCTETS_PER_DATAGRAM;
-        let micros = waits.saturating_mul(elapsed) / self.read.max(1);
+        let micros = waits.saturating_mul(elapsed) / read.max(1);
         let is_long = is_ours && Duration::from_micros(micros) > delay_max;
         let drops = self.dropping_looks >= DROPPING_LOOKS;
         is_long || drops || core::mem::take(&mut self.long_turns) >= LONG_TURNS
@@ -204,6 +207,22 @@ mod tests {
             false,
             Queue::default
         ));
+    }
+
+    #[test]
+    fn what_was_read_long_ago_does_not_hide_that_reading_is_slow_now() {
+        let mut lateness = Lateness::default();
+        // 64,000 a second for a minute, never empty; then two datagrams in ten milliseconds, of 3,000 that wait.
+        read(&mut lateness, 0..60_000, 64, 3_000, 0);
+        assert_eq!(lateness.percent(), 0);
+        let queue = || Queue {
+            octets: 3_000 * OCTETS_PER_DATAGRAM,
+            dropped: 0,
+        };
+        for at in (60_000..60_300).step_by(10) {
+            lateness.has_read(Time::from_millis(at), DELAY, (2, 2), true, queue);
+        }
+        assert!(lateness.percent() >= 10, "{}", lateness.percent());
     }
 
     #[test]

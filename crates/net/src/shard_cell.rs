@@ -117,7 +117,7 @@ impl ShardCell {
             shard: machine,
             restarts,
         } = &mut *machine;
-        let rests = restarts.rests(now.monotonic);
+        let mut rests = restarts.rests(now.monotonic);
         for job in jobs {
             let before = turn.mark();
             let while_doing = job.describe();
@@ -160,6 +160,8 @@ impl ShardCell {
                 }
                 replace(machine, shard, factory, turn);
                 if let Some(rest) = restarts.note(now.monotonic) {
+                    // The rest of the batch waits for nothing either.
+                    rests = true;
                     turn.rests.push((shard, rest));
                 }
             }

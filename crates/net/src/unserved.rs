@@ -4,7 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use strowger_sip::Message;
-use strowger_transaction::{Transmit, TransmitToken};
+use strowger_transaction::via::response_flow;
+use strowger_transaction::{MaddrRule, Transmit, TransmitToken};
 
 use crate::driver::Driver;
 use crate::stream::Appended;
@@ -23,12 +24,12 @@ pub(crate) fn answer(driver: &Driver, turn: &mut Turn, worker: Option<u16>) {
             driver
                 .ingress
                 .give_up(&message, &flow, status, out)
-                .then_some(())
+                .then(|| response_flow(&message.via(), &flow, MaddrRule::Ignore))
         }));
-        if !matches!(written, Ok(Some(()))) {
+        let Ok(Some(flow)) = written else {
             turn.batch.bytes.truncate(start);
             continue;
-        }
+        };
         let range = start..turn.batch.bytes.len();
         if flow.stream.is_none() {
             let token = TransmitToken::NONE;

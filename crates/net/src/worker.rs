@@ -231,18 +231,15 @@ impl Worker {
         if delay_max.is_zero() {
             return;
         }
-        let waits = self.ports.iter().find(|port| port.readable);
-        let port = waits.or(self.ports.first());
+        let waits = self.ports.iter().any(|port| port.readable);
         let ask = || {
-            let socket = port.and_then(|port| driver.datagram_socket(port.listener, self.index));
-            socket
-                .and_then(|socket| kernel_queue(socket).ok())
-                .unwrap_or_default()
+            let sockets = self
+                .ports
+                .iter()
+                .filter_map(|port| driver.datagram_socket(port.listener, self.index));
+            kernel_queue(sockets).unwrap_or_default()
         };
-        if self
-            .lateness
-            .has_read(now, delay_max, read, waits.is_some(), ask)
-        {
+        if self.lateness.has_read(now, delay_max, read, waits, ask) {
             driver.set_late(self.index, self.lateness.percent(), &mut self.turn);
         }
     }

@@ -339,7 +339,8 @@ impl Authenticator<'_> {
             self.now.monotonic,
             lifetime,
         ) else {
-            let repeated = self.is_repeated(request, credentials, nc?);
+            // Without a count there is nothing to tell a repetition by.
+            let repeated = nc.is_some_and(|nc| self.is_repeated(request, credentials, nc));
             return (!repeated).then_some(ChallengeCause::Stale);
         };
         match self.nonces.note_use(serial, nc?, self.fingerprint(request)) {

@@ -380,6 +380,45 @@ fn a_nonce_lives_for_its_time_and_then_is_stale() {
 }
 
 #[test]
+fn without_qop_a_nonce_must_be_ours_and_young_all_the_same() {
+    let mut world = World::new();
+    world.settings.qop_required = false;
+    // A challenge without qop is answered without a count.
+    let brief = |world: &World| {
+        let mut out = Vec::new();
+        world
+            .authenticator()
+            .write_brief_challenge(false, false, &mut out);
+        let line = String::from_utf8(out).expect("ASCII");
+        let (_, value) = line.trim_end().split_once(": ").expect("a header line");
+        value.to_owned()
+    };
+    let attempt = Attempt::default();
+    let challenge = brief(&world);
+    let answer = world.answer(&challenge, &attempt);
+    assert!(!answer.contains("nc="), "{answer}");
+    assert_eq!(
+        short(&world.verdict(&[&answer], &attempt)),
+        "passed alice@example.test"
+    );
+    world.now = 1_301;
+    assert_eq!(short(&world.verdict(&[&answer], &attempt)), "Stale", "old");
+    world.now = 1_000;
+    let forged = r#"Digest realm="example.test", nonce="of-my-choice", algorithm=MD5"#;
+    assert_eq!(
+        short(&world.verdict(&[&world.answer(forged, &attempt)], &attempt)),
+        "Stale",
+        "forged"
+    );
+    world.nonces = NonceTable::new(16, 2);
+    assert_eq!(
+        short(&world.verdict(&[&answer], &attempt)),
+        "Stale",
+        "of another run"
+    );
+}
+
+#[test]
 fn a_retransmission_passes_also_if_its_nonce_has_aged_meanwhile() {
     let mut world = World::new();
     let challenge = world.challenge();

@@ -22,6 +22,11 @@ impl RequestKey {
         self.0[0]
     }
 
+    /// A number below `of` that is the same for all copies of the request, and that nobody without the secret can choose.
+    pub const fn lot(self, of: u64) -> u64 {
+        (self.0[1] >> 1) % of
+    }
+
     /// All of it, to be hashed.
     pub(crate) const fn words(self) -> [u64; 2] {
         self.0

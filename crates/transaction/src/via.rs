@@ -60,7 +60,7 @@ pub fn response_target(
 }
 
 /// The flow for the response to a request that has just arrived on `flow`: its connection is alive.
-pub(crate) fn response_flow(via: &Via<'_>, flow: &Flow, maddr: MaddrRule) -> Flow {
+pub fn response_flow(via: &Via<'_>, flow: &Flow, maddr: MaddrRule) -> Flow {
     if flow.transport.is_reliable() {
         *flow
     } else {

@@ -1,5 +1,6 @@
 //! What is let in while the server is overloaded, full or ending: what has begun goes on (RFC 3261 §21.5.4).
 
+use strowger_element::seam::Answer;
 use strowger_element::{Admission, Command};
 use strowger_transaction::TableLimits;
 
@@ -141,8 +142,8 @@ fn the_last_tenth_of_the_transactions_is_for_calls_that_have_begun() {
 #[test]
 fn many_refused_requests_leave_nothing_behind() {
     let mut world = world_with_bob();
-    set(&mut world, Admission::Overloaded(100));
     world.pass_seconds(70);
+    set(&mut world, Admission::Overloaded(100));
     for number in 0..2_000 {
         let sent = world.send(&invite(&format!("m{number}")));
         assert_eq!(sent.len(), 1);
@@ -159,4 +160,60 @@ fn a_server_that_is_a_little_overloaded_refuses_a_little() {
         .filter(|number| statuses_to(&world.send(&invite(&format!("p{number}"))), ALICE) == [503])
         .count();
     assert!((250..350).contains(&refused), "{refused}");
+}
+
+#[test]
+fn the_copy_of_a_refused_request_is_refused_and_its_ack_absorbed() {
+    let mut world = world_with_bob();
+    set(&mut world, Admission::Overloaded(50));
+    let mut refused = Vec::new();
+    for number in 0..100 {
+        let draft = invite(&format!("r{number}"));
+        let sent = world.send(&draft);
+        if statuses_to(&sent, ALICE) == [503] {
+            refused.push((draft, sent));
+        }
+    }
+    assert!((30..70).contains(&refused.len()), "{}", refused.len());
+    // Meanwhile the server has caught up.
+    for admission in [Admission::Overloaded(5), Admission::Open] {
+        set(&mut world, admission);
+        for (draft, sent) in &refused {
+            assert_eq!(statuses_to(&world.send(draft), ALICE), [503]);
+            assert!(world.send(&draft.ack(&sent[0])).is_empty());
+        }
+    }
+    // Its sender has given up long ago: who comes with the same branch is another.
+    world.pass_seconds(33);
+    assert_eq!(the(&world.send(&refused[0].0), "INVITE").flow, udp(BOB));
+}
+
+#[test]
+fn a_share_to_refuse_that_nobody_says_again_lapses() {
+    let mut world = world_with_bob();
+    set(&mut world, Admission::Overloaded(100));
+    assert_eq!(statuses_to(&world.send(&invite("l1")), ALICE), [503]);
+    world.pass_seconds(2);
+    assert_eq!(the(&world.send(&invite("l2")), "INVITE").flow, udp(BOB));
+}
+
+#[test]
+fn a_server_that_ends_lets_nothing_in_whatever_is_said_later() {
+    let mut world = world_with_bob();
+    set(&mut world, Admission::Draining);
+    set(&mut world, Admission::Open);
+    assert_eq!(statuses_to(&world.send(&invite("d1")), ALICE), [503]);
+}
+
+#[test]
+fn the_copy_of_a_register_that_waits_for_the_journal_is_absorbed() {
+    let mut durable = settings();
+    durable.durable = true;
+    let mut world = World::new(durable);
+    let draft = registration("bob", &format!("sip:bob@{BOB}"), udp(BOB));
+    assert!(world.send(&draft).is_empty(), "it is with the journal");
+    set(&mut world, Admission::Draining);
+    assert!(world.send(&draft).is_empty(), "so is its copy");
+    let sent = world.answer_journal(Answer::Journaled);
+    assert_eq!(statuses_to(&sent, BOB), [200]);
 }

@@ -2,10 +2,12 @@
 //! no phone may notice (docs/decisions/0013-answers-within-measure.md).
 
 use std::fmt::Write;
+use std::sync::Arc;
 
+use strowger_element::Input;
 use strowger_transaction::Flow;
 
-use crate::world::{ALICE, World, addr, guarded, registration, settings, tcp, udp};
+use crate::world::{ALICE, World, addr, guarded, password, registration, settings, tcp, udp};
 
 /// The shortest that is understood.
 fn shortest(method: &str, uri: &str, to: &str, branch: u32) -> String {
@@ -173,16 +175,38 @@ fn many_bindings_are_told_to_their_owner() {
         let contact = format!("sip:alice@192.0.2.1:{}", 6_000 + number);
         world.register("alice", &contact, udp(ALICE));
     }
+    world.input(Input::Reconfigure(Arc::new(guarded())));
     let mut question = registration("alice", "", udp(ALICE));
     question.contact.clear();
     question.extra.clear();
+    let challenged = world.send(&question);
     for number in 0..200 {
         question.cseq = 100 + number;
         question.branch = format!("z9hG4bKq{number}");
         question.call_id = format!("q{number}");
-        let sent = world.send(&question);
-        assert_eq!(sent[0].headers("Contact").len(), 10);
+        let answer = question.authorized(&challenged[0], "alice", &password("alice"), 1 + number);
+        assert_eq!(world.send(&answer)[0].headers("Contact").len(), 10);
     }
+}
+
+#[test]
+fn where_nobody_is_challenged_the_bindings_are_told_within_measure() {
+    let mut world = World::new(settings());
+    for number in 0..10 {
+        let contact = format!("sip:alice@192.0.2.1:{}", 6_000 + number);
+        world.register("alice", &contact, udp(ALICE));
+    }
+    world.pass_seconds(60);
+    let mut question = registration("alice", "", udp("203.0.113.9:5060"));
+    question.contact.clear();
+    question.extra.clear();
+    let answered = (0..100).filter(|number| {
+        question.cseq = 100 + number;
+        question.branch = format!("z9hG4bKs{number}");
+        question.call_id = format!("s{number}");
+        !world.send(&question).is_empty()
+    });
+    assert!(answered.count() < 40);
 }
 
 #[test]

@@ -281,7 +281,7 @@ impl World {
                     self.tell_later(at, from, Input::Resolved { query, answer });
                 }
             }
-            Output::ToShard { .. } => {}
+            Output::ToShard { .. } => panic!("no element speaks to another shard yet; carry it"),
             // No program runs in these worlds, and nobody else has errands.
             Output::Query {
                 request: Query::Errand(_),
