@@ -44,8 +44,8 @@ def mutate(run):
     octets_in = grown(before, after, "net_datagram_octets_received") + grown(before, after, "net_stream_octets_received")
     octets_out = grown(before, after, "net_datagram_octets_sent") + grown(before, after, "net_stream_octets_sent")
     sent = told["messages"]
-    run.figure(f"{sent} messages ({told['over_tcp']} over TCP, {told['connections']} connections) in {told['seconds']:.0f} s, "
-               f"{told['rate']:.0f}/s")
+    run.figure(f"{sent} messages ({told['over_tcp']} over TCP, {told['connections']} connections, "
+               f"{told['connections_refused']} refused, {told['unsent']} more not sent) in {told['seconds']:.0f} s, {told['rate']:.0f}/s")
     run.figure(f"{received} found by the server, {grown(before, after, 'kernel_datagrams_dropped')} lost in the kernel, "
                f"{100 * parsed / sent:.0f} % parsed, {100 * begun / sent:.0f} % began a transaction, "
                f"{grown(before, after, 'relayed')} relayed")

@@ -23,6 +23,8 @@ use streams::Streams;
 /// Messages between two pings at most. More often than every thousand: waiting for the answer is what keeps the kernel's
 /// queue from overflowing, and what is lost there shows nothing.
 const BETWEEN_PINGS: u64 = 250;
+/// Messages that may fail to be sent in a run however short; of a longer one, half as many as are to be sent.
+const UNSENT_MAX: u64 = 1_000;
 /// Messages that are kept.
 const KEPT: usize = 1_000;
 /// Messages between two looks at what has come.
@@ -54,6 +56,8 @@ struct Mutator {
     kept: VecDeque<(&'static str, Vec<u8>)>,
     sent: u64,
     sent_streams: u64,
+    /// Messages that found their connection closed, or no room.
+    unsent: u64,
     answers_sent: u64,
     unmutated: u64,
     octets_sent: u64,
@@ -104,6 +108,7 @@ pub fn run(options: &Options) -> Result<serde_json::Value, String> {
         kept: VecDeque::with_capacity(KEPT),
         sent: 0,
         sent_streams: 0,
+        unsent: 0,
         answers_sent: 0,
         unmutated: 0,
         octets_sent: 0,
@@ -131,6 +136,7 @@ pub fn run(options: &Options) -> Result<serde_json::Value, String> {
     Ok(json!({
         "messages": mutator.sent,
         "over_tcp": mutator.sent_streams,
+        "unsent": mutator.unsent,
         "answers_of_called": mutator.answers_sent,
         "unmutated": mutator.unmutated,
         "fixtures": mutator.corpus.fixtures(),
@@ -182,13 +188,16 @@ impl Mutator {
             };
             mutation::mutate(&mut self.random, &mut message, other);
             self.keep(transport, &message);
-            self.sent += 1;
-            match stream {
-                true => {
-                    self.streams.send(&message);
-                    self.sent_streams += 1;
-                }
+            // A connection that the server has closed, as it must after nonsense, takes no more: then it does not count.
+            let sent = match stream {
+                true => self.streams.send(&message),
                 false => self.transmit(&message),
+            };
+            self.sent += u64::from(sent);
+            self.sent_streams += u64::from(sent && stream);
+            self.unsent += u64::from(!sent);
+            if self.unsent > UNSENT_MAX.max(count / 2) {
+                return Err(format!("{} messages could not be sent", self.unsent));
             }
             if self.sent.is_multiple_of(BETWEEN_LOOKS) {
                 self.receive();
@@ -211,13 +220,13 @@ impl Mutator {
         self.kept.push_back((transport, place));
     }
 
-    fn transmit(&mut self, message: &[u8]) {
+    /// True if it left.
+    fn transmit(&mut self, message: &[u8]) -> bool {
         // An error is the report of an earlier datagram, or no room: a datagram may be lost.
-        if self.caller.send_to(message, self.target).is_ok()
-            || self.caller.send_to(message, self.target).is_ok()
-        {
-            self.octets_sent += message.len() as u64;
-        }
+        let sent = self.caller.send_to(message, self.target).is_ok()
+            || self.caller.send_to(message, self.target).is_ok();
+        self.octets_sent += if sent { message.len() as u64 } else { 0 };
+        sent
     }
 
     /// Takes what has come everywhere, and lets called phones answer.
