@@ -347,7 +347,9 @@ fn parse_tel(mut uri: Uri<'_>) -> Result<Uri<'_>, UriError> {
     let dialable = |octet: &u8| {
         octet.is_ascii_hexdigit() || matches!(octet, b'+' | b'-' | b'.' | b'(' | b')' | b'*' | b'#')
     };
-    if number.is_empty() || !number.iter().all(dialable) {
+    // Separators alone are no number (RFC 3966 §3).
+    let is_digit = |octet: &u8| octet.is_ascii_hexdigit() || matches!(octet, b'*' | b'#');
+    if !number.iter().all(dialable) || !number.iter().any(is_digit) {
         return Err(UriError::UserInfo);
     }
     let mut escapes = false;

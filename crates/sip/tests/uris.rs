@@ -151,6 +151,9 @@ fn malformed_uris_are_refused() {
         ("sip:a@h\r\nEvil: x", UriError::Host),
         ("tel:", UriError::Scheme),
         ("tel:abc xyz", UriError::UserInfo),
+        ("tel:-", UriError::UserInfo),
+        ("tel:+", UriError::UserInfo),
+        ("tel:;a=b", UriError::UserInfo),
         ("http://a b", UriError::Octet),
     ] {
         assert_eq!(Uri::parse(text.as_bytes()).err(), Some(error), "{text}");
