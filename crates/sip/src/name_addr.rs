@@ -227,6 +227,20 @@ fn bracket_error<const FOLDS: bool>(field: Scope<'_, FOLDS>, at: usize) -> Field
 mod tests {
     use super::*;
 
+    #[test]
+    fn white_space_behind_an_empty_value_is_no_part_of_it() {
+        for octets in [&b"<sip:a@h>;q= "[..], b"<sip:a@h>;q=\t, <sip:b@h>"] {
+            let address = NameAddr::parse(octets).expect("sound");
+            assert_eq!(address.params.as_bytes(), b";q=");
+            assert_eq!(
+                octets.get(address.range.clone()),
+                Some(&b"<sip:a@h>;q="[..])
+            );
+        }
+        let address = NameAddr::parse(b"<sip:a@h>;q= ;tag=1").expect("sound");
+        assert_eq!(address.tag(), Some(&b"1"[..]));
+    }
+
     fn error(octets: &[u8]) -> Option<FieldError> {
         NameAddr::parse(octets).err()
     }

@@ -156,6 +156,11 @@ pub(crate) fn scan<const FOLDS: bool>(
     } else {
         field.value_end(value_start)
     };
+    // White space before no value belongs to what follows, or to nothing.
+    let (value_start, end) = match end == value_start {
+        true => (equals + 1, equals + 1),
+        false => (value_start, end),
+    };
     Ok(Some(RawParam {
         name_start,
         name_end,
