@@ -148,18 +148,17 @@ pub(crate) fn scan<const FOLDS: bool>(
         }));
     }
     let value_start = match field.get(equals + 1) {
-        Some(octet) if octet <= b' ' => field.skip_lws(equals + 1),
+        Some(octet) if octet <= b' ' => match field.skip_lws(equals + 1) {
+            // White space before no value belongs to what follows, or to nothing.
+            at if field.get(at) != Some(b'"') && field.value_end(at) == at => equals + 1,
+            at => at,
+        },
         _ => equals + 1,
     };
     let end = if field.get(value_start) == Some(b'"') {
         field.quoted_end(value_start).ok_or(FieldError::Quotes)?
     } else {
         field.value_end(value_start)
-    };
-    // White space before no value belongs to what follows, or to nothing.
-    let (value_start, end) = match end == value_start {
-        true => (equals + 1, equals + 1),
-        false => (value_start, end),
     };
     Ok(Some(RawParam {
         name_start,
