@@ -148,11 +148,7 @@ pub(crate) fn scan<const FOLDS: bool>(
         }));
     }
     let value_start = match field.get(equals + 1) {
-        Some(octet) if octet <= b' ' => match field.skip_lws(equals + 1) {
-            // White space before no value belongs to what follows, or to nothing.
-            at if field.get(at) != Some(b'"') && field.value_end(at) == at => equals + 1,
-            at => at,
-        },
+        Some(octet) if octet <= b' ' => value_behind_space(field, equals + 1),
         _ => equals + 1,
     };
     let end = if field.get(value_start) == Some(b'"') {
@@ -166,6 +162,19 @@ pub(crate) fn scan<const FOLDS: bool>(
         value_start,
         end,
     }))
+}
+
+/// Where a value begins that white space stands before; the white space before no value belongs to what follows, or to
+/// nothing.
+#[cold]
+#[inline(never)]
+fn value_behind_space<const FOLDS: bool>(field: Scope<'_, FOLDS>, space: usize) -> usize {
+    let at = field.skip_lws(space);
+    match field.get(at) {
+        Some(b'"') => at,
+        _ if field.value_end(at) > at => at,
+        _ => space,
+    }
 }
 
 /// Reads a parameter that begins with these octets, `;name=`, and whose value is not quoted and not empty:
