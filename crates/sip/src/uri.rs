@@ -341,8 +341,8 @@ fn parameters_end(field: Field<'_>, at: usize, escapes: &mut bool) -> Result<usi
     Ok(at)
 }
 
-#[cold]
-#[inline(never)]
+/// Inlined: called, it would keep the URI of everybody else in memory.
+#[inline(always)]
 fn parse_tel(mut uri: Uri<'_>) -> Result<Uri<'_>, UriError> {
     let end = memchr::memchr(b';', uri.opaque).unwrap_or(uri.opaque.len());
     let (number, parameters) = uri.opaque.split_at_checked(end).ok_or(UriError::UserInfo)?;
