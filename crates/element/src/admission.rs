@@ -61,7 +61,7 @@ const OVERLOADED_FOR: Duration = Duration::from_secs(2);
 /// How long a refused request is refused again: its copies come for 64*T1 at most (RFC 3261 §17.1.1.2).
 const REFUSED_FOR: Duration = Duration::from_secs(32);
 
-/// Refused requests that are remembered; a later one takes the place of an earlier one (4,096).
+/// Refused requests that are remembered; a later one takes the place of an earlier one, which is counted (4,096).
 const REFUSED_MAX: u64 = 4_096;
 
 /// Which requests were refused lately: a copy of one must not be let in, or its sender hears 503 and the called user rings.
@@ -77,14 +77,15 @@ impl Refused {
         usize::try_from(key.lot(REFUSED_MAX)).unwrap_or(0)
     }
 
-    fn note(&mut self, now: Time, key: RequestKey) {
+    /// True if an earlier one was forgotten for it.
+    fn note(&mut self, now: Time, key: RequestKey) -> bool {
         if self.keys.is_empty() {
             self.keys = vec![None; usize::try_from(REFUSED_MAX).unwrap_or(1)];
         }
         self.until = now + REFUSED_FOR;
-        if let Some(place) = self.keys.get_mut(Refused::place(key)) {
-            *place = Some(key);
-        }
+        let place = self.keys.get_mut(Refused::place(key));
+        let before = place.and_then(|place| place.replace(key));
+        before.is_some_and(|before| before != key)
     }
 
     fn has(&mut self, now: Time, key: RequestKey) -> bool {
@@ -131,8 +132,8 @@ impl Core {
                 Admission::Draining => true,
                 Admission::Overloaded(percent) => key.lot(100) < u64::from(percent),
             };
-        if refused {
-            self.refused.note(now.monotonic, key);
+        if refused && self.refused.note(now.monotonic, key) {
+            self.counters.shed_forgotten += 1;
         }
         refused || self.refused.has(now.monotonic, key)
     }

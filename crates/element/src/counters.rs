@@ -43,6 +43,8 @@ pub struct ElementCounters {
     pub shed_overloaded: u64,
     /// New requests refused with 503 because the server ends.
     pub shed_draining: u64,
+    /// Refused requests that were forgotten for later ones: a copy of such a one may be let in.
+    pub shed_forgotten: u64,
     /// Answers over UDP that were not sent because they were too much longer than what the source had sent.
     pub answers_withheld: u64,
     /// Answers over UDP that were sent without what may be left out, for the same reason.
@@ -181,6 +183,11 @@ impl ElementCounters {
             "shed_draining",
             "New requests refused with 503 because the server was ending",
             self.shed_draining,
+        );
+        f(
+            "shed_forgotten",
+            "Refused requests forgotten for later ones: a copy may be let in",
+            self.shed_forgotten,
         );
         f(
             "answers_withheld",

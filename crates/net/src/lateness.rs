@@ -21,6 +21,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Turns in a row that must have been too long (3): one may be the scheduler's doing.
 const LONG_TURNS: u32 = 3;
 
+/// The time between two looks is at least so many times what asking the kernel took (20): the table it reads holds a row
+/// for each UDP socket of the host, and may be long.
+const LOOK_PART: u32 = 20;
+
 /// Looks in a row at which the kernel had dropped something, before the worker counts as late (2): one may be a burst.
 const DROPPING_LOOKS: u32 = 2;
 
@@ -52,6 +56,8 @@ pub(crate) struct Lateness {
     /// Datagrams read since the last look, and those of them that were for shards.
     since_look: (u64, u64),
     last_look: Option<Time>,
+    /// What asking the kernel took the last time.
+    asking: Duration,
     dropped: u64,
     dropping_looks: u32,
     long_turns: u32,
@@ -84,7 +90,8 @@ impl Lateness {
             .behind_since
             .is_some_and(|since| since + LOOK_EVERY <= now);
         let is_late = is_behind || self.percent > 0 || self.long_turns >= LONG_TURNS;
-        let is_due = self.last_look.is_none_or(|last| last + LOOK_EVERY <= now);
+        let every = self.look_every();
+        let is_due = self.last_look.is_none_or(|last| last + every <= now);
         if !is_late || !is_due {
             return false;
         }
@@ -102,7 +109,7 @@ impl Lateness {
         // A look long ago says nothing of what was dropped lately.
         let is_fresh = self
             .last_look
-            .is_some_and(|last| now < last + 3 * LOOK_EVERY);
+            .is_some_and(|last| now < last + 3 * self.look_every());
         let is_ours = 2 * self.since_look.1 >= self.since_look.0;
         self.dropping_looks = match is_fresh && is_ours && queue.dropped > self.dropped {
             true => self.dropping_looks + 1,
@@ -123,6 +130,15 @@ impl Lateness {
         is_long || drops || core::mem::take(&mut self.long_turns) >= LONG_TURNS
     }
 
+    /// Asking the kernel took so long.
+    pub(crate) fn has_asked(&mut self, took: Duration) {
+        self.asking = took;
+    }
+
+    fn look_every(&self) -> Duration {
+        LOOK_EVERY.max(self.asking * LOOK_PART)
+    }
+
     /// A turn has ended, sleeping apart.
     pub(crate) fn has_turned(&mut self, took: Duration, delay_max: Duration) {
         self.long_turns = match took > delay_max {
@@ -141,7 +157,7 @@ impl Lateness {
     /// When to look again though nothing came.
     pub(crate) fn next_look(&self) -> Option<Time> {
         let last = self.last_look.filter(|_| self.percent > 0)?;
-        Some(last + LOOK_EVERY)
+        Some(last + self.look_every())
     }
 }
 
@@ -253,6 +269,18 @@ mod tests {
         let mut lateness = Lateness::default();
         read(&mut lateness, 0..1_000, 31, 100_000, 10);
         assert_eq!(lateness.percent(), 0);
+    }
+
+    #[test]
+    fn a_kernel_that_takes_long_to_ask_is_asked_less_often() {
+        let mut lateness = Lateness::default();
+        read(&mut lateness, 0..101, 64, 20_000, 0);
+        assert_eq!(lateness.percent(), 10);
+        lateness.has_asked(Duration::from_millis(20));
+        read(&mut lateness, 101..500, 64, 20_000, 0);
+        assert_eq!(lateness.percent(), 10, "the next look is due after 400 ms");
+        read(&mut lateness, 500..501, 64, 20_000, 0);
+        assert_eq!(lateness.percent(), 20);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use core::any::Any;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,6 +16,9 @@ use crate::restarts::Restarts;
 use crate::seam::{Input, Output};
 use crate::shard::{PanicReport, Shard, ShardFactory};
 use crate::turn::Turn;
+
+/// When a shard is looked at again that cannot say when (1 s).
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// What a shard is locked for.
 pub(crate) enum Job<'a> {
@@ -166,24 +170,34 @@ impl ShardCell {
                 }
             }
         }
-        let deadline = match catch_unwind(AssertUnwindSafe(|| machine.poll_timeout())) {
-            Ok(deadline) => nanos(deadline),
-            Err(panic) => {
-                let message = panic_message(panic.as_ref());
-                let report = PanicReport {
-                    message,
-                    while_doing: "poll_timeout",
-                    flow: None,
-                    octets: Vec::new(),
-                };
-                turn.panics.push((shard, report));
-                replace(machine, shard, factory, turn);
-                nanos(machine.poll_timeout())
+        let deadline = deadline_of(machine, shard, turn).unwrap_or_else(|| {
+            replace(machine, shard, factory, turn);
+            if let Some(rest) = restarts.note(now.monotonic) {
+                turn.rests.push((shard, rest));
             }
-        };
+            let looked_again = || nanos(Some(now.monotonic + LOOK_AGAIN_AFTER));
+            deadline_of(machine, shard, turn).unwrap_or_else(looked_again)
+        });
         self.deadline.store(deadline, Ordering::SeqCst);
         unlocking(turn);
         deadline
+    }
+}
+
+/// The next deadline of a shard; `None` if it panicked over it, which is reported.
+fn deadline_of(machine: &mut Box<dyn Shard>, shard: u16, turn: &mut Turn) -> Option<u64> {
+    match catch_unwind(AssertUnwindSafe(|| machine.poll_timeout())) {
+        Ok(deadline) => Some(nanos(deadline)),
+        Err(panic) => {
+            let report = PanicReport {
+                message: panic_message(panic.as_ref()),
+                while_doing: "poll_timeout",
+                flow: None,
+                octets: Vec::new(),
+            };
+            turn.panics.push((shard, report));
+            None
+        }
     }
 }
 

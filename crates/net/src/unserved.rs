@@ -11,12 +11,18 @@ use crate::driver::Driver;
 use crate::stream::Appended;
 use crate::turn::Turn;
 
+/// The longest answer to a datagram of so many octets: one and a half times as long (decision 0013).
+fn in_proportion(received: usize) -> usize {
+    received + received / 2
+}
+
 /// Answers what stands in `turn.unserved`; the answers leave with what is sent next.
 pub(crate) fn answer(driver: &Driver, turn: &mut Turn, worker: Option<u16>) {
     let limits = driver.ingress.limits();
     for (flow, status, octets) in core::mem::take(&mut turn.unserved) {
         driver.meter(worker).messages_unserved.one();
         let start = turn.batch.bytes.len();
+        let received = octets.len();
         // What made a shard panic may do the same here.
         let written = catch_unwind(AssertUnwindSafe(|| {
             let message = Message::parse(octets, &limits).ok()?;
@@ -32,6 +38,11 @@ pub(crate) fn answer(driver: &Driver, turn: &mut Turn, worker: Option<u16>) {
         };
         let range = start..turn.batch.bytes.len();
         if flow.stream.is_none() {
+            // Its source may be forged, and the rest of its shard knows nothing of what it has had already.
+            if range.len() > in_proportion(received) {
+                turn.batch.bytes.truncate(start);
+                continue;
+            }
             let token = TransmitToken::NONE;
             turn.batch.sends.push(Transmit { flow, range, token });
             continue;
@@ -39,10 +50,15 @@ pub(crate) fn answer(driver: &Driver, turn: &mut Turn, worker: Option<u16>) {
         let octets_max = driver.settings.streams.output_octets_max;
         let answer = turn.batch.bytes.get(range).unwrap_or_default();
         let now = driver.now().monotonic;
-        if let Some(stream) = driver.directory.stream(&flow)
-            && stream.append(answer, octets_max, now) == Appended::Buffered
-        {
-            turn.touched.push(stream);
+        if let Some(stream) = driver.directory.stream(&flow) {
+            match stream.append(answer, octets_max, now) {
+                Appended::Buffered => turn.touched.push(stream),
+                Appended::Full => {
+                    driver.directory.unlist(&flow);
+                    driver.meter(worker).streams_closed_overflow.one();
+                }
+                Appended::Gone => {}
+            }
         }
         turn.batch.bytes.truncate(start);
     }

@@ -3,6 +3,7 @@
 //! Every socket is polled edge-triggered; what has not been read to its end is remembered as ready. A turn does a
 //! bounded amount of each kind of work, so that none starves another.
 
+use core::cell::Cell;
 use core::sync::atomic::{Ordering, fence};
 use core::time::Duration;
 use std::collections::{BTreeSet, VecDeque};
@@ -232,14 +233,22 @@ impl Worker {
             return;
         }
         let waits = self.ports.iter().any(|port| port.readable);
+        let asking = Cell::new(None);
         let ask = || {
+            let began = driver.now().monotonic;
             let sockets = self
                 .ports
                 .iter()
                 .filter_map(|port| driver.datagram_socket(port.listener, self.index));
-            kernel_queue(sockets).unwrap_or_default()
+            let queue = kernel_queue(sockets).unwrap_or_default();
+            asking.set(Some(driver.now().monotonic - began));
+            queue
         };
-        if self.lateness.has_read(now, delay_max, read, waits, ask) {
+        let is_told = self.lateness.has_read(now, delay_max, read, waits, ask);
+        if let Some(took) = asking.take() {
+            self.lateness.has_asked(took);
+        }
+        if is_told {
             driver.set_late(self.index, self.lateness.percent(), &mut self.turn);
         }
     }

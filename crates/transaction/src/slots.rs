@@ -1,9 +1,11 @@
-//! A slab whose keys carry a generation, grown by pages so that no growth copies what is held. Pages at the end that nobody
-//! uses any more are given back: what a flood has taken is not kept for ever.
+//! A slab whose keys carry a generation, grown by pages so that no growth copies what is held. Pages that hold nothing are
+//! given back, each for itself: what a flood has taken is not kept for ever, and no removal pays for more than one page.
+
+use crate::page_set::PageSet;
 
 /// Slots per page.
 const PAGE_SLOTS: usize = 1024;
-/// End of the list of vacant slots.
+/// End of the list of vacant slots of a page.
 const NONE: u32 = u32::MAX;
 
 /// Names an entry; a key outlives its entry harmlessly, because a reused slot has another generation.
@@ -26,22 +28,95 @@ struct Slot<T> {
 
 #[derive(Debug)]
 enum Content<T> {
-    Vacant { next: u32 },
+    /// `next` is the place of the next vacant slot of the page.
+    Vacant {
+        next: u32,
+    },
     Occupied(T),
+}
+
+/// Slots that stand and go together.
+#[derive(Debug)]
+struct Page<T> {
+    /// Empty while the page is given back; never grown beyond [`PAGE_SLOTS`].
+    slots: Vec<Slot<T>>,
+    /// Place of the first vacant slot, [`NONE`] for none.
+    vacant: u32,
+    occupied: u32,
+    /// Generation of a slot at its first use since the page was made or given back: none of the keys that were given out
+    /// before fits.
+    first_generation: u32,
+}
+
+impl<T> Page<T> {
+    /// Puts a value in, and says where and with which generation. The page has room.
+    fn insert(&mut self, value: T) -> (u32, u32) {
+        self.occupied += 1;
+        let place = self.vacant;
+        if let Some(slot) = self.slots.get_mut(place as usize)
+            && let Content::Vacant { next } = slot.content
+        {
+            slot.content = Content::Occupied(value);
+            self.vacant = next;
+            return (place, slot.generation);
+        }
+        if self.slots.capacity() == 0 {
+            self.slots.reserve_exact(PAGE_SLOTS);
+        }
+        let generation = self.first_generation;
+        let place = self.slots.len() as u32;
+        self.slots.push(Slot {
+            generation,
+            content: Content::Occupied(value),
+        });
+        (place, generation)
+    }
+
+    fn remove(&mut self, place: u32, generation: u32) -> Option<T> {
+        let slot = self.slots.get_mut(place as usize)?;
+        if slot.generation != generation || matches!(slot.content, Content::Vacant { .. }) {
+            return None;
+        }
+        slot.generation = slot.generation.wrapping_add(1) & GENERATION_MASK;
+        let vacant = Content::Vacant { next: self.vacant };
+        let content = core::mem::replace(&mut slot.content, vacant);
+        self.vacant = place;
+        self.occupied -= 1;
+        match content {
+            Content::Occupied(value) => Some(value),
+            Content::Vacant { .. } => None,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.occupied as usize >= PAGE_SLOTS
+    }
+
+    /// Gives the memory back. The page is vacant.
+    #[cold]
+    fn release(&mut self) {
+        let first = self.first_generation;
+        let uses = self.slots.iter();
+        let uses = uses.map(|slot| slot.generation.wrapping_sub(first) & GENERATION_MASK);
+        self.first_generation = first.wrapping_add(uses.max().unwrap_or(0)) & GENERATION_MASK;
+        self.slots = Vec::new();
+        self.vacant = NONE;
+    }
 }
 
 /// The slab.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
-    pages: Vec<Vec<Slot<T>>>,
-    vacant: u32,
-    used: u32,
+    pages: Vec<Page<T>>,
+    /// Pages that stand and have room.
+    with_room: PageSet,
+    /// Pages that were given back.
+    released: PageSet,
+    /// A vacant page that was kept: the next one that becomes vacant is given back.
+    spare: Option<u32>,
     length: u32,
-    /// Generation of every slot at its first use.
+    /// Generation of the slots of a new page at their first use.
     first_generation: u32,
-    /// Pages are given back when no more entries than this are left. Halved with each attempt, so that growth by a page
-    /// pays for few of them.
-    release_at: u32,
 }
 
 impl<T> Slots<T> {
@@ -58,11 +133,11 @@ impl<T> Slots<T> {
     pub(crate) const fn beginning_at(first_generation: u32) -> Slots<T> {
         Slots {
             pages: Vec::new(),
-            vacant: NONE,
-            used: 0,
+            with_room: PageSet::new(),
+            released: PageSet::new(),
+            spare: None,
             length: 0,
             first_generation: first_generation & GENERATION_MASK,
-            release_at: 0,
         }
     }
 
@@ -72,7 +147,7 @@ impl<T> Slots<T> {
 
     /// What is held, in the order of positions.
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
-        let slots = self.pages.iter().flatten();
+        let slots = self.pages.iter().flat_map(|page| &page.slots);
         slots.filter_map(|slot| match &slot.content {
             Content::Occupied(value) => Some(value),
             Content::Vacant { .. } => None,
@@ -81,97 +156,75 @@ impl<T> Slots<T> {
 
     /// The key of the next entry is known only after this returns.
     pub(crate) fn insert(&mut self, value: T) -> SlotKey {
-        self.length += 1;
-        let reused = self.vacant;
-        if let Some(slot) = self.slot_mut(reused)
-            && let Content::Vacant { next } = slot.content
-        {
-            slot.content = Content::Occupied(value);
-            let key = SlotKey {
-                slot: reused,
-                generation: slot.generation,
-            };
-            self.vacant = next;
-            return key;
-        }
-        let slot = self.used;
-        self.used += 1;
-        let generation = self.first_generation;
-        let fresh = Slot {
-            generation,
-            content: Content::Occupied(value),
+        let number = match self.with_room.first() {
+            Some(number) => number,
+            None => self.stand_up(),
         };
-        match self.pages.last_mut() {
-            Some(page) if page.len() < PAGE_SLOTS => page.push(fresh),
-            _ => {
-                let mut page = Vec::with_capacity(PAGE_SLOTS);
-                page.push(fresh);
-                self.pages.push(page);
-                self.release_at = self.used / 4;
-            }
+        self.length += 1;
+        let Some(page) = self.pages.get_mut(number as usize) else {
+            unreachable!("only pages that are there have room");
+        };
+        let (place, generation) = page.insert(value);
+        if page.is_full() {
+            self.with_room.remove(number);
         }
-        SlotKey { slot, generation }
+        SlotKey {
+            slot: number * PAGE_SLOTS as u32 + place,
+            generation,
+        }
+    }
+
+    /// Makes a page that has room: one that was given back, or a new one.
+    #[cold]
+    fn stand_up(&mut self) -> u32 {
+        let number = self.released.first().unwrap_or_else(|| {
+            self.pages.push(Page {
+                slots: Vec::new(),
+                vacant: NONE,
+                occupied: 0,
+                first_generation: self.first_generation,
+            });
+            self.pages.len() as u32 - 1
+        });
+        self.released.remove(number);
+        self.with_room.insert(number);
+        number
     }
 
     pub(crate) fn remove(&mut self, key: SlotKey) -> Option<T> {
-        let next = self.vacant;
-        let slot = self.slot_mut(key.slot)?;
-        if slot.generation != key.generation || matches!(slot.content, Content::Vacant { .. }) {
-            return None;
-        }
-        slot.generation = slot.generation.wrapping_add(1) & GENERATION_MASK;
-        let content = core::mem::replace(&mut slot.content, Content::Vacant { next });
-        self.vacant = key.slot;
+        let number = key.slot / PAGE_SLOTS as u32;
+        let page = self.pages.get_mut(number as usize)?;
+        let was_full = page.is_full();
+        let value = page.remove(key.slot % PAGE_SLOTS as u32, key.generation)?;
+        let is_vacant = page.occupied == 0;
         self.length -= 1;
-        if self.length <= self.release_at && self.pages.len() > 1 {
-            self.release();
+        if was_full {
+            self.with_room.insert(number);
         }
-        match content {
-            Content::Occupied(value) => Some(value),
-            Content::Vacant { .. } => None,
+        if is_vacant {
+            self.has_become_vacant(number);
         }
+        Some(value)
     }
 
-    /// Gives back the pages at the end that hold nothing, but never the first.
+    /// Keeps one vacant page, so that a count that goes up and down by one costs no page each time.
     #[cold]
-    fn release(&mut self) {
-        self.release_at = self.length / 2;
-        let is_vacant = |slot: &Slot<T>| matches!(slot.content, Content::Vacant { .. });
-        let before = self.pages.len();
-        // Keys of entries that were there must not fit those that come: these begin at a later generation.
-        let mut ahead = 0;
-        while self.pages.len() > 1
-            && let Some(page) = self.pages.pop_if(|page| page.iter().all(is_vacant))
+    fn has_become_vacant(&mut self, number: u32) {
+        let is_vacant = |number: u32| {
+            let page = self.pages.get(number as usize);
+            page.is_some_and(|page| page.occupied == 0)
+        };
+        if self
+            .spare
+            .is_none_or(|spare| spare == number || !is_vacant(spare))
         {
-            let distances = page
-                .iter()
-                .map(|slot| slot.generation.wrapping_sub(self.first_generation) & GENERATION_MASK)
-                // Those that began before an earlier release are behind.
-                .filter(|distance| *distance <= GENERATION_MASK / 2);
-            ahead = distances.fold(ahead, u32::max);
-        }
-        if self.pages.len() == before {
+            self.spare = Some(number);
             return;
         }
-        self.first_generation = self.first_generation.wrapping_add(ahead) & GENERATION_MASK;
-        self.vacant = NONE;
-        self.used = 0;
-        for page in &self.pages {
-            self.used += page.len() as u32;
-        }
-        // The first positions are used first, so that the last pages become vacant again.
-        let mut position = self.used;
-        for slot in self
-            .pages
-            .iter_mut()
-            .rev()
-            .flat_map(|page| page.iter_mut().rev())
-        {
-            position -= 1;
-            if let Content::Vacant { next } = &mut slot.content {
-                *next = self.vacant;
-                self.vacant = position;
-            }
+        if let Some(page) = self.pages.get_mut(number as usize) {
+            page.release();
+            self.with_room.remove(number);
+            self.released.insert(number);
         }
     }
 
@@ -221,16 +274,14 @@ impl<T> Slots<T> {
 
     fn slot(&self, position: u32) -> Option<&Slot<T>> {
         let position = position as usize;
-        self.pages
-            .get(position / PAGE_SLOTS)?
-            .get(position % PAGE_SLOTS)
+        let page = self.pages.get(position / PAGE_SLOTS)?;
+        page.slots.get(position % PAGE_SLOTS)
     }
 
     fn slot_mut(&mut self, position: u32) -> Option<&mut Slot<T>> {
         let position = position as usize;
-        self.pages
-            .get_mut(position / PAGE_SLOTS)?
-            .get_mut(position % PAGE_SLOTS)
+        let page = self.pages.get_mut(position / PAGE_SLOTS)?;
+        page.slots.get_mut(position % PAGE_SLOTS)
     }
 }
 
@@ -266,19 +317,25 @@ mod tests {
         assert_eq!(slots.at(17), None);
     }
 
+    /// Pages whose memory is held.
+    fn standing<T>(slots: &Slots<T>) -> usize {
+        let pages = slots.pages.iter();
+        pages.filter(|page| page.slots.capacity() > 0).count()
+    }
+
     #[test]
     fn pages_that_hold_nothing_are_given_back_and_old_keys_stay_dead() {
         let mut slots = Slots::beginning_at(GENERATION_MASK - 1);
         let mut dead = Vec::new();
         for round in 0..5 {
             let keys: Vec<SlotKey> = (0..10_000).map(|n| slots.insert(n)).collect();
-            assert_eq!(slots.pages.len(), 10);
+            assert_eq!((standing(&slots), slots.pages.len()), (10, 10));
             assert!(dead.iter().all(|key| slots.get(*key).is_none()), "{round}");
             let (kept, gone) = keys.split_at(100);
             for key in gone.iter().rev() {
                 assert!(slots.remove(*key).is_some());
             }
-            assert_eq!((slots.len(), slots.pages.len()), (100, 1));
+            assert_eq!((slots.len(), standing(&slots)), (100, 2), "and a spare one");
             assert!(
                 kept.iter()
                     .zip(0..)
@@ -289,23 +346,37 @@ mod tests {
             }
             dead.extend(keys);
         }
-        assert_eq!((slots.len(), slots.pages.len()), (0, 1));
+        assert_eq!((slots.len(), standing(&slots)), (0, 1));
     }
 
     #[test]
-    fn one_entry_on_the_last_page_keeps_those_before_it_without_being_asked_at_every_removal() {
+    fn one_entry_on_the_last_page_keeps_that_page_only() {
         let mut slots = Slots::new();
         let keys: Vec<SlotKey> = (0..10_000).map(|n| slots.insert(n)).collect();
         let (last, others) = keys.split_last().expect("keys");
         for key in others {
             slots.remove(*key);
         }
-        assert_eq!((slots.pages.len(), slots.get(*last)), (10, Some(&9_999)));
-        assert_eq!(slots.release_at, 0);
-        slots.remove(*last);
-        assert_eq!(slots.pages.len(), 1);
-        let again = slots.insert(1);
-        assert_eq!(again.slot, 0);
-        assert!(keys.iter().all(|key| *key != again));
+        assert_eq!((standing(&slots), slots.get(*last)), (2, Some(&9_999)));
+        assert_eq!(slots.values().collect::<Vec<_>>(), [&9_999]);
+        // What comes uses the pages that stand; then those that were given back, with keys that are new.
+        let again: Vec<SlotKey> = (0..10_000).map(|n| slots.insert(n)).collect();
+        assert_eq!((standing(&slots), slots.pages.len()), (10, 10));
+        assert!(others.iter().all(|key| slots.get(*key).is_none()));
+        assert!(
+            (0..)
+                .zip(&again)
+                .all(|(n, key)| slots.get(*key) == Some(&n))
+        );
+    }
+
+    #[test]
+    fn a_count_that_goes_up_and_down_over_the_end_of_a_page_makes_no_page_each_time() {
+        let mut slots = Slots::new();
+        let _kept: Vec<SlotKey> = (0..1024).map(|n| slots.insert(n)).collect();
+        for _ in 0..10 {
+            let key = slots.insert(0);
+            assert_eq!((slots.remove(key), standing(&slots)), (Some(0), 2));
+        }
     }
 }

@@ -78,6 +78,13 @@ fn goes_on_in(admission: Admission) -> World {
 fn an_overloaded_server_refuses_what_is_new_and_serves_what_has_begun() {
     let mut world = goes_on_in(Admission::Overloaded(100));
     assert_eq!(world.element.counters().shed_overloaded, 7);
+    assert_eq!(world.element.counters().shed_forgotten, 0);
+    for number in 0..5_000 {
+        world.send(&invite(&format!("n{number}")));
+    }
+    let forgotten = world.element.counters().shed_forgotten;
+    // Of so many, thrown into so many places, each has its own with luck only: 4096 * (1 - exp(-5000 / 4096)) are kept.
+    assert!((2_000..2_500).contains(&forgotten), "{forgotten}");
     set(&mut world, Admission::Open);
     assert_eq!(the(&world.send(&invite("c2")), "INVITE").flow, udp(BOB));
 }

@@ -9,6 +9,10 @@ use super::signals::Signals;
 /// How often is looked whether everything is done.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Looking goes through all transactions, with their shard locked: the time between two looks is at least so many times
+/// what the last one took (20).
+const LOOK_PART: u32 = 20;
+
 /// Waits until the requests that have begun are done, a second signal comes, or the time that is set for it is over.
 pub fn drain(signals: &Signals, live: &Live) {
     live.driver.drain();
@@ -29,8 +33,13 @@ pub fn drain(signals: &Signals, live: &Live) {
         }
     };
     let began = Instant::now();
-    while live.driver.in_progress() > 0 {
-        if second.recv_timeout(LOOK_EVERY) != Err(RecvTimeoutError::Timeout) {
+    loop {
+        let looking = Instant::now();
+        if live.driver.in_progress() == 0 {
+            return;
+        }
+        let every = LOOK_EVERY.max(looking.elapsed() * LOOK_PART);
+        if second.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
             tracing::warn!(
                 "a second signal: {} requests are cut off",
                 live.driver.in_progress()

@@ -47,15 +47,15 @@ impl PanicBox {
         );
     }
 
-    /// Tells the log, and keeps the message; of many in a row, the first ones.
+    /// Keeps the message, and tells the log; of many in a row, the log hears of the first ones.
     pub fn keep(&self, shard: u16, report: &PanicReport) {
+        let file = self.write(report).unwrap_or_default();
         if !self.may_tell(Instant::now()) {
             return;
         }
         let source = report
             .flow
             .map_or_else(|| "-".to_owned(), |flow| flow.remote.to_string());
-        let file = self.write(report).unwrap_or_default();
         tracing::error!(
             shard,
             source,
@@ -81,11 +81,14 @@ impl PanicBox {
     }
 
     fn write(&self, report: &PanicReport) -> Option<String> {
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
-        if report.octets.is_empty() || number >= FILES_MAX {
+        let folder = self.folder.as_ref()?;
+        if report.octets.is_empty() {
             return None;
         }
-        let folder = self.folder.as_ref()?;
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        if number >= FILES_MAX {
+            return None;
+        }
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)

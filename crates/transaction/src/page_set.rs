@@ -1,0 +1,84 @@
+//! A set of page numbers whose least member is found quickly.
+
+/// Numbers per word.
+const WORD: u32 = u64::BITS;
+
+/// The set.
+#[derive(Debug)]
+pub(crate) struct PageSet {
+    words: Vec<u64>,
+    /// No word before this one holds a member.
+    least: usize,
+}
+
+impl PageSet {
+    pub(crate) const fn new() -> PageSet {
+        PageSet {
+            words: Vec::new(),
+            least: 0,
+        }
+    }
+
+    /// The least member.
+    pub(crate) fn first(&self) -> Option<u32> {
+        let word = self.words.get(self.least)?;
+        if *word == 0 {
+            return None;
+        }
+        Some(self.least as u32 * WORD + word.trailing_zeros())
+    }
+
+    pub(crate) fn insert(&mut self, number: u32) {
+        let place = (number / WORD) as usize;
+        if place >= self.words.len() {
+            self.words.resize(place + 1, 0);
+        }
+        if let Some(word) = self.words.get_mut(place) {
+            *word |= 1 << (number % WORD);
+        }
+        self.least = self.least.min(place);
+        self.seek();
+    }
+
+    pub(crate) fn remove(&mut self, number: u32) {
+        if let Some(word) = self.words.get_mut((number / WORD) as usize) {
+            *word &= !(1 << (number % WORD));
+        }
+        self.seek();
+    }
+
+    /// Goes on to the word with the least member; to the last one if there is none.
+    fn seek(&mut self) {
+        while self.words.get(self.least) == Some(&0) && self.least + 1 < self.words.len() {
+            self.least += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_is_found() {
+        let mut set = PageSet::new();
+        assert_eq!(set.first(), None);
+        set.remove(3);
+        for number in [200, 70, 5, 64] {
+            set.insert(number);
+        }
+        for number in [5, 64, 70, 200] {
+            assert_eq!(set.first(), Some(number));
+            set.remove(number);
+        }
+        assert_eq!(set.first(), None);
+        set.insert(1_000);
+        set.insert(2);
+        assert_eq!(set.first(), Some(2));
+        set.remove(1_000);
+        set.remove(2);
+        assert_eq!(set.first(), None);
+        set.insert(999);
+        assert_eq!(set.first(), Some(999));
+    }
+}
