@@ -111,6 +111,21 @@ fn a_shard_that_panics_again_and_again_rests_and_the_others_go_on() {
 }
 
 #[test]
+fn a_panic_over_the_deadline_is_a_restart_as_well() {
+    let world = start(&["udp:127.0.0.1:0"], |_| {});
+    let peer = world.udp_peer();
+    for number in 0..5 {
+        let sickening = request("SICKEN", &format!("call-{number}-0"));
+        peer.send_to(&sickening, world.addresses[0]).unwrap();
+        assert!(receive(&peer).starts_with("SIP/2.0 200 "));
+    }
+    world.count_until(|counters| (counters.shard_panics, counters.shard_rests) == (5, 1));
+    peer.send_to(&request("OPTIONS", "call-0"), world.addresses[0])
+        .unwrap();
+    assert!(receive(&peer).starts_with("SIP/2.0 503 "));
+}
+
+#[test]
 fn a_shard_that_replaces_another_learns_that_the_server_ends() {
     let world = start(&["udp:127.0.0.1:0"], |_| {});
     let peer = world.udp_peer();

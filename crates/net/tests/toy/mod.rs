@@ -90,6 +90,8 @@ struct Toy {
     outputs: VecDeque<Output>,
     sends: VecDeque<(Flow, TransmitToken, Vec<u8>)>,
     timer: Option<Time>,
+    /// Panics when it is asked for its deadline.
+    sick: bool,
 }
 
 impl Toy {
@@ -128,6 +130,7 @@ impl Shard for Toy {
         let seen = match input {
             Input::Received { flow, message } => {
                 assert!(message.method() != Method::Extension(b"PANIC"), "told to");
+                self.sick = message.method() == Method::Extension(b"SICKEN");
                 if message.is_request() {
                     let mut answer = Vec::new();
                     write_response(
@@ -184,6 +187,7 @@ impl Shard for Toy {
     }
 
     fn poll_timeout(&self) -> Option<Time> {
+        assert!(!self.sick, "told to");
         self.timer
     }
 
@@ -321,6 +325,7 @@ pub fn try_start(
                 outputs: VecDeque::new(),
                 sends: VecDeque::new(),
                 timer: None,
+                sick: false,
             };
             Box::new(toy) as Box<dyn Shard>
         }
