@@ -1,6 +1,6 @@
 //! Each checker can fail: a fault of its class is put between an element and its world, and is found.
 
-use strowger_sim::{Sabotage, Scenario, World};
+use strowger_sim::{Sabotage, Scenario, World, run_with};
 
 /// Worlds that are tried: a fault that hits one message, or one shard, can hit one where it does no harm.
 const SEEDS: core::ops::Range<u64> = 5..11;
@@ -51,4 +51,13 @@ faults! {
     responses_at_the_wrong_shard_are_found: WrongShard => "a 2xx was not passed on";
     leaked_credentials_are_found: LeakCredentials => "passed credentials on";
     a_cancel_at_the_wrong_shard_is_found: WrongShardCancel => "a CANCEL found no transaction";
+}
+
+/// It needs connections, which the bad network has none of.
+#[test]
+fn a_flow_whose_end_the_first_shard_hears_of_too_early_is_found() {
+    let found = (1..=20)
+        .find_map(|seed| run_with(&Scenario::mixed(seed), Some(Sabotage::FirstShardFirst)).err());
+    let reason = found.expect("a failure").reason;
+    assert!(reason.contains("a connection that is gone"), "{reason}");
 }

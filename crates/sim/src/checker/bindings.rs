@@ -15,6 +15,8 @@ type Key = (NodeId, Box<[u8]>, Box<[u8]>);
 /// What is known of a binding from the wire.
 #[derive(Debug, Default)]
 struct Known {
+    /// Of the REGISTER that named it last.
+    call_id: Box<[u8]>,
     cseq: u32,
     /// A REGISTER that removes it was given to the element.
     removing: bool,
@@ -59,6 +61,9 @@ impl BindingChecker {
                 continue;
             }
             known.cseq = cseq;
+            if *known.call_id != *message.call_id() {
+                known.call_id = message.call_id().into();
+            }
             let seconds = u64::from(contact.expires().or(common).unwrap_or(3_600));
             known.removing = seconds == 0;
             let until = now + Duration::from_secs(seconds) + WAIT;
@@ -79,6 +84,7 @@ impl BindingChecker {
             return Ok(());
         }
         let aor = message.to().uri;
+        self.are_removed(now, node, element, message)?;
         for contact in message.contacts().filter_map(Result::ok) {
             let Some(address) = contact.address() else {
                 continue;
@@ -93,6 +99,35 @@ impl BindingChecker {
                 known.acknowledged_until = until;
                 holds(element, now, aor, address.uri)
                     .map_err(|what| format!("a 200 to REGISTER left too early: {what}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a REGISTER removed is gone when its 200 leaves.
+    fn are_removed(
+        &self,
+        now: Time,
+        node: NodeId,
+        element: &ElementNode,
+        success: &Message,
+    ) -> Result<(), String> {
+        let aor = success.to().uri;
+        let removed = self.known.iter().filter(|((place, of, _), known)| {
+            (*place, &**of) == (node, aor)
+                && known.removing
+                && *known.call_id == *success.call_id()
+                && known.cseq == success.cseq().number
+        });
+        for ((.., contact), _) in removed {
+            let is_published = is_published(element, now, aor, contact);
+            if is_published || element.journal.holds(aor, contact) {
+                return Err(format!(
+                    "a removed binding is still there when its 200 leaves: {} at {} ({})",
+                    String::from_utf8_lossy(contact),
+                    String::from_utf8_lossy(aor),
+                    if is_published { "published" } else { "stored" }
+                ));
             }
         }
         Ok(())
@@ -184,6 +219,11 @@ impl BindingChecker {
     }
 }
 
+fn is_published(element: &ElementNode, now: Time, aor: &[u8], contact: &[u8]) -> bool {
+    let published = element.shared.location.bindings(aor, now);
+    published.iter().any(|binding| binding.contact() == contact)
+}
+
 fn holds(element: &ElementNode, now: Time, aor: &[u8], contact: &[u8]) -> Result<(), String> {
     let name = || {
         format!(
@@ -192,8 +232,7 @@ fn holds(element: &ElementNode, now: Time, aor: &[u8], contact: &[u8]) -> Result
             String::from_utf8_lossy(aor)
         )
     };
-    let published = element.shared.location.bindings(aor, now);
-    if !published.iter().any(|binding| binding.contact() == contact) {
+    if !is_published(element, now, aor, contact) {
         return Err(format!("{} is not in the location table", name()));
     }
     if !element.journal.holds(aor, contact) {

@@ -231,6 +231,8 @@ impl ErrandChecker {
             } else if state.merged {
                 state.odd.push("its INVITE came under two branches".into());
             }
+            // Timers end whatever hears nothing any more: no loss excuses what does not end.
+            let mut endless = Vec::new();
             match state.ended {
                 Some(status) if state.disturbed => {
                     let allowed = errand.allowed().allows(status);
@@ -250,11 +252,11 @@ impl ErrandChecker {
                         None => {}
                     }
                 }
-                None if state.began => state.odd.push("never ended".into()),
-                None => state.odd.push("never began".into()),
+                None if state.began => endless.push("never ended".to_owned()),
+                None => endless.push("never began".to_owned()),
             }
             if state.dialogs_began != state.dialogs_ended {
-                state.odd.push(format!(
+                endless.push(format!(
                     "{} sides of dialogs began and {} ended",
                     state.dialogs_began, state.dialogs_ended
                 ));
@@ -262,13 +264,16 @@ impl ErrandChecker {
             if state.late_middle && !may_be_late(errand) {
                 state.odd.push("a request in the dialog found none".into());
             }
-            if state.odd.is_empty() {
+            if state.odd.is_empty() && endless.is_empty() {
                 continue;
             }
             let lost = network.lost_of_call(&state.call_id);
-            if lost >= LOST_TO_EXCUSE {
+            if lost >= LOST_TO_EXCUSE && endless.is_empty() {
                 counters.excused += 1;
-            } else if result.is_ok() {
+                continue;
+            }
+            state.odd.append(&mut endless);
+            if result.is_ok() {
                 result = Err(format!(
                     "errand {} ({:?}, {lost} datagrams lost): {}",
                     errand.number,

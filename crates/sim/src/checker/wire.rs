@@ -149,16 +149,20 @@ impl WireChecker {
         given: Option<&Packet>,
         sent: &[Packet],
     ) -> Result<(), String> {
-        for packet in sent {
-            if let Some(message) = &packet.message {
-                self.note_final(now, node, message);
-                if message.is_request() && message.method() == Method::Invite {
-                    let branch = message.via().branch().unwrap_or_default().into();
-                    self.branches
-                        .insert((node, branch), packet.epoch.unwrap_or(0));
-                }
-            }
-        }
+        let judged = self.judge(now, node, element, given, sent);
+        self.note(now, node, sent);
+        judged
+    }
+
+    /// What was sent until now counts; what was sent for this very message is what is judged.
+    fn judge(
+        &mut self,
+        now: Time,
+        node: NodeId,
+        element: &ElementNode,
+        given: Option<&Packet>,
+        sent: &[Packet],
+    ) -> Result<(), String> {
         let Some((given, message)) = given.and_then(|given| Some((given, given.message.as_ref()?)))
         else {
             return Ok(());
@@ -199,6 +203,21 @@ impl WireChecker {
             return Err(format!("an ACK was not passed on: {}", given.describe()));
         }
         Ok(())
+    }
+
+    /// Remembers what an element sent.
+    fn note(&mut self, now: Time, node: NodeId, sent: &[Packet]) {
+        for packet in sent {
+            let Some(message) = &packet.message else {
+                continue;
+            };
+            self.note_final(now, node, message);
+            if message.is_request() && message.method() == Method::Invite {
+                let branch = message.via().branch().unwrap_or_default().into();
+                self.branches
+                    .insert((node, branch), packet.epoch.unwrap_or(0));
+            }
+        }
     }
 
     fn note_final(&mut self, now: Time, node: NodeId, message: &Message) {

@@ -47,7 +47,11 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     if probes_fail {
         println!("never taken     {}", missed.join(", "));
     }
-    if failures == 0 && !probes_fail {
+    let too_many = totals.too_many_excuses();
+    if let Some(what) = &too_many {
+        println!("too many        {what}");
+    }
+    if failures == 0 && !probes_fail && too_many.is_none() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

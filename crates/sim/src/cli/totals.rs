@@ -5,6 +5,15 @@ use std::collections::BTreeMap;
 
 use strowger_sim::{PROBES, Probes, Summary};
 
+/// Excuses are judged from so many errands on.
+const JUDGED_FROM: u64 = 1_000;
+/// Of 1,000 errands, those that may have gone wrong because the network lost too much.
+const EXCUSED_MAX: u64 = 3;
+/// And those whose answer may never have been acknowledged.
+const UNACKNOWLEDGED_MAX: u64 = 20;
+/// And those that an incident may have changed.
+const DISTURBED_MAX: u64 = 60;
+
 /// What the runs came to.
 #[derive(Default)]
 pub struct Totals {
@@ -52,6 +61,32 @@ impl Totals {
                 .map_or(seconds, |least| least.min(seconds)),
         );
         self.probes.merge(&summary.probes);
+    }
+
+    /// What of that which is put down to the network or to a crash is more than ever was: then a checker excuses a bug.
+    pub fn too_many_excuses(&self) -> Option<String> {
+        if self.errands < JUDGED_FROM {
+            return None;
+        }
+        let kinds = [
+            ("errands put down to the network", self.excused, EXCUSED_MAX),
+            (
+                "answers without an ACK",
+                self.unacknowledged,
+                UNACKNOWLEDGED_MAX,
+            ),
+            (
+                "errands put down to an incident",
+                self.disturbed,
+                DISTURBED_MAX,
+            ),
+        ];
+        let found = kinds
+            .into_iter()
+            .find(|(_, count, max)| count * 1_000 > self.errands * max);
+        found.map(|(what, count, max)| {
+            format!("{count} {what}, of {}; {max} in 1,000 may be", self.errands)
+        })
     }
 
     /// Prints the sums.
