@@ -12,21 +12,21 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strowger_sip::{Now, Transport};
-use strowger_transaction::{Flow, ListenerId, TransmitToken};
+use strowger_transaction::{Flow, ListenerId};
 
 use crate::blocklist::Blocklist;
 use crate::clock::Clock;
-use crate::connect::begin_connect;
 use crate::counters::{Meter, NetCounters};
-use crate::datagram_send::Outlet;
-use crate::directory::{Directory, Found, Waiter, is_of};
-use crate::seam::{Admission, Command, ConnectId, Input, Output};
+use crate::directory::Directory;
+use crate::seam::Input;
 use crate::settings::NetSettings;
 use crate::shard::{Ingress, PanicReport, Services, ShardFactory};
 use crate::shard_cell::{Job, ShardCell};
-use crate::stream::Appended;
 use crate::turn::Turn;
 use crate::worker_handle::{Task, WorkerHandle};
+
+mod admission;
+mod outputs;
 
 /// Rounds of inputs that come of outputs (a connection that is open already, an answer given at once), before the
 /// rest is left to the shard's own worker.
@@ -333,50 +333,6 @@ impl Driver {
         self.shards.iter().map(ShardCell::in_progress).sum()
     }
 
-    /// Lets nothing new in any more: the server is about to end.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
-        self.deliver_to_all(|_| admission_of(Admission::Draining));
-    }
-
-    /// What of the new is let in.
-    pub fn admission(&self) -> Admission {
-        if self.draining.load(Ordering::SeqCst) {
-            return Admission::Draining;
-        }
-        let percents = self.workers.iter().map(WorkerHandle::refused_percent);
-        match percents.max().unwrap_or(0) {
-            0 => Admission::Open,
-            percent => Admission::Overloaded(percent),
-        }
-    }
-
-    /// A worker has looked whether it keeps up, and wants so many of a hundred new requests refused. The shards hear of it
-    /// as often as it looks, so that it does no harm if the words of two workers cross.
-    pub(crate) fn set_late(&self, worker: u16, percent: u8, turn: &mut Turn) {
-        if let Some(handle) = self.workers.get(usize::from(worker))
-            && handle.refuse_percent(percent) == 0
-            && percent > 0
-        {
-            handle.meter.overloads.one();
-        }
-        let admission = self.admission();
-        if matches!(admission, Admission::Overloaded(_)) {
-            self.services.overloaded();
-        }
-        for shard in 0..self.shard_count() {
-            turn.pending.push_back((shard, admission_of(admission)));
-        }
-    }
-
-    /// A shard that took the place of another learns what of the new is let in.
-    fn tell_admission(&self, shard: u16, turn: &mut Turn) {
-        let admission = self.admission();
-        if admission != Admission::Open {
-            turn.pending.push_back((shard, admission_of(admission)));
-        }
-    }
-
     /// Makes all workers end: at once if nothing is to be written, else at `nanos` at the latest.
     pub(crate) fn stop(&self, nanos: u64) {
         self.stop_at.store(nanos, Ordering::SeqCst);
@@ -395,169 +351,6 @@ impl Driver {
 
     fn id(&self) -> usize {
         core::ptr::from_ref(self).addr()
-    }
-
-    /// Copies a shard's messages for connections into their output buffers.
-    fn buffer_stream_messages(&self, shard: u16, now: Now, turn: &mut Turn, worker: Option<u16>) {
-        let octets_max = self.settings.streams.output_octets_max;
-        let Turn {
-            batch,
-            touched,
-            pending,
-            ..
-        } = turn;
-        let start = turn.owners.last().map_or(0, |(end, _)| *end);
-        for send in batch.sends.get(start..).unwrap_or_default() {
-            if send.flow.stream.is_none() {
-                continue;
-            }
-            let known = touched.last().filter(|stream| is_of(stream, &send.flow));
-            let is_known = known.is_some();
-            let stream = known.cloned().or_else(|| self.directory.stream(&send.flow));
-            let message = batch.bytes.get(send.range.clone()).unwrap_or_default();
-            let appended = stream.as_ref().map_or(Appended::Gone, |s| {
-                s.append(message, octets_max, now.monotonic)
-            });
-            match appended {
-                Appended::Buffered => {
-                    self.meter(worker).stream_messages_sent.one();
-                    if let Some(stream) = stream.filter(|_| !is_known) {
-                        touched.push(stream);
-                    }
-                    continue;
-                }
-                Appended::Full => {
-                    self.directory.unlist(&send.flow);
-                    self.meter(worker).streams_closed_overflow.one();
-                }
-                Appended::Gone => {}
-            }
-            self.meter(worker).stream_messages_unsent.one();
-            if send.token != TransmitToken::NONE {
-                pending.push_back((shard, transmit_failed(send.flow, send.token)));
-            }
-        }
-        turn.own(shard);
-    }
-
-    /// Sends the gathered datagrams and writes what connections have to write.
-    fn transmit(&self, turn: &mut Turn, worker: Option<u16>) {
-        if !turn.batch.is_empty() {
-            let place = usize::from(worker.unwrap_or(0));
-            let socket = |listener: u16| match &self.listeners.get(usize::from(listener))?.sockets {
-                ListenerSockets::Datagram(sockets) => sockets.get(place),
-                ListenerSockets::Stream(_) => None,
-            };
-            let outlet = Outlet {
-                socket: &socket,
-                segmentation: &self.segmentation,
-                meter: self.meter(worker),
-            };
-            let failed = turn.sender.send(&turn.batch, &outlet);
-            // Rare: collected so that the turn is free again.
-            let failed: Vec<u32> = failed.to_vec();
-            for place in failed.into_iter().map(|place| place as usize) {
-                let Some(send) = turn.batch.sends.get(place) else {
-                    continue;
-                };
-                if let Some(shard) = turn
-                    .owner(place)
-                    .filter(|_| send.token != TransmitToken::NONE)
-                {
-                    turn.pending
-                        .push_back((shard, transmit_failed(send.flow, send.token)));
-                }
-            }
-            turn.clear_sent();
-        }
-        for stream in turn.touched.drain(..) {
-            self.meter(worker)
-                .stream_octets_sent
-                .add(stream.flush() as u64);
-        }
-    }
-
-    /// Does what shards asked for, transmissions apart.
-    fn dispatch(&self, turn: &mut Turn, worker: Option<u16>) {
-        let mut deferred = core::mem::take(&mut turn.deferred);
-        for (shard, output) in deferred.drain(..) {
-            match output {
-                Output::Transmit => {}
-                Output::Connect {
-                    request,
-                    remote,
-                    transport,
-                    listener,
-                } => {
-                    self.connect(
-                        Waiter { shard, request },
-                        remote,
-                        transport,
-                        listener,
-                        turn,
-                        worker,
-                    );
-                }
-                Output::Close { flow } => {
-                    if let Some(stream) = self.directory.stream(&flow) {
-                        self.directory.unlist(&flow);
-                        stream.close_when_flushed();
-                    }
-                }
-                Output::Resolve { query, question } => {
-                    self.services.resolve(shard, query, question)
-                }
-                Output::Query { query, request } => self.services.query(shard, query, request),
-                Output::Event(event) => self.services.event(shard, event),
-                Output::ToShard { shard: to, message } => {
-                    self.deliver(to, Input::FromShard(message));
-                }
-            }
-        }
-        turn.deferred = deferred;
-    }
-
-    /// Finds or opens a connection.
-    fn connect(
-        &self,
-        waiter: Waiter,
-        remote: SocketAddr,
-        transport: Transport,
-        listener: ListenerId,
-        turn: &mut Turn,
-        worker: Option<u16>,
-    ) {
-        let failed = |request: ConnectId| Input::ConnectFailed { request };
-        if transport != Transport::Tcp || self.stop_at() != u64::MAX {
-            turn.pending
-                .push_back((waiter.shard, failed(waiter.request)));
-            return;
-        }
-        match self.directory.find_or_begin(transport, remote, waiter) {
-            Found::Open(flow) => {
-                turn.pending.push_back((
-                    waiter.shard,
-                    Input::Connected {
-                        request: waiter.request,
-                        flow,
-                    },
-                ));
-            }
-            Found::Opening => {}
-            Found::TooMany => turn
-                .pending
-                .push_back((waiter.shard, failed(waiter.request))),
-            Found::Absent => {
-                if begin_connect(self, self.home(waiter.shard), remote, transport, listener)
-                    .is_err()
-                {
-                    self.meter(worker).streams_connect_failed.one();
-                    let waiters = self.directory.failed(transport, remote);
-                    turn.pending
-                        .extend(waiters.into_iter().map(|w| (w.shard, failed(w.request))));
-                }
-            }
-        }
     }
 
     fn report_panics(&self, turn: &mut Turn, worker: Option<u16>) {
@@ -588,18 +381,6 @@ impl Driver {
         if !report.octets.is_empty() {
             self.blocklist.block(&report.octets, self.now().monotonic);
         }
-    }
-}
-
-fn admission_of(admission: Admission) -> Input {
-    Input::Command(Command::SetAdmission(admission))
-}
-
-fn transmit_failed(flow: Flow, token: TransmitToken) -> Input {
-    Input::TransmitFailed {
-        flow,
-        token,
-        branch: None,
     }
 }
 
