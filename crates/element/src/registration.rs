@@ -182,7 +182,11 @@ impl Core {
             WaitingChange::Removal => false,
         };
         if !self.settings.durable || memory_only || change.is_empty() {
-            return self.finish_change(now, &change, reply.as_ref(), &waiting);
+            self.publish(now, &change);
+            if let (WaitingChange::Register(waiting), Some(reply)) = (&waiting, &reply) {
+                self.answer_register(now, waiting, reply);
+            }
+            return;
         }
         let query = QueryId(self.next_name());
         self.outputs.push_back(Output::Query {
@@ -194,26 +198,20 @@ impl Core {
         self.registrations.begin(change, reply, waiting);
     }
 
-    fn finish_change(
-        &mut self,
-        now: Now,
-        change: &LocationChange,
-        reply: Option<&RegisterReply>,
-        waiting: &WaitingChange,
-    ) {
-        self.publish(now, change);
-        if let (WaitingChange::Register(waiting), Some(reply)) = (waiting, reply) {
-            self.answer_register(now, waiting, reply);
-        }
-    }
-
     /// The journal is done with the change of `aor`.
     pub(crate) fn registration_stored(&mut self, now: Now, aor: &AddressOfRecord, answer: &Answer) {
-        let Some((change, reply, waiting)) = self.registrations.finish(aor) else {
+        let Some((change, mut reply, waiting)) = self.registrations.finish(aor) else {
             return;
         };
         match (answer, &waiting) {
-            (Answer::Journaled, _) => self.finish_change(now, &change, reply.as_ref(), &waiting),
+            (Answer::Journaled, _) => {
+                self.publish(now, &change);
+                if let (WaitingChange::Register(waiting), Some(reply)) = (&waiting, &mut reply) {
+                    let bindings = self.shared.location.bindings(aor.as_bytes(), now.monotonic);
+                    reply.list(&bindings, now.monotonic, &self.settings.registrar);
+                    self.answer_register(now, waiting, reply);
+                }
+            }
             (Answer::Failed | Answer::Errand(_), WaitingChange::Register(register)) => {
                 let reply = RegisterReply::store_failed();
                 self.registrar_counters

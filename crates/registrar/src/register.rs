@@ -26,7 +26,7 @@ use crate::expiry::{Expiry, delta_seconds};
 use crate::extension::{check_require, path_of, write_kept_params, write_unfolded};
 use crate::methods::allowed_methods;
 use crate::nat;
-use crate::reply::{Cause, RegisterReply, write_contacts, write_contacts_as_kamailio};
+use crate::reply::{Cause, RegisterReply, write_list};
 use crate::settings::RegistrarSettings;
 
 /// What a REGISTER is judged by.
@@ -418,11 +418,13 @@ impl<'a> Update<'a> {
     /// §10.3 step 8.
     fn outcome(self, input: &Registration<'_>) -> Outcome {
         let mut headers = Vec::with_capacity(64 + 96 * self.list.len());
-        if input.settings.profile.lists_as_kamailio {
-            write_contacts_as_kamailio(&self.list, input.now.monotonic, &mut headers);
-        } else {
-            write_contacts(&self.list, input.now.monotonic, &mut headers);
-        }
+        write_list(
+            &self.list,
+            input.now.monotonic,
+            input.settings,
+            &mut headers,
+        );
+        let listed = headers.len();
         if self.supports_path && !self.path.is_empty() {
             headers.extend_from_slice(b"Path: ");
             headers.extend_from_slice(&self.path);
@@ -445,6 +447,7 @@ impl<'a> Update<'a> {
             status: StatusCode::OK,
             reason: None,
             headers,
+            listed,
             cause,
         };
         if self.steps.is_empty() {

@@ -3,6 +3,7 @@
 use strowger_sip::{StatusCode, Time, Transport};
 
 use crate::binding::Binding;
+use crate::settings::RegistrarSettings;
 
 /// Why a REGISTER was answered as it was; for counters and logs.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct RegisterReply {
     pub reason: Option<&'static str>,
     /// Complete header lines: Contact, Min-Expires, Unsupported, Path and so on.
     pub headers: Vec<u8>,
+    /// So many octets at the beginning of `headers` list the bindings.
+    pub(crate) listed: usize,
     /// Why.
     pub cause: Cause,
 }
@@ -69,6 +72,7 @@ impl RegisterReply {
             status,
             reason: Some(reason),
             headers: Vec::new(),
+            listed: 0,
             cause,
         }
     }
@@ -77,12 +81,38 @@ impl RegisterReply {
             status,
             reason: None,
             headers: Vec::new(),
+            listed: 0,
             cause,
+        }
+    }
+    /// Lists these bindings instead of those it was made with: while a store was asked some may have come or gone, and
+    /// all have less time left (RFC 3261 §10.3 step 8).
+    pub fn list(&mut self, bindings: &[Binding], now: Time, settings: &RegistrarSettings) {
+        if self.status.is_success() {
+            let rest = self.headers.split_off(self.listed);
+            self.headers.clear();
+            write_list(bindings, now, settings, &mut self.headers);
+            self.listed = self.headers.len();
+            self.headers.extend_from_slice(&rest);
         }
     }
     pub(crate) fn with_headers(mut self, lines: &[u8]) -> RegisterReply {
         self.headers.extend_from_slice(lines);
         self
+    }
+}
+
+/// Appends the bindings that are live, in the form that is set.
+pub(crate) fn write_list(
+    bindings: &[Binding],
+    now: Time,
+    settings: &RegistrarSettings,
+    out: &mut Vec<u8>,
+) {
+    if settings.profile.lists_as_kamailio {
+        write_contacts_as_kamailio(bindings, now, out);
+    } else {
+        write_contacts(bindings, now, out);
     }
 }
 
@@ -97,7 +127,7 @@ pub fn write_contacts(bindings: &[Binding], now: Time, out: &mut Vec<u8>) {
 }
 
 /// Appends one Contact line with all live bindings, the latest first, and where those behind a NAT are reached.
-pub(crate) fn write_contacts_as_kamailio(bindings: &[Binding], now: Time, out: &mut Vec<u8>) {
+fn write_contacts_as_kamailio(bindings: &[Binding], now: Time, out: &mut Vec<u8>) {
     let mut first = true;
     for binding in bindings.iter().rev().filter(|binding| binding.is_live(now)) {
         out.extend_from_slice(if first { b"Contact: <" } else { b", <" });

@@ -1,5 +1,7 @@
 //! REGISTER through the element, with its journal (RFC 3261 §10.3; DESIGN §2a rule 9).
 
+use core::time::Duration;
+
 use strowger_element::{Answer, Command, EventKind};
 
 use crate::world::{
@@ -37,6 +39,26 @@ fn the_200_waits_for_the_journal() {
             .contains("expires=600")
     );
     assert!(rings(&mut world, "after"));
+}
+
+#[test]
+fn a_200_lists_what_is_there_when_it_leaves_and_not_when_the_journal_was_asked() {
+    let mut world = durable();
+    world.send(&register());
+    world.answer_journal(Answer::Journaled);
+    world.pass_seconds(599);
+    world.send(&registration(
+        "bob",
+        &format!("sip:bob@{ALICE}"),
+        udp(ALICE),
+    ));
+    world.pass(Duration::from_millis(1_500));
+    let sent = world.answer_journal(Answer::Journaled);
+    assert_eq!(statuses_to(&sent, ALICE), [200]);
+    let text = sent[0].text();
+    assert!(!text.contains(CONTACT), "it has expired meanwhile: {text}");
+    assert!(text.contains("expires=59"), "{text}");
+    assert!(!text.contains("expires=600"), "{text}");
 }
 
 #[test]
