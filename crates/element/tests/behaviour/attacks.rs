@@ -5,6 +5,7 @@ use core::time::Duration;
 use strowger_registrar::LocationService;
 use strowger_sip::{Limits, Message};
 
+use crate::draft::response;
 use crate::world::{
     ALICE, BOB, Draft, World, guarded, lines, password, registration, settings, statuses_to, the,
     udp, with_bob, world_with_bob,
@@ -98,6 +99,24 @@ fn a_forged_2xx_goes_nowhere() {
         assert_eq!(lines(&sent), [""; 0], "{branch}");
     }
     assert!(world.element.counters().stray_responses >= 3);
+}
+
+#[test]
+fn a_response_whose_next_via_nobody_can_read_is_not_passed_on() {
+    let mut world = world_with_bob();
+    let forwarded = world.send(&invite("b"));
+    let at_bob = the(&forwarded, "INVITE");
+    let good = response(at_bob, "180 Ringing", "t", "");
+    let bent = good.replace(
+        "Via: SIP/2.0/UDP 192.0.2.1:",
+        "Via: SIP/2;;.0/UDP 192.0.2.1:",
+    );
+    assert_ne!(good, bent);
+    let strays = world.element.counters().stray_responses;
+    assert!(world.receive(at_bob.flow, &bent).is_empty());
+    assert_eq!(world.element.counters().stray_responses, strays + 1);
+    let sent = world.receive(at_bob.flow, &good);
+    assert_eq!(statuses_to(&sent, ALICE), [180]);
 }
 
 #[test]
