@@ -180,7 +180,10 @@ impl WireChecker {
             if message.status().is_some_and(|status| status.get() >= 300) {
                 self.failed_branches.insert(branch.clone());
             }
-            let over = self.failures.contains(&success.0)
+            // What the next hop could not read is dropped.
+            let is_legible = matches!(message.vias_below().next(), Some(Ok(_)));
+            let over = !is_legible
+                || self.failures.contains(&success.0)
                 || stray
                 || self.failed_branches.contains(&branch)
                 || self
