@@ -18,6 +18,7 @@ pub mod non_invite_server;
 mod packed_flow;
 mod request_key;
 mod settings;
+mod sip_hash;
 mod slots;
 pub mod stateless;
 pub mod token;
