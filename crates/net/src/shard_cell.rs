@@ -166,7 +166,11 @@ impl ShardCell {
                 }
             }
         }
-        let deadline = match catch_unwind(AssertUnwindSafe(|| machine.poll_timeout())) {
+        let spare = &mut turn.spare_messages;
+        let deadline = match catch_unwind(AssertUnwindSafe(|| {
+            machine.take_spare_messages(spare);
+            machine.poll_timeout()
+        })) {
             Ok(deadline) => nanos(deadline),
             Err(panic) => {
                 let message = panic_message(panic.as_ref());
