@@ -93,8 +93,8 @@ fn port_digits(port: u16) -> (u64, usize) {
     let port = u32::from(port);
     let (first, rest) = (port / 10_000, port % 10_000);
     // Two numbers below 100 side by side; 103/1024 is a tenth, near enough.
-    let pairs = rest / 100 | (rest % 100) << 16;
-    let tens = (pairs * 103 >> 10) & 0x000f_000f;
+    let pairs = (rest / 100) | ((rest % 100) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f;
     let four = tens | (pairs - 10 * tens) << 8;
     let values = u64::from(first) | u64::from(four) << 8;
     let zeros = (values | 1 << 32).trailing_zeros() / 8;
