@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use strowger_routing::{Progress, Routed, RoutingPolicy, Stage};
-use strowger_sip::{Now, Time};
+use strowger_sip::{Message, Now, Time};
 use strowger_transaction::TransmitBatch;
 use strowger_transaction::token::Secrets;
 
@@ -26,6 +26,8 @@ pub struct Element {
     policy: Box<dyn RoutingPolicy>,
     /// A run that ended, to be used again.
     spare: Option<Box<Run>>,
+    /// Messages that nobody holds any more.
+    spare_messages: Vec<Arc<Message>>,
     seed: u64,
 }
 
@@ -35,6 +37,11 @@ impl Element {
 
     /// Calls of the policy for one input; what is left waits for the next turn of the shard.
     pub const CALLS_PER_INPUT_MAX: usize = 1_000;
+
+    /// Messages kept for their memory, until the driver takes them.
+    pub const SPARE_MESSAGES_MAX: usize = 64;
+    /// Octets of the longest message that is kept for its memory.
+    pub const SPARE_MESSAGE_OCTETS_MAX: usize = 4_096;
 
     /// A shard with these settings. `seed` makes hash tables and choices of equal weight unpredictable to peers.
     pub fn new(
@@ -55,6 +62,7 @@ impl Element {
             core: Some(core),
             policy,
             spare: None,
+            spare_messages: Vec::new(),
             seed,
         }
     }
@@ -112,6 +120,11 @@ impl Element {
     /// The next thing to do for the driver. Messages to send are moved into `batch`.
     pub fn poll_output(&mut self, batch: &mut TransmitBatch) -> Option<Output> {
         self.core_mut().poll_output(batch)
+    }
+
+    /// Moves the messages that nobody holds any more to `spare`, so that others are read into their memory.
+    pub fn take_spare_messages(&mut self, spare: &mut Vec<Arc<Message>>) {
+        spare.append(&mut self.spare_messages);
     }
 
     fn core(&self) -> &Core {
@@ -218,11 +231,22 @@ impl Element {
             Progress::Failed(why) => core.conclude(now, run, Some(&why)),
         };
         if let Some(run) = &mut self.spare {
+            if let Some(request) = run.request.take() {
+                keep_spare(&mut self.spare_messages, request);
+            }
             run.recycle();
         }
         while let Some((id, why)) = self.policy.poll_ended() {
             self.core_mut().run_was_ended(now, id, &why);
         }
+    }
+}
+
+/// Keeps a message for its memory if nobody else holds it.
+fn keep_spare(spare: &mut Vec<Arc<Message>>, message: Arc<Message>) {
+    let fits = message.len() <= Element::SPARE_MESSAGE_OCTETS_MAX;
+    if fits && Arc::strong_count(&message) == 1 && spare.len() < Element::SPARE_MESSAGES_MAX {
+        spare.push(message);
     }
 }
 

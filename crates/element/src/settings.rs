@@ -125,9 +125,9 @@ impl Settings {
 
     /// True if the host is a bound or advertised address of one of the listeners.
     pub fn is_own_host(&self, host: &Host<'_>) -> bool {
+        let ip = host.ip().map(|ip| ip.to_canonical());
         self.listeners.iter().any(|listener| {
-            host.ip()
-                .is_some_and(|ip| listener.address.ip().to_canonical() == ip.to_canonical())
+            ip.is_some_and(|ip| listener.address.ip().to_canonical() == ip)
                 || listener
                     .advertised
                     .as_ref()
@@ -135,25 +135,23 @@ impl Settings {
         })
     }
 
-    /// True if host and port name one of our listeners: the port is one we listen on, or absent and a default port is.
-    pub fn is_own_address(&self, host: &Host<'_>, port: Option<u16>) -> bool {
-        self.is_own_host(host)
-            && self.listeners.iter().any(|listener| {
-                let own = [
-                    Some(listener.address.port()),
-                    listener.advertised.as_ref().map(|(_, port)| *port),
-                ];
-                own.contains(&Some(
-                    port.unwrap_or_else(|| listener.transport.default_port()),
-                ))
-            })
+    /// True if this is the port of a listener, bound or advertised, or absent and a default port is.
+    fn is_own_port(&self, port: Option<u16>) -> bool {
+        self.listeners.iter().any(|listener| {
+            let port = port.unwrap_or_else(|| listener.transport.default_port());
+            listener.address.port() == port
+                || listener
+                    .advertised
+                    .as_ref()
+                    .is_some_and(|(_, advertised)| *advertised == port)
+        })
     }
 
     /// True if a Request-URI with this host and port is for us: one of our listeners, or a local domain. Another port of
     /// one of our addresses is another element (a phone beside us, a gateway).
     pub fn is_own_target(&self, host: &Host<'_>, port: Option<u16>) -> bool {
         if self.is_own_host(host) {
-            return self.is_own_address(host, port) || (port.is_none() && self.names_domain(host));
+            return self.is_own_port(port) || (port.is_none() && self.names_domain(host));
         }
         self.names_domain(host)
     }
@@ -161,7 +159,7 @@ impl Settings {
     /// True if a Route with this host and port names us: one of our listeners, or a local domain on one of our ports.
     pub fn is_own_route(&self, host: &Host<'_>, port: Option<u16>) -> bool {
         if self.is_own_host(host) {
-            return self.is_own_address(host, port);
+            return self.is_own_port(port);
         }
         let own_port = |port| {
             self.listeners

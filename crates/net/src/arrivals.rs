@@ -1,6 +1,7 @@
 //! What one receive batch brought, before any shard is locked: parsed, given a shard, sorted by shard.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use strowger_sip::{Limits, Message, Now};
 use strowger_transaction::Flow;
@@ -39,12 +40,19 @@ pub(crate) struct Source<'a> {
 /// One message as it came.
 pub(crate) struct Letter<'a> {
     pub(crate) flow: Flow,
-    /// What is parsed, and kept by the message.
-    pub(crate) octets: Vec<u8>,
+    pub(crate) memory: Memory,
     /// The same octets where they stay until the turn ends.
     pub(crate) original: &'a [u8],
     /// Names `original` when [`Arrivals::run`] asks for it again.
     pub(crate) evidence: u32,
+}
+
+/// Where a message is kept.
+pub(crate) enum Memory {
+    /// In these octets, which are its own.
+    Octets(Vec<u8>),
+    /// In that of a message that nobody holds any more, or in new memory.
+    Spare(Option<Arc<Message>>),
 }
 
 struct Arrival {
@@ -94,11 +102,16 @@ impl Arrivals {
     ) -> Classified {
         let Letter {
             flow,
-            octets,
+            memory,
+            original,
             evidence,
-            ..
         } = letter;
-        match Message::parse_shared(octets, source.limits) {
+        let parsed = match memory {
+            Memory::Octets(octets) => Message::parse_shared(octets, source.limits),
+            Memory::Spare(Some(spare)) => Message::parse_into(spare, original, source.limits),
+            Memory::Spare(None) => Message::parse_shared(original.to_vec(), source.limits),
+        };
+        match parsed {
             Ok(message) => match source.driver.ingress.shard_for(&message, &flow) {
                 Some(shard) => {
                     self.entries.push(Arrival {

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg, sendmsg, sendto,
 };
+use smallvec::SmallVec;
 use strowger_transaction::{Transmit, TransmitBatch};
 
 use crate::counters::Meter;
@@ -137,17 +138,15 @@ impl DatagramSender {
             return 0;
         };
         let mut octets = 0;
-        let mut slices = [IoSlice::new(&[]); BATCH];
-        let sends = places.iter().filter_map(|place| at(batch, *place));
-        for (slice, send) in slices.iter_mut().zip(sends) {
-            *slice = IoSlice::new(message(batch, send));
+        let mut slices: SmallVec<[IoSlice<'_>; BATCH]> = SmallVec::new();
+        for send in places.iter().filter_map(|place| at(batch, *place)) {
+            slices.push(IoSlice::new(message(batch, send)));
             octets += send.range.len();
         }
-        let slices = slices.get(..places.len()).unwrap_or_default();
         let control = [ControlMessage::UdpGsoSegments(&size)];
         let remote = SockaddrStorage::from(first.flow.remote);
         let flags = MsgFlags::MSG_DONTWAIT;
-        let send = || sendmsg(socket.as_raw_fd(), slices, &control, flags, Some(&remote));
+        let send = || sendmsg(socket.as_raw_fd(), &slices, &control, flags, Some(&remote));
         outlet.meter.datagram_send_calls.one();
         match past_reports(send(), send) {
             Ok(_) => {

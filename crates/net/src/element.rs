@@ -1,6 +1,7 @@
 //! The element as the shard, and its way in as the ingress, of the production driver.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use strowger_element::Element;
 use strowger_sip::{Limits, Message, Now, ParseFailure, StatusCode, Time};
@@ -21,6 +22,9 @@ impl Shard for Element {
     }
     fn poll_output(&mut self, batch: &mut TransmitBatch) -> Option<Output> {
         Element::poll_output(self, batch)
+    }
+    fn take_spare_messages(&mut self, spare: &mut Vec<Arc<Message>>) {
+        Element::take_spare_messages(self, spare);
     }
     fn in_progress(&self) -> usize {
         Element::in_progress(self)

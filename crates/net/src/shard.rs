@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use strowger_sip::{Limits, Message, Now, ParseFailure, StatusCode, Time};
 use strowger_transaction::{Flow, TransmitBatch};
@@ -20,6 +21,10 @@ pub trait Shard: Send {
     fn poll_timeout(&self) -> Option<Time>;
     /// The next output; octets to send are appended to `batch`.
     fn poll_output(&mut self, batch: &mut TransmitBatch) -> Option<Output>;
+    /// Moves messages that nobody holds any more to `spare`: others are read into their memory.
+    fn take_spare_messages(&mut self, spare: &mut Vec<Arc<Message>>) {
+        let _ = spare;
+    }
     /// Requests that it has not done with.
     fn in_progress(&self) -> usize {
         0

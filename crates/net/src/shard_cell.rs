@@ -184,9 +184,14 @@ impl ShardCell {
     }
 }
 
-/// The next deadline of a shard; `None` if it panicked over it, which is reported.
+/// Takes the messages that a shard is done with, and gives its next deadline; `None` if it panicked over it, which is reported.
 fn deadline_of(machine: &mut Box<dyn Shard>, shard: u16, turn: &mut Turn) -> Option<u64> {
-    match catch_unwind(AssertUnwindSafe(|| machine.poll_timeout())) {
+    let spare = &mut turn.spare_messages;
+    let asked = || {
+        machine.take_spare_messages(spare);
+        machine.poll_timeout()
+    };
+    match catch_unwind(AssertUnwindSafe(asked)) {
         Ok(deadline) => Some(nanos(deadline)),
         Err(panic) => {
             let report = PanicReport {

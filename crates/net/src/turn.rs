@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use strowger_sip::StatusCode;
+use strowger_sip::{Message, StatusCode};
 use strowger_transaction::{Flow, TransmitBatch};
 
 use crate::datagram_send::DatagramSender;
@@ -14,6 +14,9 @@ use crate::stream::Stream;
 
 /// Capacity of the transmit buffer that is kept from one turn to the next.
 const KEPT_OCTETS: usize = 4 << 20;
+
+/// Messages kept for their memory from one turn to the next.
+const SPARE_MESSAGES_MAX: usize = 64;
 
 /// Everything gathered and not yet done. A thread keeps one and uses it again, so its memory is not allocated anew.
 pub(crate) struct Turn {
@@ -31,6 +34,8 @@ pub(crate) struct Turn {
     /// Inputs that came of doing the above.
     pub(crate) pending: VecDeque<(u16, Input)>,
     pub(crate) sender: DatagramSender,
+    /// Messages that nobody holds any more, for their memory.
+    pub(crate) spare_messages: Vec<Arc<Message>>,
 }
 
 /// How much had been gathered.
@@ -53,6 +58,7 @@ impl Turn {
             rests: Vec::new(),
             pending: VecDeque::new(),
             sender: DatagramSender::new(),
+            spare_messages: Vec::new(),
         }
     }
 
@@ -91,6 +97,7 @@ impl Turn {
     pub(crate) fn clear_sent(&mut self) {
         self.batch.clear();
         self.owners.clear();
+        self.spare_messages.truncate(SPARE_MESSAGES_MAX);
         if self.batch.bytes.capacity() > KEPT_OCTETS {
             self.batch.bytes.shrink_to(KEPT_OCTETS);
         }

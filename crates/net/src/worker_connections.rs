@@ -8,7 +8,7 @@ use mio::Interest;
 use mio::unix::SourceFd;
 use strowger_sip::{Frame, FrameError, Limits, Now, Time};
 
-use crate::arrivals::{Arrivals, Classified, Letter, Source};
+use crate::arrivals::{Arrivals, Classified, Letter, Memory, Source};
 use crate::connection::{Connection, Late, Phase, ReadEnd};
 use crate::counters::Meter;
 use crate::directory::Waiter;
@@ -369,7 +369,7 @@ impl Intake<'_> {
         let original = self.evidence.get(start..).unwrap_or_default();
         let letter = Letter {
             flow,
-            octets,
+            memory: Memory::Octets(octets),
             original,
             evidence: place,
         };

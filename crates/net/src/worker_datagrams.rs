@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use strowger_sip::Now;
 use strowger_transaction::{Flow, TransmitToken};
 
-use crate::arrivals::{Classified, Letter, Source};
+use crate::arrivals::{Classified, Letter, Memory, Source};
 use crate::driver::{BoundListener, Driver, ListenerSockets};
 use crate::quoted_branch::quoted_branch;
 use crate::seam::Input;
@@ -90,7 +90,7 @@ impl Worker {
                 let start = turn.batch.bytes.len();
                 let letter = Letter {
                     flow,
-                    octets: octets.to_vec(),
+                    memory: Memory::Spare(turn.spare_messages.pop()),
                     original: octets,
                     evidence,
                 };

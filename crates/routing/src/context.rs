@@ -98,6 +98,15 @@ pub trait NativeContext {
     }
     /// True if the URI names this element: a listening address, or a local domain.
     fn is_ours(&self, uri: &Uri<'_>) -> bool;
+    /// Whether the Request-URI is a sip or sips URI that names this element; `Some(true)` if it names a user, too.
+    fn request_is_for_us(&self) -> Option<bool> {
+        match &self.request_uri_parsed() {
+            Ok(uri) if uri.is_sip() && self.is_ours(uri) => {
+                Some(uri.user.is_some_and(|user| !user.is_empty()))
+            }
+            _ => None,
+        }
+    }
     /// True if the host is one of the local domains or a listening address.
     fn is_local_host(&self, host: &Host<'_>) -> bool;
     /// The checks of RFC 3261 §8.2 and §16.3: scheme, Max-Forwards, loops, Proxy-Require. True if the request may go on; else it was answered.

@@ -75,20 +75,25 @@ impl NativePolicy {
     }
 
     fn destination(context: &dyn NativeContext) -> Destination {
-        match context.request_uri_parsed() {
-            Ok(uri) if uri.is_sip() && context.is_ours(&uri) => {
-                if uri.user.is_none_or(<[u8]>::is_empty) {
-                    Destination::Ourselves
-                } else {
-                    Destination::LocalUser
-                }
-            }
-            _ => Destination::Foreign,
+        match context.request_is_for_us() {
+            Some(false) => Destination::Ourselves,
+            Some(true) => Destination::LocalUser,
+            None => Destination::Foreign,
         }
     }
 
+    /// True if foreign identities may ask for this.
+    fn is_open_to_strangers(&self, destination: Destination, context: &dyn NativeContext) -> bool {
+        let admits = match destination {
+            Destination::Ourselves => true,
+            Destination::LocalUser => self.settings.accept_foreign,
+            Destination::Foreign => false,
+        };
+        admits && !context.has_route()
+    }
+
     fn from_is_local(context: &dyn NativeContext) -> bool {
-        match context.request().from().uri_parsed() {
+        match &context.request().from().uri_parsed() {
             Ok(uri) => uri.is_sip() && context.is_local_host(&uri.host),
             Err(_) => false,
         }
@@ -176,17 +181,18 @@ impl NativePolicy {
             return self.register(context);
         }
         let destination = Self::destination(context);
-        if Self::from_is_local(context) {
-            if self.settings.auth_required
+        let is_open = self.is_open_to_strangers(destination, context);
+        // Who asks is looked at only where something depends on it.
+        if self.settings.auth_required || !is_open {
+            if !Self::from_is_local(context) {
+                if !is_open {
+                    return context.reply(StatusCode::FORBIDDEN, b"");
+                }
+            } else if self.settings.auth_required
                 && context.authenticate(ChallengeKind::Proxy) == Authentication::Answered
             {
                 return;
             }
-        } else if destination == Destination::Foreign
-            || context.has_route()
-            || (destination == Destination::LocalUser && !self.settings.accept_foreign)
-        {
-            return context.reply(StatusCode::FORBIDDEN, b"");
         }
         match destination {
             Destination::Ourselves => Self::user_agent_server(context),

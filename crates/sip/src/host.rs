@@ -252,19 +252,18 @@ fn parse_v4_at<const FOLDS: bool>(
 /// The address that these octets begin with, and how many of them it takes.
 #[inline(always)]
 fn v4_of_near(near: &[u8; 16]) -> Option<(u32, usize)> {
-    let (len, mut dots) = scan::dotted(near);
-    let mut address = 0;
-    let mut from = 0;
-    for _ in 0..3 {
-        let dot = dots.trailing_zeros() as usize;
-        address = address << 8 | decimal_octet(near.get(from..dot)?)?;
-        from = dot + 1;
-        dots &= dots.wrapping_sub(1);
-    }
-    if dots != 0 {
+    let (len, dots) = scan::dotted(near);
+    let without_first = |dots: u32| dots & dots.wrapping_sub(1);
+    let (second, third) = (without_first(dots), without_first(without_first(dots)));
+    if third == 0 || without_first(third) != 0 {
         return None;
     }
-    Some((address << 8 | decimal_octet(near.get(from..len)?)?, len))
+    let place = |dots: u32| dots.trailing_zeros() as usize;
+    let a = decimal_octet(near, 0, place(dots))?;
+    let b = decimal_octet(near, place(dots) + 1, place(second))?;
+    let c = decimal_octet(near, place(second) + 1, place(third))?;
+    let d = decimal_octet(near, place(third) + 1, len)?;
+    Some((a << 24 | b << 16 | c << 8 | d, len))
 }
 
 /// The same of fewer than sixteen octets, or of as many as an address can have.
@@ -278,16 +277,20 @@ fn v4_of_few(octets: &[u8]) -> Option<(u32, usize)> {
 
 /// One to three digits, as a number up to 255. A leading zero would be octal to some and decimal to others.
 #[inline(always)]
-fn decimal_octet(digits: &[u8]) -> Option<u32> {
-    let value = |digit: u8| u32::from(digit - b'0');
-    match *digits {
-        [a] => Some(value(a)),
-        [a @ b'1'..=b'9', b] => Some(value(a) * 10 + value(b)),
-        [a @ b'1'..=b'2', b, c] => {
-            Some(value(a) * 100 + value(b) * 10 + value(c)).filter(|&octet| octet <= 255)
-        }
-        _ => None,
+fn decimal_octet(near: &[u8; 16], from: usize, to: usize) -> Option<u32> {
+    let count = to.wrapping_sub(from);
+    // The last one begins at the twelfth octet at the latest.
+    let octets = near.get(from..)?.first_chunk::<4>()?;
+    if count == 1 {
+        return Some(u32::from(octets[0] & 0x0f));
     }
+    if !(2..=3).contains(&count) || octets[0] == b'0' {
+        return None;
+    }
+    // The last digit becomes the highest octet; what is not a digit falls off.
+    let digits = (u32::from_le_bytes(*octets) << (8 * (4 - count))) & 0x0f0f_0f00;
+    let value = (digits >> 24) + 10 * (digits >> 16 & 0xff) + 100 * (digits >> 8 & 0xff);
+    (value <= 255).then_some(value)
 }
 
 /// Reads an IPv6 address. The three colons that the grammar of RFC 2373 allowed before an

@@ -1,5 +1,7 @@
 //! The header index: where each header field lies, four octets each, the first ones without an allocation.
 
+use std::borrow::Cow;
+
 use crate::header_name::HeaderName;
 
 /// Header fields that are indexed without an allocation of their own.
@@ -49,27 +51,6 @@ pub(crate) struct Index {
 }
 
 const NAMES: usize = HeaderName::ALL.len() + 1;
-
-/// A set of names.
-pub(crate) struct NameSet([bool; 256]);
-
-impl NameSet {
-    /// These names.
-    pub(crate) const fn of(names: &[HeaderName]) -> NameSet {
-        let mut set = [false; 256];
-        let mut at = 0;
-        while at < names.len() {
-            set[names[at] as usize] = true;
-            at += 1;
-        }
-        NameSet(set)
-    }
-
-    #[inline(always)]
-    fn has(&self, name: u8) -> bool {
-        self.0[name as usize]
-    }
-}
 
 impl Index {
     /// No entries. What fills the unused places is all zero.
@@ -167,19 +148,18 @@ impl Index {
         self.packed(at).map(Entry::unpacked)
     }
 
-    /// The positions of those entries whose name is in the set.
+    /// The entries: where the line starts in the lower half, the number of the name in the highest octet.
     #[inline(always)]
-    pub(crate) fn positions_in(&self, set: &'static NameSet) -> impl Iterator<Item = usize> {
-        self.all_packed()
-            .enumerate()
-            .filter(|(_, packed)| set.has((packed >> 24) as u8))
-            .map(|(at, _)| at)
+    pub(crate) fn lines(&self) -> Cow<'_, [u32]> {
+        match self.inline.get(..self.len) {
+            Some(lines) => Cow::Borrowed(lines),
+            None => self.many_lines(),
+        }
     }
 
-    #[inline(always)]
-    fn all_packed(&self) -> impl Iterator<Item = u32> {
-        let inline = self.inline.get(..self.len).unwrap_or(&self.inline);
-        inline.iter().chain(&self.more).copied()
+    #[cold]
+    fn many_lines(&self) -> Cow<'_, [u32]> {
+        Cow::Owned([&self.inline[..], &self.more].concat())
     }
 
     /// The first position from `at` on with that name.

@@ -22,6 +22,12 @@ impl<'a> ListItems<'a> {
         }
     }
 
+    /// True if nothing is left to be read.
+    #[inline(always)]
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at >= self.octets.len()
+    }
+
     /// The next item as a range of the value.
     pub fn next_range(&mut self) -> Option<Range<usize>> {
         loop {

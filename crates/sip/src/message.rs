@@ -18,7 +18,7 @@ use crate::name_addr::{NameAddr, NameAddrSpans};
 use crate::span::Span;
 use crate::status::StatusCode;
 use crate::uri::Uri;
-use crate::uri_spans::UriSpans;
+use crate::uri_spans::{RequestTarget, UriSpans};
 use crate::values::{OptionTags, Values};
 use crate::via::{Via, ViaSpans};
 
@@ -145,6 +145,11 @@ impl Message {
         }
     }
 
+    /// Who a sip or sips Request-URI names; `None` if that is not known without reading it again.
+    pub fn request_target(&self) -> Option<RequestTarget<'_>> {
+        self.uri.target(&self.octets)
+    }
+
     /// True if the Request-URI is a sip or sips URI; false if that is not known without reading it again.
     pub fn is_sip_request_uri(&self) -> bool {
         self.uri.is_sip()
@@ -254,6 +259,13 @@ impl Message {
         start..start + charset::trim_end(field.slice(start, line.end)).len()
     }
 
+    /// Where the value of the first header field of that name ends.
+    #[cold]
+    pub(crate) fn header_value_end(&self, name: HeaderName) -> usize {
+        let first = self.index.first(name);
+        first.map_or(self.header_end, |at| self.value_range(at).end)
+    }
+
     /// True if there is a header field of that name (not for [`HeaderName::Unknown`]).
     pub fn has_header(&self, name: HeaderName) -> bool {
         self.index.has(name)
@@ -305,11 +317,6 @@ impl Message {
     /// All Via values but the topmost one.
     pub fn vias_below(&self) -> impl Iterator<Item = Result<Via<'_>, FieldError>> {
         Values::after(self, HeaderName::Via, usize::from(self.via.whole.end))
-    }
-
-    /// True if there is no Via behind the topmost one; quicker than to read it.
-    pub fn has_one_via(&self) -> bool {
-        !self.has_more_via_lines && self.vias_below().next().is_none()
     }
 
     /// From.

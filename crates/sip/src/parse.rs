@@ -44,17 +44,35 @@ impl Message {
 
     /// The same where many will hold it.
     pub fn parse_shared(octets: Vec<u8>, limits: &Limits) -> Result<Arc<Message>, ParseFailure> {
-        let mut shared = Arc::new(Message::unread(from_start_line(octets)?));
-        let error = Arc::get_mut(&mut shared).and_then(|message| Parser::run(message, limits));
+        let octets = from_start_line(octets)?;
+        // Made where it stays.
+        let mut shared: Arc<Message> = Arc::default();
+        let error = Arc::get_mut(&mut shared).and_then(|message| {
+            message.octets = octets;
+            Parser::run(message, limits)
+        });
         match error {
             None => Ok(shared),
-            Some(error) => Err(match Arc::into_inner(shared) {
-                Some(message) => failure(message, error),
-                None => ParseFailure {
-                    error,
-                    message: None,
-                },
-            }),
+            Some(error) => Err(shared_failure(shared, error)),
+        }
+    }
+
+    /// The same in the memory of a message that nobody holds any more. Nothing of that is kept.
+    pub fn parse_into(
+        mut spare: Arc<Message>,
+        octets: &[u8],
+        limits: &Limits,
+    ) -> Result<Arc<Message>, ParseFailure> {
+        let Some(message) = Arc::get_mut(&mut spare) else {
+            return Message::parse_shared(octets.to_vec(), limits);
+        };
+        let mut memory = core::mem::take(&mut message.octets);
+        memory.clear();
+        memory.extend_from_slice(octets);
+        *message = Message::unread(from_start_line(memory)?);
+        match Parser::run(message, limits) {
+            None => Ok(spare),
+            Some(error) => Err(shared_failure(spare, error)),
         }
     }
 
@@ -79,6 +97,14 @@ impl Message {
             content_length: None,
             has_more_via_lines: false,
         }
+    }
+}
+
+/// What has not been read yet: no octets and no header fields.
+impl Default for Message {
+    #[inline(always)]
+    fn default() -> Message {
+        Message::unread(Vec::new())
     }
 }
 
@@ -111,6 +137,17 @@ fn failure(message: Message, error: ParseError) -> ParseFailure {
     ParseFailure {
         error,
         message: answerable.then(|| Box::new(message)),
+    }
+}
+
+#[cold]
+fn shared_failure(message: Arc<Message>, error: ParseError) -> ParseFailure {
+    match Arc::into_inner(message) {
+        Some(message) => failure(message, error),
+        None => ParseFailure {
+            error,
+            message: None,
+        },
     }
 }
 

@@ -1,14 +1,13 @@
 //! A response to a request, written in one go (RFC 3261 §8.2.6): the hot path of every reply.
 
 use core::net::SocketAddr;
-use core::ops::Range;
 
 use crate::charset;
+use crate::copied_octets::CopiedOctets;
 use crate::header_name::HeaderName;
-use crate::index::NameSet;
 use crate::message::Message;
 use crate::method::Method;
-use crate::source::write_via_line;
+use crate::source::write_source;
 use crate::status::StatusCode;
 
 /// Appends a response to `request` to `out`.
@@ -45,123 +44,124 @@ pub(crate) fn write_head(
     reason: Option<&[u8]>,
     to_tag: Option<&[u8]>,
 ) {
+    // Room for all that most responses have, so that the buffer grows once.
+    out.reserve(request.header_end + HEAD_OCTETS);
     write_status_line(out, status, reason);
-    let may_make_dialog = status.get() > 100
-        && status.get() < 300
-        && request.method() != Method::Register
-        && request.to_tag().is_none();
-    let tag = to_tag.filter(|_| request.to_tag().is_none() && status != StatusCode::TRYING);
-    let mut top = source;
-    let mut copy = CopiedLines {
-        octets: request.as_bytes(),
-        run: 0..0,
-    };
-    for at in request.index.positions_in(&COPIED) {
-        let name = request
-            .index
-            .get(at)
-            .map_or(HeaderName::Unknown, |entry| entry.name);
+    let method = request.method();
+    let has_tag = request.to_tag().is_some();
+    let mut wanted = VIA | ONCE;
+    if status == StatusCode::TRYING {
+        wanted |= TIMESTAMP;
+    } else if status.get() < 300 && !has_tag && method != Method::Register {
+        wanted |= RECORD_ROUTE;
+    }
+    let tag = to_tag.filter(|_| !has_tag && status != StatusCode::TRYING);
+    let mut copy = CopiedOctets::of(request.as_bytes());
+    let mut source = source.as_ref();
+    for line in request.index.lines().iter() {
+        let start = usize::from(*line as u16);
+        let class = CLASSES[usize::from((line >> 24) as u8)] & wanted;
+        if class == 0 {
+            copy.end(out, start);
+            continue;
+        }
+        copy.begin(start);
         // Of a request that is refused for its repeated header fields the first ones are copied.
-        let is_first = || request.index.first(name) == Some(at);
-        let wanted = match name {
-            HeaderName::Via => {
-                if let Some(source) = top.take() {
-                    copy.flush(out);
-                    write_via_line(out, request, source, request.line_range(at));
-                    continue;
+        wanted &= !(class & ONCE);
+        match class {
+            VIA => {
+                if let Some(source) = source.take() {
+                    copy = write_source(out, copy, request, source);
                 }
-                true
             }
-            HeaderName::From | HeaderName::CallId | HeaderName::CSeq => is_first(),
-            HeaderName::To if is_first() => {
+            TO => {
                 if let Some(tag) = tag {
-                    let (line, value_end) = (request.line_range(at), to_end(request, at));
-                    copy.line(out, line.start..value_end);
-                    copy.flush(out);
-                    out.extend_from_slice(b";tag=");
-                    charset::write_value(out, tag);
-                    copy.line(out, value_end..line.end);
-                    continue;
+                    copy = write_to_tag(out, copy, request, tag);
                 }
-                true
             }
-            HeaderName::RecordRoute => may_make_dialog,
-            HeaderName::Timestamp => status == StatusCode::TRYING,
-            _ => false,
-        };
-        if wanted {
-            copy.line(out, request.line_range(at));
+            _ => {}
         }
     }
-    copy.flush(out);
+    copy.end(out, request.header_end);
 }
 
-/// What a response may copy.
-static COPIED: NameSet = NameSet::of(&[
-    HeaderName::Via,
-    HeaderName::From,
-    HeaderName::To,
-    HeaderName::CallId,
-    HeaderName::CSeq,
-    HeaderName::RecordRoute,
-    HeaderName::Timestamp,
-]);
+/// What a response may be longer than the header section that it copies, before anybody adds to it.
+const HEAD_OCTETS: usize = 512;
 
-/// Where the value of To ends.
-fn to_end(request: &Message, at: usize) -> usize {
-    let end = usize::from(request.to.whole.end);
-    // Of a malformed one nothing is known.
-    if end == 0 {
-        request.value_range(at).end
-    } else {
-        end
-    }
+const VIA: u8 = 1;
+const TO: u8 = 2;
+const FROM: u8 = 4;
+const CALL_ID: u8 = 8;
+const CSEQ: u8 = 16;
+const RECORD_ROUTE: u8 = 32;
+const TIMESTAMP: u8 = 64;
+/// Stands once in a message.
+const ONCE: u8 = TO | FROM | CALL_ID | CSEQ;
+
+/// What a response may copy, by the number of the name.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    classes[HeaderName::Via as usize] = VIA;
+    classes[HeaderName::To as usize] = TO;
+    classes[HeaderName::From as usize] = FROM;
+    classes[HeaderName::CallId as usize] = CALL_ID;
+    classes[HeaderName::CSeq as usize] = CSEQ;
+    classes[HeaderName::RecordRoute as usize] = RECORD_ROUTE;
+    classes[HeaderName::Timestamp as usize] = TIMESTAMP;
+    classes
+};
+
+/// Adds the tag to To, which is being copied.
+#[inline(never)]
+fn write_to_tag<'a>(
+    out: &mut Vec<u8>,
+    mut copy: CopiedOctets<'a>,
+    request: &Message,
+    tag: &[u8],
+) -> CopiedOctets<'a> {
+    let end = match usize::from(request.to.whole.end) {
+        // Of a malformed one nothing is known.
+        0 => request.header_value_end(HeaderName::To),
+        end => end,
+    };
+    copy.skip(out, end..end);
+    out.extend_from_slice(b";tag=");
+    charset::write_value(out, tag);
+    copy
 }
 
-/// Lines of a request on their way into a response: those that stand side by side are copied at once.
-struct CopiedLines<'a> {
-    octets: &'a [u8],
-    run: Range<usize>,
-}
-
-impl CopiedLines<'_> {
-    #[inline(always)]
-    fn line(&mut self, out: &mut Vec<u8>, line: Range<usize>) {
-        if line.start == self.run.end {
-            self.run.end = line.end;
-        } else {
-            self.flush(out);
-            self.run = line;
-        }
-    }
-
-    #[inline(always)]
-    fn flush(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.octets.get(self.run.clone()).unwrap_or_default());
-        self.run.start = self.run.end;
-    }
-}
-
+/// The status line, as a whole where it has the registered phrase.
+#[inline(always)]
 pub(crate) fn write_status_line(out: &mut Vec<u8>, status: StatusCode, reason: Option<&[u8]>) {
+    if let (None, Some(line)) = (reason, status.line()) {
+        return out.extend_from_slice(line);
+    }
+    write_unusual_status_line(out, status, reason);
+}
+
+#[inline(never)]
+fn write_unusual_status_line(out: &mut Vec<u8>, status: StatusCode, reason: Option<&[u8]>) {
     out.extend_from_slice(b"SIP/2.0 ");
     out.extend_from_slice(&status.digits());
     out.push(b' ');
-    match reason {
-        Some(reason) => charset::write_value(out, reason),
-        None => out.extend_from_slice(status.reason_phrase().as_bytes()),
-    }
+    charset::write_value(out, reason.unwrap_or(status.reason_phrase().as_bytes()));
     out.extend_from_slice(b"\r\n");
 }
 
 /// Content-Type, Content-Length, empty line and body.
+#[inline(always)]
 pub(crate) fn write_end(out: &mut Vec<u8>, body: Option<(&[u8], &[u8])>) {
-    let (content_type, octets) = body.unwrap_or_default();
-    if body.is_some() {
-        out.extend_from_slice(b"Content-Type: ");
-        charset::write_value(out, content_type);
-        out.extend_from_slice(b"\r\n");
+    match body {
+        None => out.extend_from_slice(b"Content-Length: 0\r\n\r\n"),
+        Some((content_type, octets)) => write_body(out, content_type, octets),
     }
-    out.extend_from_slice(b"Content-Length: ");
+}
+
+#[inline(never)]
+fn write_body(out: &mut Vec<u8>, content_type: &[u8], octets: &[u8]) {
+    out.extend_from_slice(b"Content-Type: ");
+    charset::write_value(out, content_type);
+    out.extend_from_slice(b"\r\nContent-Length: ");
     charset::write_decimal(out, octets.len() as u64);
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(octets);

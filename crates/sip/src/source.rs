@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::ops::Range;
 use std::io::Write as _;
 
+use crate::copied_octets::CopiedOctets;
 use crate::edit::Edits;
 use crate::host::{Host, dotted_quad};
 use crate::message::Message;
@@ -58,27 +59,10 @@ impl SourceParams {
             len -= quad.len() - quad_len;
         }
         if self.rport {
-            let port = u32::from(source.port());
-            let digit = |unit: u32| b'0' + (port / unit % 10) as u8;
-            let digits = [
-                digit(10_000),
-                digit(1_000),
-                digit(100),
-                digit(10),
-                digit(1),
-                0,
-                0,
-                0,
-            ];
-            let zeros = [10, 100, 1_000, 10_000].map(|power| usize::from(port < power));
-            let zeros = zeros.iter().sum::<usize>();
+            let (digits, zeros) = port_digits(source.port());
             put(&mut text, &mut len, b";rport=");
             // Leading zeros fall off at the front.
-            put(
-                &mut text,
-                &mut len,
-                &(u64::from_le_bytes(digits) >> (8 * zeros)).to_le_bytes(),
-            );
+            put(&mut text, &mut len, &(digits >> (8 * zeros)).to_le_bytes());
             len -= 3 + zeros;
         }
         out.extend_from_slice(text.get(..len).unwrap_or_default());
@@ -101,6 +85,20 @@ impl SourceParams {
 fn is_sent_by(message: &Message, address: IpAddr) -> bool {
     let host = Host::in_place(message.as_bytes(), message.via.host).ip();
     host.is_some_and(|host| host.to_canonical() == address.to_canonical())
+}
+
+/// The five digits of a port, the first in the lowest octet, and how many of them are leading zeros.
+#[inline(always)]
+fn port_digits(port: u16) -> (u64, usize) {
+    let port = u32::from(port);
+    let (first, rest) = (port / 10_000, port % 10_000);
+    // Two numbers below 100 side by side; 103/1024 is a tenth, near enough.
+    let pairs = (rest / 100) | ((rest % 100) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f;
+    let four = tens | (pairs - 10 * tens) << 8;
+    let values = u64::from(first) | u64::from(four) << 8;
+    let zeros = (values | 1 << 32).trailing_zeros() / 8;
+    (values | 0x30_3030_3030, zeros as usize)
 }
 
 /// Room for both parameters, and a little beyond the port.
@@ -128,29 +126,38 @@ impl Edits {
     }
 }
 
-/// Appends the line(s) of the topmost Via as a response carries them back.
-pub(crate) fn write_via_line(
+/// Writes into the topmost Via, which is being copied, what a response carries back (RFC 3261 §18.2.1, RFC 3581 §4).
+#[inline(never)]
+pub(crate) fn write_source<'a>(
     out: &mut Vec<u8>,
+    mut copy: CopiedOctets<'a>,
     message: &Message,
-    source: SocketAddr,
-    line: Range<usize>,
-) {
-    let octets = message.as_bytes();
-    let params = SourceParams::of(message, source);
+    source: &SocketAddr,
+) -> CopiedOctets<'a> {
+    let params = SourceParams::of(message, *source);
     let SourceParams { place, excess, .. } = &params;
-    let mut at = line.start;
-    let mut copy_to = |out: &mut Vec<u8>, cut: &Range<usize>| {
-        out.extend_from_slice(octets.get(at..cut.start).unwrap_or_default());
-        at = cut.end;
-    };
     let excess_first = !excess.is_empty() && excess.start < place.start;
     if excess_first {
-        copy_to(out, excess);
+        copy.skip(out, excess.clone());
     }
-    copy_to(out, place);
-    params.write(out, source);
+    copy.skip(out, place.clone());
+    params.write(out, *source);
     if !excess.is_empty() && !excess_first {
-        copy_to(out, excess);
+        copy.skip(out, excess.clone());
     }
-    copy_to(out, &(line.end..line.end));
+    copy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_port_is_written_by_its_digits() {
+        for port in 0..=u16::MAX {
+            let (digits, zeros) = port_digits(port);
+            let text = digits.to_le_bytes();
+            assert_eq!(text.get(zeros..5), Some(port.to_string().as_bytes()));
+        }
+    }
 }

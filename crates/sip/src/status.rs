@@ -16,6 +16,14 @@ macro_rules! codes {
             /// Every code that has a name, in rising order.
             pub const NAMED: &'static [StatusCode] = &[$(StatusCode($code)),*];
 
+            /// The status line with the registered phrase, for codes that have one.
+            pub(crate) const fn line(self) -> Option<&'static [u8]> {
+                match self.0 {
+                    $($code => Some(concat!("SIP/2.0 ", $code, " ", $phrase, "\r\n").as_bytes()),)*
+                    _ => None,
+                }
+            }
+
             /// The registered phrase; for codes without one that of the class.
             pub const fn reason_phrase(self) -> &'static str {
                 match self.0 {

@@ -18,6 +18,17 @@ pub(crate) struct UriSpans {
     parameters_start: u16,
 }
 
+/// Who a sip or sips Request-URI names.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct RequestTarget<'a> {
+    /// The host.
+    pub host: Host<'a>,
+    /// The port, if it is there.
+    pub port: Option<u16>,
+    /// True if there is a user.
+    pub has_user: bool,
+}
+
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 enum Kept {
     #[default]
@@ -67,6 +78,16 @@ impl UriSpans {
     #[inline]
     pub(crate) fn is_sip(&self) -> bool {
         self.scheme != Kept::Nothing
+    }
+
+    /// Who is named, in the octets of the message.
+    #[inline]
+    pub(crate) fn target<'a>(&self, octets: &'a [u8]) -> Option<RequestTarget<'a>> {
+        self.is_sip().then(|| RequestTarget {
+            host: self.host.host(octets),
+            port: self.port,
+            has_user: !self.user.is_absent(),
+        })
     }
 
     /// The URI, whole, in the octets of its message; `None` if none was kept.

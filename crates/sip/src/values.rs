@@ -140,7 +140,19 @@ impl<'a> OptionTags<'a> {
 
 impl<'a> Iterator for OptionTags<'a> {
     type Item = &'a [u8];
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
+        // Most messages have none of that name.
+        if self.next.is_none() && self.items.is_at_end() {
+            return None;
+        }
+        self.next_item()
+    }
+}
+
+impl<'a> OptionTags<'a> {
+    #[inline(never)]
+    fn next_item(&mut self) -> Option<&'a [u8]> {
         loop {
             if let Some(item) = self.items.next() {
                 return Some(item);

@@ -6,7 +6,7 @@ use core::ops::Range;
 use crate::Transport;
 use crate::charset;
 use crate::error::FieldError;
-use crate::field::{Field, Scope};
+use crate::field::{Field, Line, Scope};
 use crate::host::Host;
 use crate::params::{self, Params, is_named};
 use crate::span::Span;
@@ -83,12 +83,7 @@ impl<'a> Via<'a> {
 
     /// True if the branch begins with [`BRANCH_COOKIE`] and says more than that.
     pub fn has_unique_branch(&self) -> bool {
-        self.branch.is_some_and(|branch| {
-            branch.len() > BRANCH_COOKIE.len()
-                && branch
-                    .get(..BRANCH_COOKIE.len())
-                    .is_some_and(|cookie| cookie.eq_ignore_ascii_case(BRANCH_COOKIE))
-        })
+        self.branch.is_some_and(has_cookie)
     }
 
     /// The address in `received`, with or without brackets.
@@ -134,6 +129,17 @@ impl<'a> Via<'a> {
     }
 }
 
+/// True if a branch begins with [`BRANCH_COOKIE`] and says more than that.
+#[inline(always)]
+pub(crate) fn has_cookie(branch: &[u8]) -> bool {
+    match branch.first_chunk::<7>() {
+        Some(cookie) if branch.len() > cookie.len() => {
+            cookie == b"z9hG4bK" || cookie.eq_ignore_ascii_case(BRANCH_COOKIE)
+        }
+        _ => false,
+    }
+}
+
 /// Where the parts of a Via lie.
 #[derive(Clone, Debug)]
 pub(crate) struct ViaSpans {
@@ -175,7 +181,28 @@ impl ViaSpans {
 
 /// Reads the Via value at `at`. What could be read before an error is in `spans`.
 #[inline(never)]
-pub(crate) fn scan<const FOLDS: bool>(
+pub(crate) fn scan(
+    field: Field<'_>,
+    at: usize,
+    parameters_max: usize,
+    spans: &mut ViaSpans,
+) -> Result<(), FieldError> {
+    read(field, at, parameters_max, spans)
+}
+
+/// The same where the value ends at the first CR.
+#[inline(never)]
+pub(crate) fn scan_line(
+    octets: &[u8],
+    at: usize,
+    parameters_max: usize,
+    spans: &mut ViaSpans,
+) -> Result<(), FieldError> {
+    read(Line::whole(octets), at, parameters_max, spans)
+}
+
+#[inline(always)]
+fn read<const FOLDS: bool>(
     field: Scope<'_, FOLDS>,
     at: usize,
     parameters_max: usize,

@@ -19,6 +19,7 @@ mod packed_flow;
 mod page_set;
 mod request_key;
 mod settings;
+mod sip_hash;
 mod slots;
 pub mod stateless;
 pub mod token;

@@ -3,10 +3,11 @@
 
 use core::hash::Hasher as _;
 
-use siphasher::sip128::{Hash128, Hasher128 as _, SipHasher13, SipHasher24};
+use siphasher::sip128::{Hasher128 as _, SipHasher13, SipHasher24};
 use strowger_sip::{Host, Message, Method};
 
-use crate::token::{SecretKey, copy_lower};
+use crate::sip_hash::SipHash;
+use crate::token::{SecretKey, lower};
 
 /// Names the transaction a request belongs to. An ACK has the key of its INVITE, if that had a failure.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,36 +92,39 @@ impl KeyMaker {
     }
 
     pub(crate) fn key(&self, request: &Message, class: KeyClass) -> RequestKey {
-        let via = request.via();
+        let Some(branch) = request.unique_branch() else {
+            return self.legacy_key(request, class);
+        };
+        let (host, port) = request.sent_by_or_default();
+        let mut hash = KeyHash::new_wide(&self.secret);
+        hash.write_few(class as u64, 1);
+        write_lower(&mut hash, branch);
+        write_host(&mut hash, &host);
+        hash.write_few(u64::from(port), 2);
+        let [low, high] = hash.finish_wide();
+        RequestKey([low, high & !1])
+    }
+
+    /// By the rules for RFC 2543 clients.
+    #[inline(never)]
+    fn legacy_key(&self, request: &Message, class: KeyClass) -> RequestKey {
         let mut hasher = SipHasher13::new_with_key(&self.secret);
-        match via.branch() {
-            Some(branch) if via.has_unique_branch() => {
-                let mut parts = Gathered::new(hasher);
-                parts.write(&[class as u8]);
-                parts.write_lower(branch);
-                parts.write_host(&via.host());
-                parts.write(&via.sent_by_port_or_default().to_ne_bytes());
-                let hash = parts.finish();
-                RequestKey([hash.h1, hash.h2 & !1])
-            }
-            _ => {
-                let octets = request.as_bytes().get(via.range).unwrap_or_default();
-                hasher.write_u8(class as u8);
-                let parts = [
-                    octets,
-                    request.request_uri(),
-                    request.from_tag().unwrap_or_default(),
-                    request.call_id(),
-                ];
-                for part in parts {
-                    hasher.write_usize(part.len());
-                    hasher.write(part);
-                }
-                hasher.write_u32(request.cseq().number);
-                let hash = hasher.finish128();
-                RequestKey([hash.h1, hash.h2 | 1])
-            }
+        let range = request.via().range;
+        let octets = request.as_bytes().get(range).unwrap_or_default();
+        hasher.write_u8(class as u8);
+        let parts = [
+            octets,
+            request.request_uri(),
+            request.from_tag().unwrap_or_default(),
+            request.call_id(),
+        ];
+        for part in parts {
+            hasher.write_usize(part.len());
+            hasher.write(part);
         }
+        hasher.write_u32(request.cseq().number);
+        let hash = hasher.finish128();
+        RequestKey([hash.h1, hash.h2 | 1])
     }
 
     /// A short keyed hash of a tag, for what RFC 2543 matching compares besides the key.
@@ -136,76 +140,29 @@ impl KeyMaker {
             Host::Name(name) => Host::parse(name).unwrap_or(*host),
             other => *other,
         };
-        let mut parts = Gathered::new(SipHasher13::new_with_key(&self.secret));
-        parts.write_host(&parsed);
-        parts.write(&port.map_or(u32::MAX, u32::from).to_ne_bytes());
-        parts.finish().h1 as u32
+        let mut hash = KeyHash::new_wide(&self.secret);
+        write_host(&mut hash, &parsed);
+        hash.write_few(u64::from(port.map_or(u32::MAX, u32::from)), 4);
+        hash.finish_wide()[0] as u32
     }
 }
 
-/// Parts of a key, hashed at once: the hasher's own buffering of short writes would cost more than the hash.
-struct Gathered {
-    hasher: SipHasher13,
-    octets: [u8; Gathered::OCTETS],
-    used: usize,
+/// The hash that a key is.
+type KeyHash = SipHash<1, 3>;
+
+/// Tokens and host names are compared without regard to case (RFC 3261 §7.3.1).
+#[inline(always)]
+fn write_lower(hash: &mut KeyHash, octets: &[u8]) {
+    hash.write_mapped(octets, lower);
+    hash.write_few(0xff, 1);
 }
 
-impl Gathered {
-    const OCTETS: usize = 192;
-
-    #[inline(always)]
-    fn new(hasher: SipHasher13) -> Gathered {
-        Gathered {
-            hasher,
-            octets: [0; Gathered::OCTETS],
-            used: 0,
-        }
-    }
-
-    /// Tokens and host names are compared without regard to case (RFC 3261 §7.3.1).
-    #[inline(always)]
-    fn write_lower(&mut self, octets: &[u8]) {
-        self.put(octets, copy_lower);
-        self.put(&[0xff], |place, octets| place.copy_from_slice(octets));
-    }
-
-    #[inline(always)]
-    fn write(&mut self, octets: &[u8]) {
-        self.put(octets, |place, octets| place.copy_from_slice(octets));
-    }
-
-    #[inline(always)]
-    fn write_host(&mut self, host: &Host<'_>) {
-        match host {
-            Host::Name(name) => self.write_lower(name),
-            Host::V4(address) => self.write(&address.octets()),
-            Host::V6(address) => self.write(&address.octets()),
-        }
-    }
-
-    #[inline(always)]
-    fn put(&mut self, octets: &[u8], copy: impl Fn(&mut [u8], &[u8])) {
-        let end = self.used + octets.len();
-        if let Some(place) = self.octets.get_mut(self.used..end) {
-            copy(place, octets);
-            self.used = end;
-            return;
-        }
-        for chunk in octets.chunks(Self::OCTETS) {
-            self.hasher
-                .write(self.octets.get(..self.used).unwrap_or_default());
-            if let Some(place) = self.octets.get_mut(..chunk.len()) {
-                copy(place, chunk);
-            }
-            self.used = chunk.len();
-        }
-    }
-
-    #[inline(always)]
-    fn finish(mut self) -> Hash128 {
-        self.hasher
-            .write(self.octets.get(..self.used).unwrap_or_default());
-        self.hasher.finish128()
+#[inline(always)]
+fn write_host(hash: &mut KeyHash, host: &Host<'_>) {
+    match host {
+        Host::Name(name) => write_lower(hash, name),
+        Host::V4(address) => hash.write_few(u64::from(u32::from_le_bytes(address.octets())), 4),
+        Host::V6(address) => hash.write(&address.octets()),
     }
 }
 

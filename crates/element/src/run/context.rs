@@ -37,6 +37,10 @@ impl NativeContext for Run {
         self.core().settings.is_own_target(&uri.host, uri.port)
     }
 
+    fn request_is_for_us(&self) -> Option<bool> {
+        self.names_us()
+    }
+
     fn is_local_host(&self, host: &Host<'_>) -> bool {
         self.core().settings.domain_of(host).is_some()
     }

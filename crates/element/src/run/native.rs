@@ -7,8 +7,8 @@ use strowger_registrar::{
     AuthKind, Authenticator, ChallengeCause, LocationService, Verdict, owns_identity,
     write_redirect_contacts,
 };
-use strowger_routing::{Authentication, ChallengeKind, Lookup, LooseRoute};
-use strowger_sip::{Method, StatusCode, Uri};
+use strowger_routing::{Authentication, ChallengeKind, Lookup, LooseRoute, NativeContext as _};
+use strowger_sip::{HeaderName, Method, StatusCode, Uri};
 
 use super::Run;
 use crate::core::Core;
@@ -135,10 +135,26 @@ impl Run {
     }
 
     pub(super) fn native_has_route(&self) -> bool {
-        self.route
-            .remaining(self.message_of_request())
-            .next()
-            .is_some()
+        let request = self.message_of_request();
+        request.has_header(HeaderName::Route) && self.route.remaining(request).next().is_some()
+    }
+
+    /// Whether the Request-URI names this element; `Some(true)` if it names a user, too.
+    pub(super) fn names_us(&self) -> Option<bool> {
+        let settings = &self.core().settings;
+        let request = self.message_of_request();
+        let as_received = self.draft_now().target.uri.is_empty()
+            && core::ptr::eq(self.route.request_uri(request), request.request_uri());
+        if as_received && let Some(target) = request.request_target() {
+            let ours = settings.is_own_target(&target.host, target.port);
+            return ours.then_some(target.has_user);
+        }
+        match &self.request_uri_parsed() {
+            Ok(uri) if uri.is_sip() && settings.is_own_target(&uri.host, uri.port) => {
+                Some(uri.user.is_some_and(|user| !user.is_empty()))
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn native_authenticate(&mut self, kind: ChallengeKind) -> Authentication {

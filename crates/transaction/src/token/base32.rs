@@ -14,13 +14,19 @@ pub fn encode(octets: &[u8], out: &mut Vec<u8>) {
     each_group(octets, |digits| out.extend_from_slice(digits));
 }
 
+/// The digits of five octets.
+#[inline(always)]
+pub(super) fn group(&[a, b, c, d, e]: &[u8; 5]) -> [u8; 8] {
+    let bits = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+    digits(spread(bits)).to_be_bytes()
+}
+
 /// Hands the digits of `octets` on, eight at a time, at the end perhaps fewer.
 #[inline]
-pub(super) fn each_group(octets: &[u8], mut take: impl FnMut(&[u8])) {
+fn each_group(octets: &[u8], mut take: impl FnMut(&[u8])) {
     let (groups, rest) = octets.as_chunks::<5>();
-    for &[a, b, c, d, e] in groups {
-        let bits = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
-        take(&digits(spread(bits)).to_be_bytes());
+    for five in groups {
+        take(&group(five));
     }
     if !rest.is_empty() {
         let mut padded = [0; 8];

@@ -181,32 +181,37 @@ impl Mac {
 
 /// Copies octets, upper case as lower; both are of one length.
 #[inline(always)]
-pub(crate) fn copy_lower(to: &mut [u8], from: &[u8]) {
+fn copy_lower(to: &mut [u8], from: &[u8]) {
     debug_assert_eq!(to.len(), from.len(), "all of it is copied");
-    let ((to, to_rest), (from, from_rest)) = (to.as_chunks_mut::<8>(), from.as_chunks::<8>());
+    // The last eight are done apart, whether or not some of them were done before.
+    if let (Some(to), Some(from)) = (to.last_chunk_mut(), from.last_chunk()) {
+        *to = lower(u64::from_le_bytes(*from)).to_le_bytes();
+    } else {
+        return copy_few_lower(to, from);
+    }
+    let (to, from) = (to.as_chunks_mut::<8>().0, from.as_chunks::<8>().0);
     for (to, from) in to.iter_mut().zip(from) {
-        *to = lower(*from);
+        *to = lower(u64::from_le_bytes(*from)).to_le_bytes();
     }
-    let mut last = [0; 8];
-    for (to, from) in last.iter_mut().zip(from_rest) {
-        *to = *from;
-    }
-    for (to, from) in to_rest.iter_mut().zip(lower(last)) {
-        *to = from;
+}
+
+/// The same of fewer than eight.
+fn copy_few_lower(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = from.to_ascii_lowercase();
     }
 }
 
 /// Eight octets, upper case as lower.
 #[inline(always)]
-fn lower(octets: [u8; 8]) -> [u8; 8] {
+pub(crate) fn lower(word: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from_le_bytes(octets);
     // The high bit of each octet says: at least `A`, more than `Z`, beyond ASCII.
     let low = word & (0x7f * EACH);
     let from_a = low + (0x80 - b'A' as u64) * EACH;
     let beyond_z = low + (0x7f - b'Z' as u64) * EACH;
     let upper = from_a & !beyond_z & !word & (0x80 * EACH);
-    (word | upper >> 2).to_le_bytes()
+    word | upper >> 2
 }
 
 #[cfg(test)]

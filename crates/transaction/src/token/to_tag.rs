@@ -24,17 +24,11 @@ impl ToTag {
 /// same, also after a restart.
 pub(crate) fn to_tag(secret: &SecretKey, request: RequestKey, call_id: &[u8]) -> ToTag {
     let mut digits = [b'0'; TO_TAG_DIGITS];
-    let (mut places, _) = digits.as_chunks_mut::<8>();
     let octets = octets_with(secret, request, call_id);
-    base32::each_group(&octets, |group| {
-        if let (Some((place, rest)), Some(group)) = (
-            core::mem::take(&mut places).split_first_mut(),
-            group.first_chunk(),
-        ) {
-            *place = *group;
-            places = rest;
-        }
-    });
+    let (places, groups) = (digits.as_chunks_mut::<8>().0, octets.as_chunks::<5>().0);
+    for (place, group) in places.iter_mut().zip(groups) {
+        *place = base32::group(group);
+    }
     ToTag(digits)
 }
 
