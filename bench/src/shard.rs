@@ -81,6 +81,8 @@ pub struct Shard {
     /// What was sent last: destination and octets.
     sent: Vec<(SocketAddr, Vec<u8>)>,
     limits: Limits,
+    /// Messages that nobody holds any more, for their memory.
+    spare: Vec<Arc<Message>>,
     number: u64,
     /// Between two rounds. Transactions live for 32 s: what makes some must go on until they end.
     step: Duration,
@@ -140,6 +142,7 @@ impl Shard {
             batch: TransmitBatch::new(),
             sent: Vec::new(),
             limits: Limits::default(),
+            spare: Vec::new(),
             number: 0,
             step: Duration::from_millis(40),
             closed: decides == Decides::NativeWithDigest,
@@ -363,7 +366,12 @@ impl Shard {
         let octets = text.into_bytes();
         self.sent.clear();
         measured(|| {
-            let message = Message::parse_shared(octets, &self.limits).expect("valid");
+            self.element.take_spare_messages(&mut self.spare);
+            let message = match self.spare.pop() {
+                Some(spare) => Message::parse_into(spare, &octets, &self.limits),
+                None => Message::parse_shared(octets, &self.limits),
+            };
+            let message = message.expect("valid");
             self.element
                 .handle_input(self.now, Input::Received { flow, message });
         });

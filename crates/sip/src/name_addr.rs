@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::charset::{self, TOKEN};
 use crate::error::{FieldError, UriError};
-use crate::field::{Field, Line, Scope};
+use crate::field::{Field, Scope};
 use crate::params::{self, Params, is_named};
 use crate::quoted;
 use crate::span::Span;
@@ -103,28 +103,7 @@ impl NameAddrSpans {
 
 /// Reads the address at `at` into `spans`, of which nothing must have been read.
 #[inline(never)]
-pub(crate) fn scan(
-    field: Field<'_>,
-    at: usize,
-    parameters_max: usize,
-    spans: &mut NameAddrSpans,
-) -> Result<(), FieldError> {
-    read(field, at, parameters_max, spans)
-}
-
-/// The same where the value ends at the first CR.
-#[inline(never)]
-pub(crate) fn scan_line(
-    octets: &[u8],
-    at: usize,
-    parameters_max: usize,
-    spans: &mut NameAddrSpans,
-) -> Result<(), FieldError> {
-    read(Line::whole(octets), at, parameters_max, spans)
-}
-
-#[inline(always)]
-fn read<const FOLDS: bool>(
+pub(crate) fn scan<const FOLDS: bool>(
     field: Scope<'_, FOLDS>,
     at: usize,
     parameters_max: usize,

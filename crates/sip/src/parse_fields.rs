@@ -67,8 +67,8 @@ impl Parser<'_> {
         let line = Line::whole(octets);
         match name {
             HeaderName::Via => {
-                let scanned = via::scan_line(
-                    octets,
+                let scanned = via::scan(
+                    line,
                     value,
                     self.limits.parameters_max,
                     &mut self.message.via,
@@ -76,8 +76,8 @@ impl Parser<'_> {
                 end_of(scanned, self.message.via.whole)
             }
             HeaderName::From => {
-                let scanned = name_addr::scan_line(
-                    octets,
+                let scanned = name_addr::scan(
+                    line,
                     value,
                     self.limits.parameters_max,
                     &mut self.message.from,
@@ -85,8 +85,8 @@ impl Parser<'_> {
                 end_of(scanned, self.message.from.whole)
             }
             HeaderName::To => {
-                let scanned = name_addr::scan_line(
-                    octets,
+                let scanned = name_addr::scan(
+                    line,
                     value,
                     self.limits.parameters_max,
                     &mut self.message.to,

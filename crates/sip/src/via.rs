@@ -6,7 +6,7 @@ use core::ops::Range;
 use crate::Transport;
 use crate::charset;
 use crate::error::FieldError;
-use crate::field::{Field, Line, Scope};
+use crate::field::{Field, Scope};
 use crate::host::Host;
 use crate::params::{self, Params, is_named};
 use crate::span::Span;
@@ -181,28 +181,7 @@ impl ViaSpans {
 
 /// Reads the Via value at `at`. What could be read before an error is in `spans`.
 #[inline(never)]
-pub(crate) fn scan(
-    field: Field<'_>,
-    at: usize,
-    parameters_max: usize,
-    spans: &mut ViaSpans,
-) -> Result<(), FieldError> {
-    read(field, at, parameters_max, spans)
-}
-
-/// The same where the value ends at the first CR.
-#[inline(never)]
-pub(crate) fn scan_line(
-    octets: &[u8],
-    at: usize,
-    parameters_max: usize,
-    spans: &mut ViaSpans,
-) -> Result<(), FieldError> {
-    read(Line::whole(octets), at, parameters_max, spans)
-}
-
-#[inline(always)]
-fn read<const FOLDS: bool>(
+pub(crate) fn scan<const FOLDS: bool>(
     field: Scope<'_, FOLDS>,
     at: usize,
     parameters_max: usize,
