@@ -46,6 +46,7 @@ pub(crate) fn target_of(draft: &DraftTarget, uri: &[u8]) -> Target {
         path: draft.path.clone(),
         behind_nat: draft.behind_nat,
         expires_at: None,
+        hop: None,
         destination: draft.destination.clone(),
         listener: draft.listener,
         flags: draft.flags,

@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use smallvec::SmallVec;
+use strowger_resolve::NextHop;
 use strowger_sip::{Time, Uri};
 use strowger_transaction::Flow;
 
@@ -25,6 +26,8 @@ pub struct Target {
     pub behind_nat: bool,
     /// When the binding it came from ends.
     pub expires_at: Option<Time>,
+    /// Where its URI leads, if whoever made the target has read that there: an address, and not our own.
+    pub hop: Option<NextHop>,
     /// The URI that it is sent to, whatever its own says; empty without.
     pub destination: Box<[u8]>,
     /// The listener to leave from, if it matters.

@@ -9,7 +9,10 @@ use core::hash::BuildHasher;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use strowger_sip::{Uri, unescape, write_escaped_user};
+
+use crate::plain_contact::is_plain;
 
 /// A canonical address of record. Cheap to clone: the octets are shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,18 +26,35 @@ impl AddressOfRecord {
     }
     /// The same with `domain` in place of the host, for a URI that names this element by one of its addresses.
     pub fn from_uri_in(uri: &Uri<'_>, domain: &str) -> Option<AddressOfRecord> {
+        if let Some(user) = uri.user.filter(|user| uri.is_sip() && is_plain(user)) {
+            return Some(AddressOfRecord::of_plain(user, domain));
+        }
         let mut octets = Vec::with_capacity(64);
         write_canonical(uri, Some(domain.as_bytes()), &mut octets)
             .then(|| AddressOfRecord(octets.into()))
     }
     /// `sip:user@domain` from an unescaped user and a domain.
     pub fn new(user: &[u8], domain: &str) -> AddressOfRecord {
+        if is_plain(user) {
+            return AddressOfRecord::of_plain(user, domain);
+        }
         let mut octets = Vec::with_capacity(5 + user.len() + domain.len());
         octets.extend_from_slice(b"sip:");
         write_escaped_user(&mut octets, user);
         octets.push(b'@');
         octets.extend(domain.bytes().map(|octet| octet.to_ascii_lowercase()));
         AddressOfRecord(octets.into())
+    }
+    /// The same of a user that is written as it stands.
+    fn of_plain(user: &[u8], domain: &str) -> AddressOfRecord {
+        let mut octets: SmallVec<[u8; 128]> = SmallVec::from_slice(b"sip:");
+        octets.extend_from_slice(user);
+        octets.push(b'@');
+        octets.extend_from_slice(domain.as_bytes());
+        if let Some(host) = octets.get_mut(b"sip:@".len() + user.len()..) {
+            host.make_ascii_lowercase();
+        }
+        AddressOfRecord((*octets).into())
     }
     /// Octets that are known to be canonical, for instance from the store.
     pub fn from_canonical(octets: &[u8]) -> AddressOfRecord {

@@ -9,6 +9,7 @@ use core::ops::Range;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use strowger_sip::{Method, Params, Time, Transport};
 use strowger_transaction::{Flow, ListenerId, StreamId};
 
@@ -77,8 +78,7 @@ impl Binding {
             parts.path,
             parts.user_agent,
         ];
-        let total = ENDS_OCTETS + pieces.iter().map(|piece| piece.len()).sum::<usize>();
-        let mut block = Vec::with_capacity(total);
+        let mut block: SmallVec<[u8; 256]> = SmallVec::new();
         let mut end = ENDS_OCTETS;
         for piece in pieces {
             end += piece.len();
@@ -98,7 +98,7 @@ impl Binding {
             }
         }
         Some(Binding {
-            block: block.into(),
+            block: (*block).into(),
             expires_at: parts.expires_at,
             updated_at: parts.updated_at,
             branch_hash: parts.branch_hash,

@@ -18,10 +18,8 @@
 //!   because clients and proxies on the way differ in them.
 //! * Whether the nonce is stale is said only to who knows the password.
 
-use core::hash::Hasher as _;
 use std::sync::Arc;
 
-use siphasher::sip::SipHasher13;
 use strowger_sip::{
     Credentials, Header, HeaderName, HexDigest, Message, Now, Qop, Uri, ha1, unescape,
     write_brief_challenge, write_challenge,
@@ -35,6 +33,9 @@ use crate::settings::AuthSettings;
 
 /// Credentials of our realm that are looked at in one request; more are ignored.
 pub const CREDENTIALS_MAX: usize = 4;
+
+/// Digits of the longest digest, that of SHA-256.
+const DIGEST_DIGITS_MAX: usize = 64;
 
 /// Which pair of header fields carries challenge and credentials.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -304,10 +305,14 @@ impl Authenticator<'_> {
         let expected =
             credentials.expected_response(key.as_bytes(), request.method().as_bytes(), b"");
         let equal = |expected: HexDigest| -> bool {
-            expected
-                .as_bytes()
-                .ct_eq(&credentials.response.to_ascii_lowercase())
-                .into()
+            let (expected, given) = (expected.as_bytes(), &*credentials.response);
+            let mut lower = [0; DIGEST_DIGITS_MAX];
+            let Some(lower) = lower.get_mut(..given.len()) else {
+                return false;
+            };
+            lower.copy_from_slice(given);
+            lower.make_ascii_lowercase();
+            expected.ct_eq(lower).into()
         };
         let equal = expected.is_some_and(equal);
         if ha1.is_none() {
@@ -343,7 +348,10 @@ impl Authenticator<'_> {
             let repeated = nc.is_some_and(|nc| self.is_repeated(request, credentials, nc));
             return (!repeated).then_some(ChallengeCause::Stale);
         };
-        match self.nonces.note_use(serial, nc?, self.fingerprint(request)) {
+        match self
+            .nonces
+            .note_use(serial, nc?, self.nonces.fingerprint(request, self.secrets))
+        {
             NonceUse::Fresh | NonceUse::Retransmission => None,
             NonceUse::Replayed => Some(ChallengeCause::Replayed),
             NonceUse::Overwritten => Some(ChallengeCause::Stale),
@@ -362,7 +370,7 @@ impl Authenticator<'_> {
         );
         serial.is_some_and(|serial| {
             self.nonces
-                .was_used_by(serial, nc, self.fingerprint(request))
+                .was_used_by(serial, nc, self.nonces.fingerprint(request, self.secrets))
         })
     }
 
@@ -375,28 +383,6 @@ impl Authenticator<'_> {
             }
             _ => (username, false),
         }
-    }
-
-    /// Keyed hash that tells a retransmission from another request with the same nonce count: Call-ID, CSeq and all
-    /// else but Via, of which the branch counts. Digest covers neither Contact nor most of the rest, so who saw a
-    /// request on the wire could otherwise send it again with a Contact of his own.
-    fn fingerprint(&self, request: &Message) -> u64 {
-        // Compared with fingerprints of this process alone, so a shorter hash than that of the tokens will do.
-        let mut hasher = SipHasher13::new_with_key(&self.secrets.current.key);
-        let mut add = |octets: &[u8]| {
-            hasher.write_usize(octets.len());
-            hasher.write(octets);
-        };
-        add(b"nonce use");
-        add(request.branch().unwrap_or_default());
-        let octets = request.as_bytes();
-        let mut from = 0;
-        for via in request.headers_named(HeaderName::Via) {
-            add(octets.get(from..via.line.start).unwrap_or_default());
-            from = via.line.end;
-        }
-        add(octets.get(from..).unwrap_or_default());
-        hasher.finish()
     }
 }
 

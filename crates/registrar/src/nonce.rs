@@ -8,8 +8,10 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use strowger_sip::Time;
+use strowger_sip::{Message, Time};
 use strowger_transaction::token::{Kind, SEALED_PAYLOAD_MAX, Secrets, open, seal};
+
+use crate::fingerprint::FingerprintMaker;
 
 /// How many `nc` below the highest are still told apart.
 pub const WINDOW: u32 = 64;
@@ -47,6 +49,7 @@ struct Slot {
 #[derive(Debug)]
 pub struct NonceTable {
     slots: Box<[Mutex<Slot>]>,
+    fingerprints: FingerprintMaker,
     boot: u32,
     issued: AtomicU64,
     replayed: AtomicU64,
@@ -97,6 +100,7 @@ impl NonceTable {
     pub fn new(slots: usize, boot: u32) -> NonceTable {
         NonceTable {
             slots: (0..slots.max(1)).map(|_| Mutex::default()).collect(),
+            fingerprints: FingerprintMaker::default(),
             boot,
             issued: AtomicU64::new(0),
             replayed: AtomicU64::new(0),
@@ -143,6 +147,11 @@ impl NonceTable {
         let ours = u32::from_be_bytes(*boot) == self.boot;
         (ours && age <= u64::from(lifetime_seconds))
             .then_some(u64::from_be_bytes(serial.try_into().ok()?))
+    }
+
+    /// What tells a request from all others that may use the same `nc`.
+    pub(crate) fn fingerprint(&self, request: &Message, secrets: &Secrets) -> u64 {
+        self.fingerprints.of(request, secrets)
     }
 
     /// Notes a use of `nc` by the request with this fingerprint. Only for credentials that were verified.

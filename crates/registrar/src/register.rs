@@ -204,7 +204,10 @@ impl<'a> Update<'a> {
                 .map(|param| param.value.unwrap_or_default()),
         )?;
         let outbound = self.is_outbound(input, contact);
-        let index = find(&self.list, contact, outbound.as_ref())?;
+        let uri = contact.uri_parsed().map_err(|_| {
+            RegisterReply::refuse(StatusCode::BAD_REQUEST, "Bad Contact", Cause::Malformed)
+        })?;
+        let index = find(&self.list, &uri, outbound.as_ref());
         let existing = index.and_then(|index| self.list.get(index).cloned());
         // What an earlier Contact of this request did is overridden by a later one; that is no disorder.
         let own = existing
@@ -226,7 +229,7 @@ impl<'a> Update<'a> {
             }
             return Ok(());
         };
-        let binding = self.build(input, contact, seconds, outbound.is_some())?;
+        let binding = self.build(input, (contact, &uri), seconds, outbound.is_some())?;
         self.used_outbound |= outbound.is_some();
         match existing {
             Some(existing) => {
@@ -304,7 +307,7 @@ impl<'a> Update<'a> {
     fn build(
         &self,
         input: &Registration<'_>,
-        contact: &NameAddr<'_>,
+        (contact, uri): (&NameAddr<'_>, &Uri<'_>),
         seconds: u32,
         outbound: bool,
     ) -> Refused<Binding> {
@@ -337,7 +340,7 @@ impl<'a> Update<'a> {
             user_agent: &user_agent,
             flow: input.flow,
             behind_nat: self.path.is_empty()
-                && nat::behind_nat(input.request, contact.uri, &input.flow),
+                && nat::uri_behind_nat(input.request, uri, &input.flow),
             flow_lost: false,
             outbound,
             branch_hash: self.branch_hash,
@@ -469,14 +472,7 @@ struct OutboundKey<'a> {
 
 /// The binding a contact speaks of: that with the same instance and reg-id if outbound, else by URI comparison
 /// (RFC 3261 §19.1.4), octet-equal ones first.
-fn find(
-    list: &[Binding],
-    contact: &NameAddr<'_>,
-    outbound: Option<&OutboundKey<'_>>,
-) -> Refused<Option<usize>> {
-    let uri = Uri::parse(contact.uri).map_err(|_| {
-        RegisterReply::refuse(StatusCode::BAD_REQUEST, "Bad Contact", Cause::Malformed)
-    })?;
+fn find(list: &[Binding], uri: &Uri<'_>, outbound: Option<&OutboundKey<'_>>) -> Option<usize> {
     if let Some(key) = outbound {
         let same = |binding: &Binding| {
             binding.is_outbound()
@@ -484,18 +480,18 @@ fn find(
                 && binding.instance() == Some(key.instance)
         };
         if let Some(index) = list.iter().position(same) {
-            return Ok(Some(index));
+            return Some(index);
         }
     }
     // Under outbound one URI may stand for several connections.
     let comparable = |binding: &Binding| outbound.is_none() || !binding.is_outbound();
     let equal = list
         .iter()
-        .position(|binding| comparable(binding) && binding.contact() == contact.uri);
-    Ok(equal.or_else(|| {
+        .position(|binding| comparable(binding) && binding.contact() == uri.as_bytes());
+    equal.or_else(|| {
         list.iter().position(|binding| {
             comparable(binding)
-                && Uri::parse(binding.contact()).is_ok_and(|held| held.equivalent(&uri))
+                && Uri::parse(binding.contact()).is_ok_and(|held| held.equivalent(uri))
         })
-    }))
+    })
 }
