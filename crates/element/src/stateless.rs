@@ -24,7 +24,7 @@ struct StatelessForward {
     source: Flow,
     route: RoutePlan,
     /// The contact that takes the place of a Request-URI of ours.
-    contact: Option<Box<[u8]>>,
+    contact: Option<Arc<[u8]>>,
     /// What a program changed.
     draft: Option<Box<Draft>>,
 }

@@ -1,6 +1,7 @@
 //! The target set of a request: whom to try, in groups of equal q (RFC 3261 §16.5, §16.6).
 
 use core::ops::Range;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 use strowger_resolve::NextHop;
@@ -12,8 +13,8 @@ use crate::settings::{Fork, ProxySettings};
 /// One target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
-    /// What becomes the Request-URI.
-    pub uri: Box<[u8]>,
+    /// What becomes the Request-URI; shared with the branch that is made of the target.
+    pub uri: Arc<[u8]>,
     /// Preference in thousandths; 1000 where none is given.
     pub q: u16,
     /// The flow to send over instead of what the URI says; not used where there is a path.

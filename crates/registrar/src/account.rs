@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use foldhash::fast::FixedState;
-use smallvec::SmallVec;
 use strowger_sip::{Algorithm, HexDigest, ha1};
 
 /// Hashes of user name, realm and password.
@@ -169,10 +168,21 @@ impl SubscriberTable {
     }
     /// The account of an unescaped user and a domain in lower case.
     pub fn get(&self, user: &[u8], domain: &str) -> Option<Arc<Subscriber>> {
-        let mut key: SmallVec<[u8; 128]> = SmallVec::from_slice(user);
-        key.push(b'@');
-        key.extend_from_slice(domain.as_bytes());
-        read_lock(self.stripe(&key)).get(&*key).cloned()
+        let mut room = [0; 128];
+        let length = user.len() + 1 + domain.len();
+        let key = match room.get_mut(..length) {
+            Some(place) => {
+                let (before, behind) = place.split_at_mut(user.len());
+                before.copy_from_slice(user);
+                if let Some((sign, behind)) = behind.split_first_mut() {
+                    *sign = b'@';
+                    behind.copy_from_slice(domain.as_bytes());
+                }
+                &*place
+            }
+            None => &*key_of(user, domain),
+        };
+        read_lock(self.stripe(key)).get(key).cloned()
     }
     /// Replaces all accounts. Each stripe changes at once; between stripes a reader may meet old and new.
     pub fn replace_all(

@@ -9,10 +9,10 @@ use core::hash::BuildHasher;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
 use strowger_sip::{Uri, unescape, write_escaped_user};
 
 use crate::plain_contact::is_plain;
+use crate::shared_octets::shared;
 
 /// A canonical address of record. Cheap to clone: the octets are shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,14 +47,12 @@ impl AddressOfRecord {
     }
     /// The same of a user that is written as it stands.
     fn of_plain(user: &[u8], domain: &str) -> AddressOfRecord {
-        let mut octets: SmallVec<[u8; 128]> = SmallVec::from_slice(b"sip:");
-        octets.extend_from_slice(user);
-        octets.push(b'@');
-        octets.extend_from_slice(domain.as_bytes());
-        if let Some(host) = octets.get_mut(b"sip:@".len() + user.len()..) {
-            host.make_ascii_lowercase();
+        let domain = domain.as_bytes();
+        if domain.iter().any(u8::is_ascii_uppercase) {
+            let lower = domain.to_ascii_lowercase();
+            return AddressOfRecord(shared(&[b"sip:", user, b"@", &lower]));
         }
-        AddressOfRecord((*octets).into())
+        AddressOfRecord(shared(&[b"sip:", user, b"@", domain]))
     }
     /// Octets that are known to be canonical, for instance from the store.
     pub fn from_canonical(octets: &[u8]) -> AddressOfRecord {

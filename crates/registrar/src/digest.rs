@@ -305,14 +305,7 @@ impl Authenticator<'_> {
         let expected =
             credentials.expected_response(key.as_bytes(), request.method().as_bytes(), b"");
         let equal = |expected: HexDigest| -> bool {
-            let (expected, given) = (expected.as_bytes(), &*credentials.response);
-            let mut lower = [0; DIGEST_DIGITS_MAX];
-            let Some(lower) = lower.get_mut(..given.len()) else {
-                return false;
-            };
-            lower.copy_from_slice(given);
-            lower.make_ascii_lowercase();
-            expected.ct_eq(lower).into()
+            are_same_digits(expected.as_bytes(), &credentials.response)
         };
         let equal = expected.is_some_and(equal);
         if ha1.is_none() {
@@ -384,6 +377,25 @@ impl Authenticator<'_> {
             _ => (username, false),
         }
     }
+}
+
+/// True if `given` has the digits of `expected`, in either case. Takes the same time wherever they differ.
+fn are_same_digits(expected: &[u8], given: &[u8]) -> bool {
+    let mut rooms = [[0; DIGEST_DIGITS_MAX]; 2];
+    let [left, right] = &mut rooms;
+    let (Some(ours), Some(theirs)) = (left.get_mut(..expected.len()), right.get_mut(..given.len()))
+    else {
+        return false;
+    };
+    ours.copy_from_slice(expected);
+    theirs.copy_from_slice(given);
+    theirs.make_ascii_lowercase();
+    let (ours, theirs) = (left.as_chunks::<8>().0, right.as_chunks::<8>().0);
+    let mut differing = (expected.len() ^ given.len()) as u64;
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        differing |= u64::from_le_bytes(*ours) ^ u64::from_le_bytes(*theirs);
+    }
+    differing.ct_eq(&0).into()
 }
 
 /// The header fields with credentials for realms of ours, which are removed before a request is forwarded.

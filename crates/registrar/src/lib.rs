@@ -25,6 +25,7 @@ mod redirect;
 mod register;
 mod reply;
 mod settings;
+mod shared_octets;
 mod stream_index;
 
 pub use account::{Ha1, Subscriber, SubscriberTable, TooManySubscribers};

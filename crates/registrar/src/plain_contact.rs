@@ -22,44 +22,32 @@ pub(crate) fn is_plain(user: &[u8]) -> bool {
 /// The address that a contact names which is a plain user at an IPv4 address and a port, and nothing else.
 pub fn plain_contact(uri: &[u8]) -> Option<SocketAddr> {
     let (_, host) = plain_user(uri)?;
-    let mut digits = Digits(host);
-    let mut address = [0; 4];
-    for (index, octet) in address.iter_mut().enumerate() {
-        if index > 0 {
-            digits.skip(b'.')?;
-        }
-        *octet = u8::try_from(digits.number(3)?).ok()?;
-    }
-    digits.skip(b':')?;
-    let port = u16::try_from(digits.number(5)?).ok()?;
-    let whole = digits.0.is_empty() && port != 0;
-    whole.then_some(SocketAddr::new(IpAddr::V4(Ipv4Addr::from(address)), port))
-}
-
-/// Takes numbers off the front.
-struct Digits<'a>(&'a [u8]);
-
-impl Digits<'_> {
-    fn skip(&mut self, octet: u8) -> Option<()> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        (*first == octet).then_some(())
-    }
-
-    /// A decimal number of at most so many digits, without leading zeros.
-    fn number(&mut self, digits_max: usize) -> Option<u32> {
-        let mut number = 0;
-        let mut count = 0;
-        while let Some((digit @ b'0'..=b'9', rest)) = self.0.split_first() {
-            if count == digits_max || (count == 1 && number == 0) {
+    let mut address = 0;
+    let mut numbers = 0;
+    // The number that is being read, and its digits.
+    let (mut number, mut digits) = (0_u32, 0);
+    for &octet in host {
+        let digit = octet.wrapping_sub(b'0');
+        if digit <= 9 {
+            // Nobody writes zeros in front.
+            if digits == 5 || (digits == 1 && number == 0) {
                 return None;
             }
-            number = number * 10 + u32::from(digit - b'0');
-            count += 1;
-            self.0 = rest;
+            number = number * 10 + u32::from(digit);
+            digits += 1;
+            continue;
         }
-        (count > 0).then_some(number)
+        let ends = if numbers < 3 { b'.' } else { b':' };
+        if octet != ends || numbers == 4 || digits == 0 || number > 255 {
+            return None;
+        }
+        address = address << 8 | number;
+        numbers += 1;
+        (number, digits) = (0, 0);
     }
+    let port = u16::try_from(number).ok().filter(|port| *port != 0)?;
+    let whole = numbers == 4 && digits > 0;
+    whole.then(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::from(address)), port))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@
 
 use smallvec::SmallVec;
 use strowger_sip::{
-    Contact, HeaderName, Message, NameAddr, Now, StatusCode, Uri, parse_q, write_date,
+    Contact, HeaderName, Host, Message, NameAddr, Now, StatusCode, Uri, parse_q, write_date,
 };
 use strowger_transaction::Flow;
 
@@ -26,6 +26,7 @@ use crate::expiry::{Expiry, delta_seconds};
 use crate::extension::{check_require, path_of, write_kept_params, write_unfolded};
 use crate::methods::allowed_methods;
 use crate::nat;
+use crate::plain_contact::plain_user;
 use crate::reply::{Cause, RegisterReply, write_contacts, write_contacts_as_kamailio};
 use crate::settings::RegistrarSettings;
 
@@ -66,7 +67,7 @@ pub enum Outcome {
 /// stands for: itself, or the default domain for one of our listening addresses.
 pub fn address_of_record<'d>(
     request: &Message,
-    domain_of: &dyn Fn(&Uri<'_>) -> Option<&'d str>,
+    domain_of: &dyn Fn(&Host<'_>) -> Option<&'d str>,
 ) -> Result<AddressOfRecord, RegisterReply> {
     let bad = || {
         RegisterReply::refuse(
@@ -75,12 +76,19 @@ pub fn address_of_record<'d>(
             Cause::Malformed,
         )
     };
+    let not_ours = || RegisterReply::refuse_plainly(StatusCode::NOT_FOUND, Cause::NotOurs);
+    if let Some((user, host)) = plain_user(request.to().uri)
+        && let Some(host) = Host::parse(host).filter(|host| matches!(host, Host::Name(_)))
+    {
+        let domain = domain_of(&host).ok_or_else(not_ours)?;
+        return Ok(AddressOfRecord::new(user, domain));
+    }
     let uri = Uri::parse(request.to().uri).map_err(|_| bad())?;
     if !uri.is_sip() || uri.user.is_none_or(<[u8]>::is_empty) {
         return Err(bad());
     }
-    let not_ours = || RegisterReply::refuse_plainly(StatusCode::NOT_FOUND, Cause::NotOurs);
-    AddressOfRecord::from_uri_in(&uri, domain_of(&uri).ok_or_else(not_ours)?).ok_or_else(bad)
+    let domain = domain_of(&uri.host).ok_or_else(not_ours)?;
+    AddressOfRecord::from_uri_in(&uri, domain).ok_or_else(bad)
 }
 
 /// Judges a REGISTER.
