@@ -21,8 +21,8 @@ impl RelayKey {
     }
 }
 
-/// Room that is never given back.
-const KEPT: usize = 64;
+/// Places of one page.
+const PAGE: usize = 64;
 
 /// One place of the table.
 #[derive(Debug)]
@@ -32,11 +32,12 @@ struct Place<T> {
     value: Option<T>,
 }
 
-/// The table. Entries are put in and dropped where they lie: they are big.
+/// The table. Entries are big: they are put in and dropped where they lie, in pages, so that growing moves none.
 #[derive(Debug)]
 pub(crate) struct RelayTable<T> {
-    places: Vec<Place<T>>,
+    pages: Vec<Vec<Place<T>>>,
     free: Vec<u32>,
+    length: usize,
     next_serial: u32,
     max: usize,
     /// Room is given back when no more entries than this are left; halved with each attempt, set anew by growth.
@@ -47,8 +48,9 @@ impl<T> RelayTable<T> {
     /// An empty table of at most `max` entries.
     pub(crate) const fn new(max: usize) -> RelayTable<T> {
         RelayTable {
-            places: Vec::new(),
+            pages: Vec::new(),
             free: Vec::new(),
+            length: 0,
             next_serial: 0,
             max,
             release_at: 0,
@@ -56,33 +58,43 @@ impl<T> RelayTable<T> {
     }
     /// Puts an entry in; `None` if the table is full.
     pub(crate) fn insert(&mut self, value: T) -> Option<RelayKey> {
-        if self.len() >= self.max {
+        if self.length >= self.max {
             return None;
         }
         self.next_serial = self.next_serial.wrapping_add(1);
         let serial = self.next_serial;
         let slot = match self.free.pop() {
             Some(slot) => {
-                let place = self.places.get_mut(slot as usize)?;
+                let place = self.place_mut(slot)?;
                 place.serial = serial;
                 place.value = Some(value);
                 slot
             }
-            None => {
-                let slot = u32::try_from(self.places.len()).ok()?;
-                if self.places.len() == self.places.capacity() {
-                    self.release_at = self.places.len() / 2;
-                }
-                let value = Some(value);
-                self.places.push(Place { serial, value });
-                slot
-            }
+            None => self.append(serial, value)?,
         };
+        self.length += 1;
         Some(RelayKey { slot, serial })
+    }
+    /// Puts an entry behind all others; none is free.
+    fn append(&mut self, serial: u32, value: T) -> Option<u32> {
+        if self.pages.last().is_none_or(|page| page.len() == PAGE) {
+            self.pages.push(Vec::with_capacity(PAGE));
+            self.release_at = self.length / 2;
+        }
+        let before = (self.pages.len() - 1) * PAGE;
+        let page = self.pages.last_mut()?;
+        let slot = u32::try_from(before + page.len()).ok()?;
+        let value = Some(value);
+        page.push(Place { serial, value });
+        Some(slot)
+    }
+    fn place_mut(&mut self, slot: u32) -> Option<&mut Place<T>> {
+        let slot = slot as usize;
+        self.pages.get_mut(slot / PAGE)?.get_mut(slot % PAGE)
     }
     /// The entry, if it is still there.
     pub(crate) fn get_mut(&mut self, key: RelayKey) -> Option<&mut T> {
-        let place = self.places.get_mut(key.slot as usize)?;
+        let place = self.place_mut(key.slot)?;
         match &mut place.value {
             Some(value) if place.serial == key.serial => Some(value),
             _ => None,
@@ -90,7 +102,8 @@ impl<T> RelayTable<T> {
     }
     /// The entry, if it is still there.
     pub(crate) fn get(&self, key: RelayKey) -> Option<&T> {
-        let place = self.places.get(key.slot as usize)?;
+        let slot = key.slot as usize;
+        let place = self.pages.get(slot / PAGE)?.get(slot % PAGE)?;
         place.value.as_ref().filter(|_| place.serial == key.serial)
     }
     /// Drops the entry.
@@ -98,32 +111,34 @@ impl<T> RelayTable<T> {
         if self.get(key).is_none() {
             return;
         }
-        if let Some(place) = self.places.get_mut(key.slot as usize) {
+        if let Some(place) = self.place_mut(key.slot) {
             place.value = None;
             self.free.push(key.slot);
+            self.length -= 1;
         }
-        if self.len() <= self.release_at && self.places.capacity() > KEPT {
-            self.release_at = self.len() / 2;
+        if self.length <= self.release_at && self.pages.len() > 1 {
             self.give_back();
         }
     }
-    /// Gives back the room behind the last entry.
+    /// Gives back the pages at the end that hold nothing, but never the first.
     #[cold]
     fn give_back(&mut self) {
-        let used = self.places.iter().rposition(|place| place.value.is_some());
-        self.places.truncate(used.map_or(0, |last| last + 1));
-        self.places.shrink_to_fit();
-        let left = self.places.len();
+        self.release_at = self.length / 2;
+        let is_free = |page: &mut Vec<Place<T>>| page.iter().all(|place| place.value.is_none());
+        while self.pages.len() > 1 && self.pages.pop_if(is_free).is_some() {}
+        let left = self.pages.len() * PAGE;
         self.free.retain(|slot| (*slot as usize) < left);
         self.free.shrink_to_fit();
+        // The first places are used first, so that the last pages become free again.
+        self.free.sort_unstable_by(|a, b| b.cmp(a));
     }
     /// Number of entries.
     pub(crate) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.length
     }
     /// True if there is none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.length == 0
     }
 }
 
@@ -139,7 +154,8 @@ mod tests {
         for key in gone.iter().rev() {
             table.remove(*key);
         }
-        assert!(table.places.capacity() < 100, "{}", table.places.capacity());
+        assert_eq!(table.pages.len(), 1);
+        assert_eq!(table.len(), kept.len());
         assert!(
             kept.iter()
                 .zip(0..)
