@@ -58,6 +58,8 @@ pub(crate) struct Branch {
     pub(crate) max_breadth: u32,
     /// Where RFC 3263 leads; none where a flow was given.
     pub(crate) resolution: Option<Box<Resolution>>,
+    /// It leads to an address, the only one: nothing was resolved.
+    pub(crate) numeric: bool,
     /// Until when the DNS may be asked for a target; none while it was not.
     pub(crate) resolve_until: Option<Time>,
     pub(crate) timer_c: Option<TimerKey>,
@@ -80,6 +82,7 @@ impl Branch {
             waiting: Waiting::Nothing,
             max_breadth,
             resolution: None,
+            numeric: false,
             resolve_until: None,
             timer_c: None,
             asked: false,
@@ -100,27 +103,29 @@ impl Core {
     /// Requests longer than this leave over TCP where the transport is free (RFC 3261 §18.1.1).
     pub const UDP_OCTETS_MAX: usize = 1_300;
 
-    /// Finds the next hop of a branch by its URI.
-    pub(crate) fn find_next_hop(
-        &mut self,
-        now: Now,
-        at: BranchRef,
+    /// The next hop that a URI names, or the status of a branch whose URI names none.
+    pub(crate) fn hop_of(
+        &self,
         uri: Result<Uri<'_>, UriError>,
         secure: bool,
-    ) {
-        let Ok(uri) = uri else {
-            return self.branch_failed(at, StatusCode::BAD_REQUEST);
-        };
-        let hop = match NextHop::from_uri(&uri, secure) {
-            Ok(hop) => hop,
-            Err(_) if self.settings.compatibility.failure_statuses => {
-                return self.branch_failed(at, self.unresolvable());
+    ) -> Result<NextHop, StatusCode> {
+        let uri = uri.map_err(|_| StatusCode::BAD_REQUEST)?;
+        NextHop::from_uri(&uri, secure).map_err(|error| match error {
+            _ if self.settings.compatibility.failure_statuses => self.unresolvable(),
+            NextHopError::Scheme => StatusCode::UNSUPPORTED_URI_SCHEME,
+            _ => StatusCode::BAD_REQUEST,
+        })
+    }
+
+    /// Takes a branch to its next hop: at once to an address, else to what the DNS says.
+    pub(crate) fn go_by(&mut self, now: Now, at: BranchRef, hop: NextHop) {
+        if let Some(target) = hop.numeric_target(self.local) {
+            if let Some(branch) = self.branch_mut(at) {
+                branch.numeric = true;
+                branch.resolve_until = None;
             }
-            Err(NextHopError::Scheme) => {
-                return self.branch_failed(at, StatusCode::UNSUPPORTED_URI_SCHEME);
-            }
-            Err(_) => return self.branch_failed(at, StatusCode::BAD_REQUEST),
-        };
+            return self.go_to(now, at, target);
+        }
         let seed = self.random();
         let resolution = Resolution::new(hop, &self.settings.resolve, self.local, seed);
         let Some(branch) = self.branch_mut(at) else {
@@ -135,10 +140,13 @@ impl Core {
     /// Leaves the target that failed; false if there is no other.
     pub(crate) fn has_next_target(&mut self, now: Now, at: BranchRef) -> bool {
         let shared = Arc::clone(&self.shared);
-        let Some(resolution) = self
-            .branch_mut(at)
-            .and_then(|branch| branch.resolution.as_mut())
-        else {
+        let Some(branch) = self.branch_mut(at) else {
+            return false;
+        };
+        let Some(resolution) = &mut branch.resolution else {
+            if branch.numeric {
+                shared.dns.count_failover();
+            }
             return false;
         };
         !matches!(

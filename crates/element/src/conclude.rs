@@ -308,7 +308,7 @@ impl Core {
             return;
         };
         let target = &draft.target;
-        branch.target.uri = target.uri.clone();
+        branch.target.uri = (&*target.uri).into();
         branch.target.destination = target.destination.clone();
         branch.target.path = target.path.clone();
         branch.target.flow = target.flow;

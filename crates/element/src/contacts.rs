@@ -2,10 +2,15 @@
 //! turn here, instead of sending the request to ourselves: forwarding from one user to another costs no second pass, and
 //! a circle is found at once.
 
+use core::net::{IpAddr, SocketAddr};
+
 use smallvec::SmallVec;
 use strowger_proxy::{Target, TargetSet, is_secure};
-use strowger_registrar::{AddressOfRecord, Binding, Bindings, LocationService};
-use strowger_sip::{Now, StatusCode, Uri};
+use strowger_registrar::{
+    AddressOfRecord, Binding, Bindings, LocationService, plain_contact, plain_user,
+};
+use strowger_resolve::{HopHost, NextHop};
+use strowger_sip::{Host, Now, StatusCode, Uri};
 
 use crate::branch::BranchRef;
 use crate::core::Core;
@@ -61,12 +66,29 @@ impl Core {
     }
 
     fn add_contact(&self, search: &mut Search, binding: &Binding, q: u16) {
+        if let Some(address) = plain_contact(binding.contact())
+            && !self.is_own_address(address)
+        {
+            let hop = NextHop {
+                secure: false,
+                host: HopHost::Address(address.ip()),
+                port: Some(address.port()),
+                transport: None,
+            };
+            search.set.add(target_of(binding, q, Some(hop)));
+            return;
+        }
         let Ok(uri) = Uri::parse(binding.contact()) else {
             return;
         };
         let ours = uri.is_sip() && self.settings.is_own_target(&uri.host, uri.port);
         if !ours || !binding.path().is_empty() {
-            search.set.add(target_of(binding, q));
+            let hop = match ours {
+                true => None,
+                false => NextHop::from_uri(&uri, false).ok(),
+            };
+            let hop = hop.filter(|hop| matches!(hop.host, HopHost::Address(_)));
+            search.set.add(target_of(binding, q, hop));
             return;
         }
         let Some(aor) = self.local_user(binding.contact()) else {
@@ -85,6 +107,15 @@ impl Core {
             self.add_contact(search, binding, q.min(binding.q()));
         }
         search.path.pop();
+    }
+
+    /// True if a URI of this address is for us.
+    fn is_own_address(&self, address: SocketAddr) -> bool {
+        let host = match address.ip() {
+            IpAddr::V4(address) => Host::V4(address),
+            IpAddr::V6(address) => Host::V6(address),
+        };
+        self.settings.is_own_target(&host, Some(address.port()))
     }
 
     /// A branch whose target is a local user makes way for the contacts of that user: the target of a redirection, or the
@@ -123,15 +154,30 @@ impl Core {
         bindings
     }
 
+    /// The user that a URI names in the plain form, at a local domain as it is configured.
+    fn user_of_plain(&self, uri: &[u8]) -> Option<AddressOfRecord> {
+        let (user, host) = plain_user(uri)?;
+        let mut domains = self.settings.domains.iter();
+        let domain = domains.find(|domain| domain.as_bytes() == host)?;
+        let domain = match self.settings.one_domain {
+            true => self.settings.domains.first()?,
+            false => domain,
+        };
+        Some(AddressOfRecord::new(user, domain))
+    }
+
     /// The local user that a URI names.
     pub(crate) fn local_user(&self, uri: &[u8]) -> Option<AddressOfRecord> {
+        if let Some(found) = self.user_of_plain(uri) {
+            return Some(found);
+        }
         let uri = Uri::parse(uri).ok()?;
         AddressOfRecord::from_uri_in(&uri, self.settings.record_domain(&uri.host)?)
     }
 }
 
 /// The target that a binding is: reached over its flow where its address is of no use, or where it is a connection.
-fn target_of(binding: &Binding, q: u16) -> Target {
+fn target_of(binding: &Binding, q: u16, hop: Option<NextHop>) -> Target {
     let flow = binding.flow();
     let over_flow = binding.path().is_empty() && (binding.behind_nat() || flow.stream.is_some());
     Target {
@@ -141,6 +187,7 @@ fn target_of(binding: &Binding, q: u16) -> Target {
         flow_required: over_flow,
         path: binding.path().into(),
         behind_nat: over_flow && binding.behind_nat(),
+        hop,
         expires_at: Some(binding.expires_at()),
         ..Target::default()
     }

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use strowger_proxy::{Actions, Forwarder};
+use strowger_proxy::{Actions, Forwarder, HashKeys};
 use strowger_registrar::{
     AddressOfRecord, AuthCounters, LocationService, PendingLimits, PendingRegistrations,
     RegistrarCounters,
@@ -89,6 +89,10 @@ pub(crate) struct Core {
     pub(crate) timers: TimerWheel<ElementTimer>,
     pub(crate) actions: Actions,
     pub(crate) forwarder: Forwarder,
+    /// The keys of the hashes in branches.
+    pub(crate) hash_keys: HashKeys,
+    /// Room for the branch that is being written.
+    pub(crate) branch_text: Vec<u8>,
     pub(crate) sent_by: Vec<SentBy>,
     pub(crate) registrations: PendingRegistrations<WaitingChange>,
     pub(crate) registrar_counters: RegistrarCounters,
@@ -163,6 +167,8 @@ impl Core {
             reattaching: HashSet::with_hasher(FixedState::with_seed(seed)),
             actions: Actions::new(),
             forwarder: Forwarder::new(),
+            hash_keys: HashKeys::new(&secrets),
+            branch_text: Vec::new(),
             sent_by: Vec::new(),
             timers: TimerWheel::new(),
             registrations: PendingRegistrations::new(PendingLimits::default(), seed),
@@ -455,7 +461,11 @@ impl Core {
         }
         self.local = local;
         self.new_servers_max = new_servers_max(&self.settings);
-        self.sent_by = self.settings.listeners.iter().map(SentBy::of).collect();
+        let settings = &self.settings;
+        let listeners = settings.listeners.iter();
+        self.sent_by = listeners
+            .map(|listener| SentBy::of(listener, settings))
+            .collect();
     }
 
     /// The next pseudo-random number: for choices of equal weight, never for secrets.

@@ -46,6 +46,7 @@ pub(crate) fn target_of(draft: &DraftTarget, uri: &[u8]) -> Target {
         path: draft.path.clone(),
         behind_nat: draft.behind_nat,
         expires_at: None,
+        hop: None,
         destination: draft.destination.clone(),
         listener: draft.listener,
         flags: draft.flags,
@@ -55,7 +56,7 @@ pub(crate) fn target_of(draft: &DraftTarget, uri: &[u8]) -> Target {
 /// A target as a program sees it.
 pub(crate) fn draft_target_of(target: &Target) -> DraftTarget {
     DraftTarget {
-        uri: target.uri.clone(),
+        uri: (&*target.uri).into(),
         destination: target.destination.clone(),
         path: target.path.clone(),
         q: None,

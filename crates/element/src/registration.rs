@@ -76,7 +76,7 @@ impl Core {
             lines,
         };
         let settings = &self.settings;
-        match address_of_record(&waiting.request, &|uri| settings.record_domain(&uri.host)) {
+        match address_of_record(&waiting.request, &|host| settings.record_domain(host)) {
             // A retransmission of one that waits is answered with it.
             Ok(aor) if self.waits(&aor, &waiting.request) => SaveOutcome::Pending,
             Ok(aor) => self.take_turn(now, &aor, WaitingChange::Register(waiting)),
@@ -228,7 +228,7 @@ impl Core {
     /// True if a CANCEL means a REGISTER that waits: it is answered 200 and changes nothing (RFC 3261 §9.2).
     pub(crate) fn cancels_register(&self, cancel: &Message) -> bool {
         let settings = &self.settings;
-        let Ok(aor) = address_of_record(cancel, &|uri| settings.record_domain(&uri.host)) else {
+        let Ok(aor) = address_of_record(cancel, &|host| settings.record_domain(host)) else {
             return false;
         };
         self.waits(&aor, cancel)
@@ -238,7 +238,7 @@ impl Core {
     pub(crate) fn register_waits(&self, request: &Message) -> bool {
         let settings = &self.settings;
         !self.registrations.is_empty()
-            && address_of_record(request, &|uri| settings.record_domain(&uri.host))
+            && address_of_record(request, &|host| settings.record_domain(host))
                 .is_ok_and(|aor| self.waits(&aor, request))
     }
 

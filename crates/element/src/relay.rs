@@ -149,12 +149,15 @@ impl Core {
         &mut self,
         now: Now,
         key: RequestKey,
-        request: &Message,
+        request: &Arc<Message>,
         source: &Flow,
         program: Option<&Program>,
     ) -> Option<ServerKey> {
         let (user, batch) = (u64::MAX, &mut self.batch);
-        let made = if program.is_some_and(|program| program.draft.force_rport) {
+        let made = if program.is_none() {
+            self.transactions
+                .create_server_sharing(now, key, request, source, user, batch)
+        } else if program.is_some_and(|program| program.draft.force_rport) {
             let towards = (source, *source);
             self.transactions
                 .create_server_towards(now, key, request, towards, user, batch)

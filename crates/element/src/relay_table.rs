@@ -1,7 +1,5 @@
 //! The relayed requests of one shard, by keys that are never used twice. Room that a flood has taken is given back.
 
-use slab::Slab;
-
 /// Names one relayed request.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RelayKey {
@@ -23,13 +21,23 @@ impl RelayKey {
     }
 }
 
-/// Room that is never given back.
-const KEPT: usize = 64;
+/// Places of one page.
+const PAGE: usize = 64;
 
-/// The table.
+/// One place of the table.
+#[derive(Debug)]
+struct Place<T> {
+    serial: u32,
+    /// None while it is free.
+    value: Option<T>,
+}
+
+/// The table. Entries are big: they are put in and dropped where they lie, in pages, so that growing moves none.
 #[derive(Debug)]
 pub(crate) struct RelayTable<T> {
-    slots: Slab<(u32, T)>,
+    pages: Vec<Vec<Place<T>>>,
+    free: Vec<u32>,
+    length: usize,
     next_serial: u32,
     max: usize,
     /// Room is given back when no more entries than this are left; halved with each attempt, set anew by growth.
@@ -40,7 +48,9 @@ impl<T> RelayTable<T> {
     /// An empty table of at most `max` entries.
     pub(crate) const fn new(max: usize) -> RelayTable<T> {
         RelayTable {
-            slots: Slab::new(),
+            pages: Vec::new(),
+            free: Vec::new(),
+            length: 0,
             next_serial: 0,
             max,
             release_at: 0,
@@ -48,48 +58,87 @@ impl<T> RelayTable<T> {
     }
     /// Puts an entry in; `None` if the table is full.
     pub(crate) fn insert(&mut self, value: T) -> Option<RelayKey> {
-        if self.slots.len() >= self.max {
+        if self.length >= self.max {
             return None;
         }
         self.next_serial = self.next_serial.wrapping_add(1);
         let serial = self.next_serial;
-        if self.slots.len() == self.slots.capacity() {
-            self.release_at = self.slots.len() / 2;
-        }
-        let slot = u32::try_from(self.slots.insert((serial, value))).ok()?;
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                let place = self.place_mut(slot)?;
+                place.serial = serial;
+                place.value = Some(value);
+                slot
+            }
+            None => self.append(serial, value)?,
+        };
+        self.length += 1;
         Some(RelayKey { slot, serial })
+    }
+    /// Puts an entry behind all others; none is free.
+    fn append(&mut self, serial: u32, value: T) -> Option<u32> {
+        if self.pages.last().is_none_or(|page| page.len() == PAGE) {
+            self.pages.push(Vec::with_capacity(PAGE));
+            self.release_at = self.length / 2;
+        }
+        let before = (self.pages.len() - 1) * PAGE;
+        let page = self.pages.last_mut()?;
+        let slot = u32::try_from(before + page.len()).ok()?;
+        let value = Some(value);
+        page.push(Place { serial, value });
+        Some(slot)
+    }
+    fn place_mut(&mut self, slot: u32) -> Option<&mut Place<T>> {
+        let slot = slot as usize;
+        self.pages.get_mut(slot / PAGE)?.get_mut(slot % PAGE)
     }
     /// The entry, if it is still there.
     pub(crate) fn get_mut(&mut self, key: RelayKey) -> Option<&mut T> {
-        self.slots
-            .get_mut(key.slot as usize)
-            .filter(|(serial, _)| *serial == key.serial)
-            .map(|(_, value)| value)
+        let place = self.place_mut(key.slot)?;
+        match &mut place.value {
+            Some(value) if place.serial == key.serial => Some(value),
+            _ => None,
+        }
     }
     /// The entry, if it is still there.
     pub(crate) fn get(&self, key: RelayKey) -> Option<&T> {
-        self.slots
-            .get(key.slot as usize)
-            .filter(|(serial, _)| *serial == key.serial)
-            .map(|(_, value)| value)
+        let slot = key.slot as usize;
+        let place = self.pages.get(slot / PAGE)?.get(slot % PAGE)?;
+        place.value.as_ref().filter(|_| place.serial == key.serial)
     }
-    /// Takes the entry out.
-    pub(crate) fn remove(&mut self, key: RelayKey) -> Option<T> {
-        self.get(key)?;
-        let removed = self.slots.try_remove(key.slot as usize);
-        if self.slots.len() <= self.release_at && self.slots.capacity() > KEPT {
-            self.release_at = self.slots.len() / 2;
-            self.slots.shrink_to_fit();
+    /// Drops the entry.
+    pub(crate) fn remove(&mut self, key: RelayKey) {
+        if self.get(key).is_none() {
+            return;
         }
-        removed.map(|(_, value)| value)
+        if let Some(place) = self.place_mut(key.slot) {
+            place.value = None;
+            self.free.push(key.slot);
+            self.length -= 1;
+        }
+        if self.length <= self.release_at && self.pages.len() > 1 {
+            self.give_back();
+        }
+    }
+    /// Gives back the pages at the end that hold nothing, but never the first.
+    #[cold]
+    fn give_back(&mut self) {
+        self.release_at = self.length / 2;
+        let is_free = |page: &mut Vec<Place<T>>| page.iter().all(|place| place.value.is_none());
+        while self.pages.len() > 1 && self.pages.pop_if(is_free).is_some() {}
+        let left = self.pages.len() * PAGE;
+        self.free.retain(|slot| (*slot as usize) < left);
+        self.free.shrink_to_fit();
+        // The first places are used first, so that the last pages become free again.
+        self.free.sort_unstable_by(|a, b| b.cmp(a));
     }
     /// Number of entries.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.length
     }
     /// True if there is none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.length == 0
     }
 }
 
@@ -105,7 +154,8 @@ mod tests {
         for key in gone.iter().rev() {
             table.remove(*key);
         }
-        assert!(table.slots.capacity() < 100, "{}", table.slots.capacity());
+        assert_eq!(table.pages.len(), 1);
+        assert_eq!(table.len(), kept.len());
         assert!(
             kept.iter()
                 .zip(0..)

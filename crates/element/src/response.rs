@@ -172,8 +172,9 @@ impl Core {
         };
         let by_uri = branch.target.flow.is_some()
             && !branch.target.flow_required
-            && branch.resolution.is_none();
-        if branch.resolution.is_none() && !by_uri {
+            && branch.resolution.is_none()
+            && !branch.numeric;
+        if branch.resolution.is_none() && !branch.numeric && !by_uri {
             return false;
         }
         if by_uri {

@@ -7,9 +7,9 @@ use strowger_proxy::{
     DialogHop, Forwarding, LocalSide, Program, RecordRouteToken, RecordRouting, ResponseChanges,
     RoutePlan, Target, is_secure, next_hop, request_hash,
 };
-use strowger_resolve::{Answer as DnsAnswer, NextHop, Resolution, Step};
+use strowger_resolve::{Answer as DnsAnswer, NextHop, Resolution, Step, Target as HopTarget};
 use strowger_routing::Draft;
-use strowger_sip::{Message, Now, Transport, Uri};
+use strowger_sip::{Message, Now, Transport, Uri, UriError};
 use strowger_transaction::{Flow, ListenerId, TransmitToken, marked_via_target};
 
 use crate::connect::Connecting;
@@ -24,7 +24,7 @@ struct StatelessForward {
     source: Flow,
     route: RoutePlan,
     /// The contact that takes the place of a Request-URI of ours.
-    contact: Option<Box<[u8]>>,
+    contact: Option<Arc<[u8]>>,
     /// What a program changed.
     draft: Option<Box<Draft>>,
 }
@@ -84,24 +84,39 @@ impl Core {
                 }
                 let uri = forward.uri();
                 let next = next_hop(request, &forward.route, uri, b"");
-                let hop = Uri::parse(next)
-                    .ok()
-                    .and_then(|next| NextHop::from_uri(&next, is_secure(uri)).ok());
-                let Some(hop) = hop else {
-                    self.counters.discarded += 1;
-                    return;
-                };
-                let seed = self.random();
-                let resolution = Resolution::new(hop, &self.settings.resolve, self.local, seed);
-                self.step_stateless(
-                    now,
-                    Box::new(WaitingForward {
-                        forward,
-                        resolution,
-                    }),
-                );
+                let hop = hop_of(request, next, is_secure(uri));
+                self.go_stateless(now, forward, hop);
             }
         }
+    }
+
+    /// Takes a request without a transaction to its next hop: at once to an address over datagrams.
+    fn go_stateless(&mut self, now: Now, forward: StatelessForward, hop: Option<NextHop>) {
+        let Some(hop) = hop else {
+            self.counters.discarded += 1;
+            return;
+        };
+        if let Some(target) = hop.numeric_target(self.local)
+            && target.transport == Transport::Udp
+        {
+            match self.listener_of_stateless(&forward, &target) {
+                Some(listener) => {
+                    let flow = Flow::udp(listener, target.address);
+                    self.send_stateless(&forward, flow);
+                }
+                None => self.counters.discarded += 1,
+            }
+            return;
+        }
+        let seed = self.random();
+        let resolution = Resolution::new(hop, &self.settings.resolve, self.local, seed);
+        self.step_stateless(
+            now,
+            Box::new(WaitingForward {
+                forward,
+                resolution,
+            }),
+        );
     }
 
     /// Forwards a request of a program without a transaction.
@@ -134,22 +149,8 @@ impl Core {
         } else {
             &destination
         };
-        let hop = Uri::parse(next)
-            .ok()
-            .and_then(|next| NextHop::from_uri(&next, is_secure(uri)).ok());
-        let Some(hop) = hop else {
-            self.counters.discarded += 1;
-            return;
-        };
-        let seed = self.random();
-        let resolution = Resolution::new(hop, &self.settings.resolve, self.local, seed);
-        self.step_stateless(
-            now,
-            Box::new(WaitingForward {
-                forward,
-                resolution,
-            }),
-        );
+        let hop = hop_of(request, next, is_secure(uri));
+        self.go_stateless(now, forward, hop);
     }
 
     /// A response to a request that was forwarded without a transaction goes where the next Via says, over datagrams
@@ -179,7 +180,7 @@ impl Core {
     /// Where an ACK goes whose peer gave its address of record for a contact: to the first contact of that user.
     fn contact_for_ack(&self, now: Now, forward: &StatelessForward) -> Option<Target> {
         let uri = forward.uri();
-        let parsed = Uri::parse(uri).ok()?;
+        let parsed = parsed(&forward.request, uri).ok()?;
         let ours = parsed.is_sip() && self.settings.is_own_target(&parsed.host, parsed.port);
         if !ours || forward.route.remaining(&forward.request).next().is_some() {
             return None;
@@ -216,36 +217,40 @@ impl Core {
                 self.timers
                     .arm(now.monotonic + limit, ElementTimer::Query(query));
             }
-            Step::Target(target) => {
-                let draft = waiting.forward.draft.as_deref();
-                let chosen = draft
-                    .and_then(|draft| draft.target.listener)
-                    .map(ListenerId);
-                let received = draft.map(|_| waiting.forward.source.listener);
-                let listener = self
-                    .fitting(chosen, target.transport, &target.address)
-                    .or_else(|| self.fitting(received, target.transport, &target.address))
-                    .or_else(|| {
-                        self.settings
-                            .listener_towards(target.transport, &target.address)
-                    });
-                match listener {
-                    Some(listener) if target.transport == Transport::Udp => {
-                        let flow = Flow::udp(listener, target.address);
-                        self.send_stateless(&waiting.forward, flow);
-                    }
-                    Some(listener) => {
-                        let (remote, transport) = (target.address, target.transport);
-                        let waiting = Connecting::Stateless(waiting);
-                        if !self.open(now, waiting, listener, remote, transport) {
-                            self.counters.discarded += 1;
-                        }
-                    }
-                    None => self.counters.discarded += 1,
+            Step::Target(target) => match self.listener_of_stateless(&waiting.forward, &target) {
+                Some(listener) if target.transport == Transport::Udp => {
+                    let flow = Flow::udp(listener, target.address);
+                    self.send_stateless(&waiting.forward, flow);
                 }
-            }
+                Some(listener) => {
+                    let (remote, transport) = (target.address, target.transport);
+                    let waiting = Connecting::Stateless(waiting);
+                    if !self.open(now, waiting, listener, remote, transport) {
+                        self.counters.discarded += 1;
+                    }
+                }
+                None => self.counters.discarded += 1,
+            },
             Step::Ask(_) | Step::Failed(_) => self.counters.discarded += 1,
         }
+    }
+
+    /// The listener that a request without a transaction leaves from: the one that a program chose, the one it came in
+    /// on, or one towards the target.
+    fn listener_of_stateless(
+        &self,
+        forward: &StatelessForward,
+        target: &HopTarget,
+    ) -> Option<ListenerId> {
+        let draft = forward.draft.as_deref();
+        let chosen = draft
+            .and_then(|draft| draft.target.listener)
+            .map(ListenerId);
+        let received = draft.map(|_| forward.source.listener);
+        let (transport, address) = (target.transport, &target.address);
+        self.fitting(chosen, transport, address)
+            .or_else(|| self.fitting(received, transport, address))
+            .or_else(|| self.settings.listener_towards(transport, address))
     }
 
     /// A connection that a stateless forward waits for is open.
@@ -260,10 +265,11 @@ impl Core {
             route,
             ..
         } = forward;
-        let mut branch = Vec::with_capacity(64);
+        let mut branch = core::mem::take(&mut self.branch_text);
+        branch.clear();
         let loop_hash = self.loop_hash(request).value();
         self.transactions.write_stateless_branch(
-            request_hash(request, &self.secrets),
+            request_hash(request, &self.hash_keys),
             loop_hash,
             &mut branch,
         );
@@ -317,6 +323,21 @@ impl Core {
         self.batch.push_with(flow, TransmitToken::NONE, |out| {
             forwarder.write_request(&forwarding, out)
         });
+        self.branch_text = branch;
         self.counters.forwarded_stateless += 1;
     }
+}
+
+/// A URI by its parts; what was read with the message is not read again.
+fn parsed<'a>(request: &'a Message, uri: &'a [u8]) -> Result<Uri<'a>, UriError> {
+    if uri == request.request_uri() {
+        request.request_uri_parsed()
+    } else {
+        Uri::parse(uri)
+    }
+}
+
+/// The next hop that a URI names.
+fn hop_of(request: &Message, uri: &[u8], secure: bool) -> Option<NextHop> {
+    NextHop::from_uri(&parsed(request, uri).ok()?, secure).ok()
 }

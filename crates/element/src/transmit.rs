@@ -1,7 +1,5 @@
 //! Sending one branch: its transaction, its branch parameter and the request as it leaves (RFC 3261 §16.6 steps 8 to 10).
 
-use std::sync::Arc;
-
 use smallvec::SmallVec;
 use strowger_proxy::{
     Checks, Forwarding, LocalSide, LoopHash, Ownership, Program, RecordRouteToken, RecordRouting,
@@ -9,26 +7,28 @@ use strowger_proxy::{
     validate,
 };
 use strowger_registrar::{behind_nat, own_credentials};
-use strowger_sip::{HeaderName, Host, Message, Method, Now, StatusCode, Uri};
+use strowger_sip::{HeaderName, Host, Message, Method, Now, StatusCode, Transport, Uri};
 use strowger_transaction::token::BranchMode;
 use strowger_transaction::{ClientStart, Flow, ListenerId};
 
 use crate::branch::{BranchRef, Waiting};
 use crate::core::Core;
-use crate::settings::Listener;
+use crate::settings::{Listener, Settings};
 use crate::timer::ElementTimer;
 
 /// A listener's address as it is written into Via and Record-Route.
 #[derive(Clone, Debug)]
 pub(crate) struct SentBy {
     pub(crate) text: Box<[u8]>,
+    /// What stands behind the user part of the Route that we write for it, from the `@` on; empty if such a Route would not count as ours.
+    route: Box<[u8]>,
     host: Box<[u8]>,
     ip: Option<std::net::IpAddr>,
     port: u16,
 }
 
 impl SentBy {
-    pub(crate) fn of(listener: &Listener) -> SentBy {
+    pub(crate) fn of(listener: &Listener, settings: &Settings) -> SentBy {
         let (host, port) = match &listener.advertised {
             Some((host, port)) => (host.to_string(), *port),
             None => match listener.address.ip() {
@@ -36,12 +36,31 @@ impl SentBy {
                 std::net::IpAddr::V6(ip) => (format!("[{ip}]"), listener.address.port()),
             },
         };
+        let text = format!("{host}:{port}");
+        let route = match listener.transport {
+            Transport::Udp => format!("@{text};lr"),
+            other => format!("@{text};transport={};lr", other.as_param()),
+        };
+        let whole = format!("sip:user{route}");
+        let ours = Uri::parse(whole.as_bytes())
+            .is_ok_and(|uri| uri.is_sip() && settings.is_own_route(&uri.host, uri.port));
         SentBy {
-            text: format!("{host}:{port}").into_bytes().into_boxed_slice(),
+            text: text.into_bytes().into_boxed_slice(),
+            route: if ours {
+                route.into_bytes().into()
+            } else {
+                Box::default()
+            },
             ip: Host::parse(host.as_bytes()).and_then(|host| host.ip()),
             host: host.into_bytes().into_boxed_slice(),
             port,
         }
+    }
+
+    /// How many octets at the end of a Route's URI are what we write behind the user part for this listener.
+    fn end_of_route(&self, uri: &[u8]) -> Option<usize> {
+        let ours = !self.route.is_empty() && uri.ends_with(&self.route);
+        ours.then_some(self.route.len())
     }
 
     fn host(&self) -> Host<'_> {
@@ -100,6 +119,7 @@ impl Core {
             request,
             &Ownership {
                 is_ours: &is_ours,
+                own_end: &|uri| self.sent_by.iter().find_map(|own| own.end_of_route(uri)),
                 received_on: (flow.transport, port),
             },
         )
@@ -114,7 +134,7 @@ impl Core {
         } else {
             SmallVec::new()
         };
-        LoopHash::of(request, &self.secrets, &|value| {
+        LoopHash::of(request, &self.hash_keys, &|value| {
             own.contains(&value.as_ptr())
         })
     }
@@ -188,31 +208,35 @@ impl Core {
         let Some(branch) = relay.branches.get(usize::from(at.branch.0)) else {
             return;
         };
-        let request = Arc::clone(&relay.request);
-        let uri: SmallVec<[u8; 128]> = next_hop(
-            &request,
-            &relay.route,
-            &branch.target.uri,
-            &branch.target.path,
-        )
-        .into();
-        let secure = is_secure(&branch.target.uri);
+        let (request, route, target) = (&relay.request, &relay.route, &branch.target);
         let program = relay.program.is_some();
-        if program && !branch.target.destination.is_empty() {
-            let uri = branch.target.destination.clone();
-            return self.find_next_hop(now, at, Uri::parse(&uri), false);
+        let hop = if program && !target.destination.is_empty() {
+            self.hop_of(Uri::parse(&target.destination), false)
+        } else if let Some(hop) = target.hop.as_ref().filter(|_| {
+            !program && target.path.is_empty() && route.remaining(request).next().is_none()
+        }) {
+            Ok(hop.clone())
+        } else {
+            let next = next_hop(request, route, &target.uri, &target.path);
+            let uri = if next == request.request_uri() {
+                request.request_uri_parsed()
+            } else {
+                Uri::parse(next)
+            };
+            if let Ok(uri) = &uri
+                && !program
+                && *next == *target.uri
+                && uri.is_sip()
+                && self.settings.is_own_target(&uri.host, uri.port)
+            {
+                return self.make_way(now, at);
+            }
+            self.hop_of(uri, is_secure(&target.uri))
+        };
+        match hop {
+            Ok(hop) => self.go_by(now, at, hop),
+            Err(status) => self.branch_failed(at, status),
         }
-        let is_target = *uri == *branch.target.uri;
-        let uri = Uri::parse(&uri);
-        if let Ok(uri) = &uri
-            && !program
-            && is_target
-            && uri.is_sip()
-            && self.settings.is_own_target(&uri.host, uri.port)
-        {
-            return self.make_way(now, at);
-        }
-        self.find_next_hop(now, at, uri, secure);
     }
 
     /// About how long the request will be when it leaves.
@@ -242,17 +266,15 @@ impl Core {
             self.transactions.release_client(client);
             return self.branch_failed(at, StatusCode::SERVICE_UNAVAILABLE);
         };
-        let mut parameter: SmallVec<[u8; 64]> = SmallVec::new();
-        {
-            let mut text = Vec::with_capacity(64);
-            self.transactions.write_branch(
-                client,
-                BranchMode::StatefulProxy,
-                relay.loop_hash.value(),
-                &mut text,
-            );
-            parameter.extend_from_slice(&text);
-        }
+        let mut parameter = core::mem::take(&mut self.branch_text);
+        parameter.clear();
+        let loop_hash = relay.loop_hash.value();
+        self.transactions.write_branch(
+            client,
+            BranchMode::StatefulProxy,
+            loop_hash,
+            &mut parameter,
+        );
         let native = relay.program.is_none()
             && self.settings.proxy.record_route
             && is_record_routed(&relay.request);
@@ -332,6 +354,7 @@ impl Core {
         let write = |out: &mut Vec<u8>| forwarder.write_request(&forwarding, out);
         self.transactions
             .start_client(now, client, &start, write, &mut self.batch);
+        self.branch_text = parameter;
         branch.waiting = Waiting::Response(client);
         branch.sent_on = Some(flow);
         let limit = relay

@@ -8,6 +8,7 @@ mod best_response;
 mod branch;
 mod counters;
 mod forward;
+mod hash_keys;
 mod loop_hash;
 pub mod max_breadth;
 mod record_route;
@@ -26,6 +27,7 @@ pub use counters::ProxyCounters;
 pub use forward::{
     Forwarder, Forwarding, LocalSide, Program, RecordRouting, ResponseChanges, is_secure, next_hop,
 };
+pub use hash_keys::HashKeys;
 pub use loop_hash::LoopHash;
 pub use record_route::{DialogHop, Direction, RecordRouteToken, Side, is_record_routed};
 pub use recursion::{Recursion, recurse};

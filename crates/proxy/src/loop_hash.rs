@@ -1,8 +1,11 @@
 //! The loop hash: a keyed hash over all that routing uses, carried in our branches to tell a loop from a spiral
 //! (RFC 3261 §16.6 step 8, §16.3 step 4; RFC 5393 §4).
 
+use core::hash::Hasher as _;
+
 use strowger_sip::{HeaderName, Message};
-use strowger_transaction::token::{Mac, SecretKey, Secrets};
+
+use crate::hash_keys::{HashKey, HashKeys};
 
 /// The hash of one received request, under each key that is valid.
 ///
@@ -20,13 +23,13 @@ impl LoopHash {
     /// The hash of a request. `is_own_credential` says whether a Proxy-Authorization value is meant for us.
     pub fn of(
         request: &Message,
-        secrets: &Secrets,
+        keys: &HashKeys,
         is_own_credential: &dyn Fn(&[u8]) -> bool,
     ) -> LoopHash {
-        let hash = |key: &SecretKey| hash(request, key, is_own_credential);
+        let hash = |key: &HashKey| hash(request, key, is_own_credential);
         LoopHash {
-            current: hash(&secrets.current),
-            previous: secrets.previous.as_ref().map(hash),
+            current: hash(&keys.current),
+            previous: keys.previous.as_ref().map(hash),
         }
     }
 
@@ -41,27 +44,27 @@ impl LoopHash {
     }
 }
 
-fn hash(request: &Message, key: &SecretKey, is_own_credential: &dyn Fn(&[u8]) -> bool) -> u32 {
-    let mut mac = Mac::new(&key.key);
-    mac.add(b"loop");
-    mac.add(request.request_uri());
-    mac.add(request.from_tag().unwrap_or_default());
-    mac.add(request.call_id());
-    mac.add_number(request.cseq().number.into());
+fn hash(request: &Message, key: &HashKey, is_own_credential: &dyn Fn(&[u8]) -> bool) -> u32 {
+    let mut folded = key.folding();
+    // Each write counts its length too, so that moving a boundary changes the result.
+    folded.write(request.request_uri());
+    folded.write(request.from_tag().unwrap_or_default());
+    folded.write(request.call_id());
+    folded.write(&request.cseq().number.to_le_bytes());
     for name in [
         HeaderName::Route,
         HeaderName::ProxyRequire,
         HeaderName::ProxyAuthorization,
     ] {
-        mac.add_number(name as u64);
         if !request.has_header(name) {
             continue;
         }
         for header in request.headers_named(name) {
             if name != HeaderName::ProxyAuthorization || !is_own_credential(header.value) {
-                mac.add(header.value);
+                folded.write(&(name as u64).to_le_bytes());
+                folded.write(header.value);
             }
         }
     }
-    mac.finish() as u32
+    key.hash(b"loop", &folded) as u32
 }

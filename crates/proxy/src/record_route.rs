@@ -73,6 +73,8 @@ pub struct RecordRouteToken {
     pub callee: Option<Side>,
     key_id: u8,
     from_tag_hash: u32,
+    /// The direction of the request it came with, once that is known.
+    direction: Option<Direction>,
 }
 
 impl RecordRouteToken {
@@ -91,6 +93,7 @@ impl RecordRouteToken {
             callee,
             key_id: key.id,
             from_tag_hash: from_tag_hash(key, from_tag),
+            direction: None,
         }
     }
 
@@ -144,28 +147,35 @@ impl RecordRouteToken {
                 callee,
                 key_id,
                 from_tag_hash,
+                direction: None,
             })
         };
         read(reader).ok_or(TokenError::Foreign)
     }
 
-    /// True if a request is of the dialog that the token was written for: one of its tags is the From tag that made the
-    /// dialog. A token stands in for a challenge, so a Call-ID used again must not be enough.
-    pub fn is_of(&self, secrets: &Secrets, request: &Message) -> bool {
-        let key = secrets.key(self.key_id).unwrap_or(&secrets.current);
-        let made_it =
-            |tag: Option<&[u8]>| from_tag_hash(key, tag.unwrap_or_default()) == self.from_tag_hash;
-        made_it(request.from_tag()) || made_it(request.to_tag())
+    /// The token with the direction of a request, if that is of the dialog that the token was written for: one of its
+    /// tags is the From tag that made the dialog. A token stands in for a challenge, so a Call-ID used again must not be
+    /// enough.
+    pub fn of(mut self, secrets: &Secrets, request: &Message) -> Option<RecordRouteToken> {
+        let direction = self.direction(secrets, request);
+        let its_own = direction == Direction::ToCallee || self.made_by(secrets, request.to_tag());
+        self.direction = Some(direction);
+        its_own.then_some(self)
     }
 
     /// The direction of a request of this dialog: the caller's requests carry the From tag that made the dialog.
     pub fn direction(&self, secrets: &Secrets, request: &Message) -> Direction {
-        let key = secrets.key(self.key_id).unwrap_or(&secrets.current);
-        if from_tag_hash(key, request.from_tag().unwrap_or_default()) == self.from_tag_hash {
-            Direction::ToCallee
-        } else {
-            Direction::ToCaller
+        match self.direction {
+            Some(direction) => direction,
+            None if self.made_by(secrets, request.from_tag()) => Direction::ToCallee,
+            None => Direction::ToCaller,
         }
+    }
+
+    /// True if this is the From tag that made the dialog.
+    fn made_by(&self, secrets: &Secrets, tag: Option<&[u8]>) -> bool {
+        let key = secrets.key(self.key_id).unwrap_or(&secrets.current);
+        from_tag_hash(key, tag.unwrap_or_default()) == self.from_tag_hash
     }
 
     /// The side that a request in this direction leaves to.

@@ -63,8 +63,25 @@ pub struct RoutePlan {
 pub struct Ownership<'a> {
     /// True if a URI names this element: host and port of a listener, or a local domain.
     pub is_ours: &'a dyn Fn(&Uri<'_>) -> bool,
+    /// How many octets at the end of a URI are what we write behind the user part of ours, from the `@` on, if
+    /// [`Ownership::is_ours`] holds of such a URI. Nearly every Route that names us is one of these, and then need not be
+    /// read.
+    pub own_end: &'a dyn Fn(&[u8]) -> Option<usize>,
     /// Transport and local port that the request came in on.
     pub received_on: (Transport, u16),
+}
+
+/// The user part of a Route that we wrote ourselves, by its place in the URI: digits of a token, then our own text.
+fn own_user(uri: &[u8], ownership: &Ownership<'_>) -> Option<Range<usize>> {
+    const SCHEME: &[u8] = b"sip:";
+    let end = (ownership.own_end)(uri)?;
+    let user = SCHEME.len()..uri.len().checked_sub(end)?;
+    // All octets are looked at, whatever the first ones are: that is done sixteen at a time.
+    let strange = |octet: &u8| !matches!(octet, b'0'..=b'9' | b'a'..=b'z');
+    let digits = uri.get(user.clone())?;
+    let any_strange = digits.iter().fold(false, |any, octet| any | strange(octet));
+    let ours = uri.starts_with(SCHEME) && !digits.is_empty() && !any_strange;
+    ours.then_some(user)
 }
 
 impl RoutePlan {
@@ -92,51 +109,71 @@ impl RoutePlan {
             plan.used_up = true;
             return Ok(plan);
         }
-        let uri = request
-            .request_uri_parsed()
-            .map_err(|_| Refusal::BadRequestUri)?;
-        let mut last = None;
-        if uri.is_sip() && uri.lr() && (ownership.is_ours)(&uri) {
-            last = request
-                .routes()
-                .last()
-                .transpose()
-                .map_err(|_| Refusal::BadRoute)?;
-            // It becomes the Request-URI.
-            if let Some(last) = &last {
-                last.uri_parsed().map_err(|_| Refusal::BadRoute)?;
-            }
-        }
-        if let Some(last) = &last {
-            plan.own
-                .push(OwnRoute::of(request.request_uri_range(), &uri));
-            plan.request_uri = RequestUri::Route(last.uri_range());
-            plan.removed.push(last.range.clone());
-        } else if let Some(rewritten) = without_own_maddr(&uri, ownership) {
-            plan.request_uri = RequestUri::Rewritten(rewritten);
-        }
+        // One without parameters has neither lr nor maddr.
+        let last = match request.is_plain_request_uri() {
+            true => None,
+            false => plan.recover(request, ownership)?,
+        };
         plan.used_up = !request.has_header(HeaderName::Route);
         if plan.used_up {
             return Ok(plan);
         }
+        plan.used_up = true;
         for route in request.routes() {
             let route = route.map_err(|_| Refusal::BadRoute)?;
-            if last.as_ref().is_some_and(|last| last.range == route.range) {
+            if last.as_ref() == Some(&route.range) {
                 break;
             }
-            let uri = route.uri_parsed().map_err(|_| Refusal::BadRoute)?;
-            if !(ownership.is_ours)(&uri) {
-                break;
-            }
+            let range = route.uri_range();
+            let own = match own_user(route.uri, ownership) {
+                Some(user) => OwnRoute {
+                    user: range.start + user.start..range.start + user.end,
+                    uri: range,
+                },
+                None => {
+                    let uri = route.uri_parsed().map_err(|_| Refusal::BadRoute)?;
+                    if !(ownership.is_ours)(&uri) {
+                        plan.used_up = false;
+                        break;
+                    }
+                    OwnRoute::of(range, &uri)
+                }
+            };
             if plan.own.len() >= OWN_ROUTES_MAX {
                 return Err(Refusal::BadRoute);
             }
-            plan.own.push(OwnRoute::of(route.uri_range(), &uri));
-            plan.removed.push(route.range.clone());
+            plan.own.push(own);
+            plan.removed.push(route.range);
         }
-        let used_up = plan.remaining(request).next().is_none();
-        plan.used_up = used_up;
         Ok(plan)
+    }
+
+    /// Finds the Request-URI where ours stands in its place: a strict router put the target into the last Route value,
+    /// whose range this gives, or the sender wrote our maddr.
+    fn recover(
+        &mut self,
+        request: &Message,
+        ownership: &Ownership<'_>,
+    ) -> Result<Option<Range<usize>>, Refusal> {
+        let uri = request
+            .request_uri_parsed()
+            .map_err(|_| Refusal::BadRequestUri)?;
+        if uri.is_sip() && uri.lr() && (ownership.is_ours)(&uri) {
+            let last = request.routes().last().transpose();
+            if let Some(last) = last.map_err(|_| Refusal::BadRoute)? {
+                // It becomes the Request-URI.
+                last.uri_parsed().map_err(|_| Refusal::BadRoute)?;
+                self.own
+                    .push(OwnRoute::of(request.request_uri_range(), &uri));
+                self.request_uri = RequestUri::Route(last.uri_range());
+                self.removed.push(last.range.clone());
+                return Ok(Some(last.range));
+            }
+        }
+        if let Some(rewritten) = without_own_maddr(&uri, ownership) {
+            self.request_uri = RequestUri::Rewritten(rewritten);
+        }
+        Ok(None)
     }
 
     /// The Request-URI to route by.
@@ -173,7 +210,7 @@ impl RoutePlan {
             let user = request.as_bytes().get(own.user.clone())?;
             RecordRouteToken::parse(secrets, user, request.call_id())
                 .ok()
-                .filter(|token| token.is_of(secrets, request))
+                .and_then(|token| token.of(secrets, request))
         })
     }
 

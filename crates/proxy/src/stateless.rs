@@ -1,31 +1,48 @@
 //! Forwarding without a transaction (RFC 3261 §16.11): requests such as the ACK to a 2xx, and the responses to what was
 //! forwarded so. Only a response whose branch bears our MAC and says so is passed on.
 
+use core::hash::Hasher as _;
+
+use foldhash::fast::FoldHasher;
 use strowger_sip::Message;
-use strowger_transaction::token::{BranchMode, BranchToken, Home, Mac, Secrets, parse_branch};
+use strowger_transaction::token::{BranchMode, BranchToken, Home, Secrets, parse_branch};
+
+use crate::hash_keys::HashKeys;
 
 /// The part of a stateless branch that makes it unique: a function of the received request alone, equal for its
 /// retransmissions, its CANCEL and the ACK to its failure.
-pub fn request_hash(request: &Message, secrets: &Secrets) -> u64 {
+pub fn request_hash(request: &Message, keys: &HashKeys) -> u64 {
     let via = request.via();
-    let mut mac = Mac::new(&secrets.current.key);
-    mac.add(b"stateless");
+    let key = &keys.current;
+    let mut folded = key.folding();
     match via.branch().filter(|_| via.has_unique_branch()) {
         // Different clients may have made the same branch by chance or on purpose.
         Some(branch) => {
-            mac.add_ignoring_case(branch);
-            mac.add(sent_by(request));
+            write_lower(branch, &mut folded);
+            folded.write(sent_by(request));
         }
         None => {
             let octets = request.as_bytes().get(via.range.clone());
-            mac.add(octets.unwrap_or_default());
-            mac.add(request.from_tag().unwrap_or_default());
-            mac.add(request.call_id());
-            mac.add_number(request.cseq().number.into());
-            mac.add(request.request_uri());
+            folded.write(octets.unwrap_or_default());
+            folded.write(request.from_tag().unwrap_or_default());
+            folded.write(request.call_id());
+            folded.write(&request.cseq().number.to_le_bytes());
+            folded.write(request.request_uri());
         }
     }
-    mac.finish()
+    key.hash(b"stateless", &folded)
+}
+
+/// Branches are compared without regard to case (§17.2.3, §7.3.1).
+fn write_lower(octets: &[u8], folded: &mut FoldHasher<'_>) {
+    for chunk in octets.chunks(64) {
+        let mut lower = [0; 64];
+        if let Some(lower) = lower.get_mut(..chunk.len()) {
+            lower.copy_from_slice(chunk);
+            lower.make_ascii_lowercase();
+            folded.write(lower);
+        }
+    }
 }
 
 /// The branch of a response that belongs to a request we forwarded without a transaction; `None` if it must be dropped.

@@ -1,8 +1,10 @@
 //! The target set of a request: whom to try, in groups of equal q (RFC 3261 §16.5, §16.6).
 
 use core::ops::Range;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
+use strowger_resolve::NextHop;
 use strowger_sip::{Time, Uri};
 use strowger_transaction::Flow;
 
@@ -11,8 +13,8 @@ use crate::settings::{Fork, ProxySettings};
 /// One target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
-    /// What becomes the Request-URI.
-    pub uri: Box<[u8]>,
+    /// What becomes the Request-URI; shared with the branch that is made of the target.
+    pub uri: Arc<[u8]>,
     /// Preference in thousandths; 1000 where none is given.
     pub q: u16,
     /// The flow to send over instead of what the URI says; not used where there is a path.
@@ -25,6 +27,8 @@ pub struct Target {
     pub behind_nat: bool,
     /// When the binding it came from ends.
     pub expires_at: Option<Time>,
+    /// Where its URI leads, if whoever made the target has read that there: an address, and not our own.
+    pub hop: Option<NextHop>,
     /// The URI that it is sent to, whatever its own says; empty without.
     pub destination: Box<[u8]>,
     /// The listener to leave from, if it matters.

@@ -168,8 +168,21 @@ impl SubscriberTable {
     }
     /// The account of an unescaped user and a domain in lower case.
     pub fn get(&self, user: &[u8], domain: &str) -> Option<Arc<Subscriber>> {
-        let key = key_of(user, domain);
-        read_lock(self.stripe(&key)).get(&key).cloned()
+        let mut room = [0; 128];
+        let length = user.len() + 1 + domain.len();
+        let key = match room.get_mut(..length) {
+            Some(place) => {
+                let (before, behind) = place.split_at_mut(user.len());
+                before.copy_from_slice(user);
+                if let Some((sign, behind)) = behind.split_first_mut() {
+                    *sign = b'@';
+                    behind.copy_from_slice(domain.as_bytes());
+                }
+                &*place
+            }
+            None => &*key_of(user, domain),
+        };
+        read_lock(self.stripe(key)).get(key).cloned()
     }
     /// Replaces all accounts. Each stripe changes at once; between stripes a reader may meet old and new.
     pub fn replace_all(

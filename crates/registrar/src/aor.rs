@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 use strowger_sip::{Uri, unescape, write_escaped_user};
 
+use crate::plain_contact::is_plain;
+use crate::shared_octets::shared;
+
 /// A canonical address of record. Cheap to clone: the octets are shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressOfRecord(Arc<[u8]>);
@@ -23,18 +26,33 @@ impl AddressOfRecord {
     }
     /// The same with `domain` in place of the host, for a URI that names this element by one of its addresses.
     pub fn from_uri_in(uri: &Uri<'_>, domain: &str) -> Option<AddressOfRecord> {
+        if let Some(user) = uri.user.filter(|user| uri.is_sip() && is_plain(user)) {
+            return Some(AddressOfRecord::of_plain(user, domain));
+        }
         let mut octets = Vec::with_capacity(64);
         write_canonical(uri, Some(domain.as_bytes()), &mut octets)
             .then(|| AddressOfRecord(octets.into()))
     }
     /// `sip:user@domain` from an unescaped user and a domain.
     pub fn new(user: &[u8], domain: &str) -> AddressOfRecord {
+        if is_plain(user) {
+            return AddressOfRecord::of_plain(user, domain);
+        }
         let mut octets = Vec::with_capacity(5 + user.len() + domain.len());
         octets.extend_from_slice(b"sip:");
         write_escaped_user(&mut octets, user);
         octets.push(b'@');
         octets.extend(domain.bytes().map(|octet| octet.to_ascii_lowercase()));
         AddressOfRecord(octets.into())
+    }
+    /// The same of a user that is written as it stands.
+    fn of_plain(user: &[u8], domain: &str) -> AddressOfRecord {
+        let domain = domain.as_bytes();
+        if domain.iter().any(u8::is_ascii_uppercase) {
+            let lower = domain.to_ascii_lowercase();
+            return AddressOfRecord(shared(&[b"sip:", user, b"@", &lower]));
+        }
+        AddressOfRecord(shared(&[b"sip:", user, b"@", domain]))
     }
     /// Octets that are known to be canonical, for instance from the store.
     pub fn from_canonical(octets: &[u8]) -> AddressOfRecord {

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use strowger_sip::{Method, Params, Time, Transport};
 use strowger_transaction::{Flow, ListenerId, StreamId};
 
+use crate::shared_octets::shared;
+
 /// Everything a binding holds, to build one.
 #[derive(Clone, Debug)]
 pub struct BindingParts<'a> {
@@ -77,16 +79,14 @@ impl Binding {
             parts.path,
             parts.user_agent,
         ];
-        let total = ENDS_OCTETS + pieces.iter().map(|piece| piece.len()).sum::<usize>();
-        let mut block = Vec::with_capacity(total);
+        let mut ends = [0; ENDS_OCTETS];
         let mut end = ENDS_OCTETS;
-        for piece in pieces {
+        for (piece, place) in pieces.iter().zip(ends.as_chunks_mut::<2>().0) {
             end += piece.len();
-            block.extend_from_slice(&u16::try_from(end).ok()?.to_le_bytes());
+            *place = u16::try_from(end).ok()?.to_le_bytes();
         }
-        for piece in pieces {
-            block.extend_from_slice(piece);
-        }
+        let [flow, contact, params, call_id, path, user_agent] = pieces;
+        let block = shared(&[&ends, flow, contact, params, call_id, path, user_agent]);
         let mut flags = 0;
         for (set, flag) in [
             (parts.behind_nat, BEHIND_NAT),
@@ -98,7 +98,7 @@ impl Binding {
             }
         }
         Some(Binding {
-            block: block.into(),
+            block,
             expires_at: parts.expires_at,
             updated_at: parts.updated_at,
             branch_hash: parts.branch_hash,

@@ -18,10 +18,8 @@
 //!   because clients and proxies on the way differ in them.
 //! * Whether the nonce is stale is said only to who knows the password.
 
-use core::hash::Hasher as _;
 use std::sync::Arc;
 
-use siphasher::sip::SipHasher13;
 use strowger_sip::{
     Credentials, Header, HeaderName, HexDigest, Message, Now, Qop, Uri, ha1, unescape,
     write_brief_challenge, write_challenge,
@@ -30,11 +28,15 @@ use strowger_transaction::token::Secrets;
 use subtle::ConstantTimeEq;
 
 use crate::account::{Ha1, Subscriber, SubscriberTable};
+use crate::fingerprint::fingerprint;
 use crate::nonce::{NonceTable, NonceUse};
 use crate::settings::AuthSettings;
 
 /// Credentials of our realm that are looked at in one request; more are ignored.
 pub const CREDENTIALS_MAX: usize = 4;
+
+/// Digits of the longest digest, that of SHA-256.
+const DIGEST_DIGITS_MAX: usize = 64;
 
 /// Which pair of header fields carries challenge and credentials.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -304,10 +306,7 @@ impl Authenticator<'_> {
         let expected =
             credentials.expected_response(key.as_bytes(), request.method().as_bytes(), b"");
         let equal = |expected: HexDigest| -> bool {
-            expected
-                .as_bytes()
-                .ct_eq(&credentials.response.to_ascii_lowercase())
-                .into()
+            are_same_digits(expected.as_bytes(), &credentials.response)
         };
         let equal = expected.is_some_and(equal);
         if ha1.is_none() {
@@ -343,7 +342,10 @@ impl Authenticator<'_> {
             let repeated = nc.is_some_and(|nc| self.is_repeated(request, credentials, nc));
             return (!repeated).then_some(ChallengeCause::Stale);
         };
-        match self.nonces.note_use(serial, nc?, self.fingerprint(request)) {
+        match self
+            .nonces
+            .note_use(serial, nc?, fingerprint(request, self.secrets))
+        {
             NonceUse::Fresh | NonceUse::Retransmission => None,
             NonceUse::Replayed => Some(ChallengeCause::Replayed),
             NonceUse::Overwritten => Some(ChallengeCause::Stale),
@@ -362,7 +364,7 @@ impl Authenticator<'_> {
         );
         serial.is_some_and(|serial| {
             self.nonces
-                .was_used_by(serial, nc, self.fingerprint(request))
+                .was_used_by(serial, nc, fingerprint(request, self.secrets))
         })
     }
 
@@ -376,28 +378,25 @@ impl Authenticator<'_> {
             _ => (username, false),
         }
     }
+}
 
-    /// Keyed hash that tells a retransmission from another request with the same nonce count: Call-ID, CSeq and all
-    /// else but Via, of which the branch counts. Digest covers neither Contact nor most of the rest, so who saw a
-    /// request on the wire could otherwise send it again with a Contact of his own.
-    fn fingerprint(&self, request: &Message) -> u64 {
-        // Compared with fingerprints of this process alone, so a shorter hash than that of the tokens will do.
-        let mut hasher = SipHasher13::new_with_key(&self.secrets.current.key);
-        let mut add = |octets: &[u8]| {
-            hasher.write_usize(octets.len());
-            hasher.write(octets);
-        };
-        add(b"nonce use");
-        add(request.branch().unwrap_or_default());
-        let octets = request.as_bytes();
-        let mut from = 0;
-        for via in request.headers_named(HeaderName::Via) {
-            add(octets.get(from..via.line.start).unwrap_or_default());
-            from = via.line.end;
-        }
-        add(octets.get(from..).unwrap_or_default());
-        hasher.finish()
+/// True if `given` has the digits of `expected`, in either case. Takes the same time wherever they differ.
+fn are_same_digits(expected: &[u8], given: &[u8]) -> bool {
+    let mut rooms = [[0; DIGEST_DIGITS_MAX]; 2];
+    let [left, right] = &mut rooms;
+    let (Some(ours), Some(theirs)) = (left.get_mut(..expected.len()), right.get_mut(..given.len()))
+    else {
+        return false;
+    };
+    ours.copy_from_slice(expected);
+    theirs.copy_from_slice(given);
+    theirs.make_ascii_lowercase();
+    let (ours, theirs) = (left.as_chunks::<8>().0, right.as_chunks::<8>().0);
+    let mut differing = (expected.len() ^ given.len()) as u64;
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        differing |= u64::from_le_bytes(*ours) ^ u64::from_le_bytes(*theirs);
     }
+    differing.ct_eq(&0).into()
 }
 
 /// The header fields with credentials for realms of ours, which are removed before a request is forwarded.

@@ -88,5 +88,8 @@ fn write_param(param: &Param<'_>, out: &mut Vec<u8>) {
 
 /// A value as one line: a fold inside quotes becomes its space (RFC 3261 §7.3.1).
 pub(crate) fn write_unfolded(value: &[u8], out: &mut Vec<u8>) {
+    if !value.iter().any(|octet| matches!(octet, b'\r' | b'\n')) {
+        return out.extend_from_slice(value);
+    }
     out.extend(value.iter().filter(|octet| !matches!(octet, b'\r' | b'\n')));
 }

@@ -9,15 +9,21 @@ use std::net::{IpAddr, Ipv6Addr};
 use strowger_sip::{Host, Message, Uri};
 use strowger_transaction::Flow;
 
+use crate::plain_contact::plain_contact;
+
 /// True if requests for this contact must go to the flow.
 pub fn behind_nat(request: &Message, contact: &[u8], flow: &Flow) -> bool {
-    if request.vias().count() != 1 {
+    if plain_contact(contact).is_some_and(|address| address.ip() == flow.remote.ip().to_canonical())
+    {
         return false;
     }
-    let Ok(uri) = Uri::parse(contact) else {
-        return false;
-    };
-    if !uri.is_sip() {
+    request.has_one_via()
+        && Uri::parse(contact).is_ok_and(|uri| uri_behind_nat(request, &uri, flow))
+}
+
+/// The same of a URI that was read.
+pub(crate) fn uri_behind_nat(request: &Message, uri: &Uri<'_>, flow: &Flow) -> bool {
+    if !request.has_one_via() || !uri.is_sip() {
         return false;
     }
     let source = flow.remote.ip().to_canonical();

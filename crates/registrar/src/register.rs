@@ -15,7 +15,7 @@
 
 use smallvec::SmallVec;
 use strowger_sip::{
-    Contact, HeaderName, Message, NameAddr, Now, StatusCode, Uri, parse_q, write_date,
+    Contact, HeaderName, Host, Message, NameAddr, Now, StatusCode, Uri, parse_q, write_date,
 };
 use strowger_transaction::Flow;
 
@@ -26,6 +26,7 @@ use crate::expiry::{Expiry, delta_seconds};
 use crate::extension::{check_require, path_of, write_kept_params, write_unfolded};
 use crate::methods::allowed_methods;
 use crate::nat;
+use crate::plain_contact::plain_user;
 use crate::reply::{Cause, RegisterReply, write_list};
 use crate::settings::RegistrarSettings;
 
@@ -66,7 +67,7 @@ pub enum Outcome {
 /// stands for: itself, or the default domain for one of our listening addresses.
 pub fn address_of_record<'d>(
     request: &Message,
-    domain_of: &dyn Fn(&Uri<'_>) -> Option<&'d str>,
+    domain_of: &dyn Fn(&Host<'_>) -> Option<&'d str>,
 ) -> Result<AddressOfRecord, RegisterReply> {
     let bad = || {
         RegisterReply::refuse(
@@ -75,12 +76,19 @@ pub fn address_of_record<'d>(
             Cause::Malformed,
         )
     };
+    let not_ours = || RegisterReply::refuse_plainly(StatusCode::NOT_FOUND, Cause::NotOurs);
+    if let Some((user, host)) = plain_user(request.to().uri)
+        && let Some(host) = Host::parse(host).filter(|host| matches!(host, Host::Name(_)))
+    {
+        let domain = domain_of(&host).ok_or_else(not_ours)?;
+        return Ok(AddressOfRecord::new(user, domain));
+    }
     let uri = Uri::parse(request.to().uri).map_err(|_| bad())?;
     if !uri.is_sip() || uri.user.is_none_or(<[u8]>::is_empty) {
         return Err(bad());
     }
-    let not_ours = || RegisterReply::refuse_plainly(StatusCode::NOT_FOUND, Cause::NotOurs);
-    AddressOfRecord::from_uri_in(&uri, domain_of(&uri).ok_or_else(not_ours)?).ok_or_else(bad)
+    let domain = domain_of(&uri.host).ok_or_else(not_ours)?;
+    AddressOfRecord::from_uri_in(&uri, domain).ok_or_else(bad)
 }
 
 /// Judges a REGISTER.
@@ -204,7 +212,10 @@ impl<'a> Update<'a> {
                 .map(|param| param.value.unwrap_or_default()),
         )?;
         let outbound = self.is_outbound(input, contact);
-        let index = find(&self.list, contact, outbound.as_ref())?;
+        let uri = contact.uri_parsed().map_err(|_| {
+            RegisterReply::refuse(StatusCode::BAD_REQUEST, "Bad Contact", Cause::Malformed)
+        })?;
+        let index = find(&self.list, &uri, outbound.as_ref());
         let existing = index.and_then(|index| self.list.get(index).cloned());
         // What an earlier Contact of this request did is overridden by a later one; that is no disorder.
         let own = existing
@@ -226,7 +237,7 @@ impl<'a> Update<'a> {
             }
             return Ok(());
         };
-        let binding = self.build(input, contact, seconds, outbound.is_some())?;
+        let binding = self.build(input, (contact, &uri), seconds, outbound.is_some())?;
         self.used_outbound |= outbound.is_some();
         match existing {
             Some(existing) => {
@@ -304,7 +315,7 @@ impl<'a> Update<'a> {
     fn build(
         &self,
         input: &Registration<'_>,
-        contact: &NameAddr<'_>,
+        (contact, uri): (&NameAddr<'_>, &Uri<'_>),
         seconds: u32,
         outbound: bool,
     ) -> Refused<Binding> {
@@ -337,7 +348,7 @@ impl<'a> Update<'a> {
             user_agent: &user_agent,
             flow: input.flow,
             behind_nat: self.path.is_empty()
-                && nat::behind_nat(input.request, contact.uri, &input.flow),
+                && nat::uri_behind_nat(input.request, uri, &input.flow),
             flow_lost: false,
             outbound,
             branch_hash: self.branch_hash,
@@ -472,14 +483,7 @@ struct OutboundKey<'a> {
 
 /// The binding a contact speaks of: that with the same instance and reg-id if outbound, else by URI comparison
 /// (RFC 3261 §19.1.4), octet-equal ones first.
-fn find(
-    list: &[Binding],
-    contact: &NameAddr<'_>,
-    outbound: Option<&OutboundKey<'_>>,
-) -> Refused<Option<usize>> {
-    let uri = Uri::parse(contact.uri).map_err(|_| {
-        RegisterReply::refuse(StatusCode::BAD_REQUEST, "Bad Contact", Cause::Malformed)
-    })?;
+fn find(list: &[Binding], uri: &Uri<'_>, outbound: Option<&OutboundKey<'_>>) -> Option<usize> {
     if let Some(key) = outbound {
         let same = |binding: &Binding| {
             binding.is_outbound()
@@ -487,18 +491,18 @@ fn find(
                 && binding.instance() == Some(key.instance)
         };
         if let Some(index) = list.iter().position(same) {
-            return Ok(Some(index));
+            return Some(index);
         }
     }
     // Under outbound one URI may stand for several connections.
     let comparable = |binding: &Binding| outbound.is_none() || !binding.is_outbound();
     let equal = list
         .iter()
-        .position(|binding| comparable(binding) && binding.contact() == contact.uri);
-    Ok(equal.or_else(|| {
+        .position(|binding| comparable(binding) && binding.contact() == uri.as_bytes());
+    equal.or_else(|| {
         list.iter().position(|binding| {
             comparable(binding)
-                && Uri::parse(binding.contact()).is_ok_and(|held| held.equivalent(&uri))
+                && Uri::parse(binding.contact()).is_ok_and(|held| held.equivalent(uri))
         })
-    }))
+    })
 }

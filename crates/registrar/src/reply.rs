@@ -121,9 +121,24 @@ pub fn write_contacts(bindings: &[Binding], now: Time, out: &mut Vec<u8>) {
     for binding in bindings.iter().filter(|binding| binding.is_live(now)) {
         write_contact(binding.contact(), binding.params(), binding.q_given(), out);
         out.extend_from_slice(b";expires=");
-        out.extend_from_slice(binding.remaining_seconds(now).to_string().as_bytes());
+        write_seconds(binding.remaining_seconds(now), out);
         out.extend_from_slice(b"\r\n");
     }
+}
+
+fn write_seconds(seconds: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut rest = seconds;
+    let mut length = 0;
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        length += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(20 - length..).unwrap_or_default());
 }
 
 /// Appends one Contact line with all live bindings, the latest first, and where those behind a NAT are reached.
@@ -139,7 +154,7 @@ fn write_contacts_as_kamailio(bindings: &[Binding], now: Time, out: &mut Vec<u8>
             write_q(q, out);
         }
         out.extend_from_slice(b";expires=");
-        out.extend_from_slice(binding.remaining_seconds(now).to_string().as_bytes());
+        write_seconds(binding.remaining_seconds(now), out);
         if binding.behind_nat() {
             let flow = binding.flow();
             let transport = match flow.transport {

@@ -83,7 +83,7 @@ impl World {
         let message = Message::parse(octets, &Limits::default())
             .map_err(|failure| failure.error)
             .expect("parses");
-        let domain = |uri: &strowger_sip::Uri<'_>| match uri.host {
+        let domain = |host: &strowger_sip::Host<'_>| match *host {
             strowger_sip::Host::Name(name) if name.eq_ignore_ascii_case(b"example.test") => {
                 Some("example.test")
             }

@@ -161,6 +161,11 @@ impl DnsCache {
         self.len() == 0
     }
 
+    /// Counts a numeric target that failed: there is no resolution that would count it.
+    pub fn count_failover(&self) {
+        count(&self.counts.failovers, 1);
+    }
+
     /// What has been counted so far.
     pub fn counters(&self) -> ResolveCounters {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

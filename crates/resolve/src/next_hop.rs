@@ -1,9 +1,11 @@
 //! The next hop as a URI or a Via names it, and the transports this element has (RFC 3263 §4, §5).
 
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use strowger_sip::{Host, Scheme, Transport, Uri, Via};
+
+use crate::resolution::Target;
 
 /// TARGET of RFC 3263 §4: an address, or a name to ask the DNS about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +113,41 @@ impl NextHop {
             port,
             transport,
         })
+    }
+
+    /// The one target of a numeric address (RFC 3263 §4.1, §4.2), as a [`crate::Resolution`] would give it; `None` where
+    /// a name has to be resolved, or where nothing here reaches the address.
+    pub fn numeric_target(&self, local: LocalTransports) -> Option<Target> {
+        let HopHost::Address(address) = self.host else {
+            return None;
+        };
+        let transport = self.transport_to(local, Some(address))?;
+        let port = self.port.unwrap_or(transport.default_port());
+        let sound = !address.is_unspecified() && port != 0;
+        sound.then_some(Target {
+            transport,
+            address: SocketAddr::new(address, port),
+            tls_name: None,
+            transport_is_free: self.transport_is_free(),
+        })
+    }
+
+    /// The explicit transport; else UDP, or TLS for sips (RFC 3263 §4.1). Where UDP has no listener TCP will do. `None`
+    /// if there is no listener, or none that reaches `address`.
+    pub(crate) fn transport_to(
+        &self,
+        local: LocalTransports,
+        address: Option<IpAddr>,
+    ) -> Option<Transport> {
+        let usable = |transport: &Transport| match address {
+            Some(address) => local.reaches(*transport, address),
+            None => local.has_transport(*transport),
+        };
+        match (self.transport, self.secure) {
+            (Some(transport), _) => Some(transport).filter(usable),
+            (None, true) => Some(Transport::Tls).filter(usable),
+            (None, false) => [Transport::Udp, Transport::Tcp].into_iter().find(usable),
+        }
     }
 
     /// True if neither transport nor anything else pins the transport, so that a big request may move to TCP.

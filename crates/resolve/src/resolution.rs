@@ -290,17 +290,8 @@ impl Resolution {
         self.work.push_back(Work::DefaultHost);
     }
 
-    /// The explicit transport; else UDP, or TLS for sips (RFC 3263 §4.1). Where UDP has no listener TCP will do.
     fn default_transport(&mut self, address: Option<IpAddr>) -> Option<Transport> {
-        let usable = |transport: &Transport| match address {
-            Some(address) => self.local.reaches(*transport, address),
-            None => self.local.has_transport(*transport),
-        };
-        let found = match (self.hop.transport, self.hop.secure) {
-            (Some(transport), _) => Some(transport).filter(usable),
-            (None, true) => Some(Transport::Tls).filter(usable),
-            (None, false) => [Transport::Udp, Transport::Tcp].into_iter().find(usable),
-        };
+        let found = self.hop.transport_to(self.local, address);
         self.unreachable |= found.is_none();
         found
     }

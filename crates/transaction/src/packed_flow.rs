@@ -1,6 +1,6 @@
 //! A flow as a held transaction keeps it: 36 octets where [`Flow`] takes 56.
 
-use core::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use strowger_sip::Transport;
 
@@ -61,10 +61,12 @@ impl PackedFlow {
     }
 
     pub(crate) fn unpack(&self) -> Flow {
-        let address = Ipv6Addr::from(self.address);
-        let remote = match address.to_ipv4_mapped() {
-            Some(v4) if self.marks.has(Marks::V4) => SocketAddr::new(IpAddr::V4(v4), self.port),
-            _ => SocketAddr::V6(SocketAddrV6::new(address, self.port, 0, self.scope)),
+        let remote = if self.marks.has(Marks::V4) {
+            let [.., a, b, c, d] = self.address;
+            SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), self.port))
+        } else {
+            let address = Ipv6Addr::from(self.address);
+            SocketAddr::V6(SocketAddrV6::new(address, self.port, 0, self.scope))
         };
         Flow {
             transport: self.transport,

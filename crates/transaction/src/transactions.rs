@@ -6,6 +6,8 @@
 //! clients. A server transaction survives transport errors (RFC 6026 §8.8).
 
 mod client;
+mod kept;
+mod sent_by;
 mod server;
 
 pub use client::{CancelOutcome, ClientStart, ResponseMatch, Stray};
@@ -26,6 +28,7 @@ use crate::slots::{GENERATION_MASK, SlotKey, Slots};
 use crate::token::{Home, Secrets};
 use crate::wheel::{TimerKey, TimerWheel};
 use client::Client;
+use sent_by::{SentByHashes, WrittenSentBy};
 use server::{LegacyTags, Server};
 
 /// Names a server transaction.
@@ -120,6 +123,8 @@ pub struct Transactions {
     secrets: Secrets,
     identity: ShardIdentity,
     keys: KeyMaker,
+    sent_by_read: SentByHashes,
+    sent_by_written: WrittenSentBy,
     servers: Slots<Server>,
     server_index: KeyIndex,
     clients: Slots<Client>,
@@ -164,6 +169,8 @@ impl Transactions {
             secrets,
             identity,
             keys,
+            sent_by_read: SentByHashes::default(),
+            sent_by_written: WrittenSentBy::default(),
             servers: Slots::beginning_at(first_generation),
             server_index: KeyIndex::new(),
             clients: Slots::beginning_at(first_generation),

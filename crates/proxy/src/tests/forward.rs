@@ -277,7 +277,7 @@ fn a_response_with_our_via_alone_is_for_us() {
 
 #[test]
 fn stateless_branches_depend_on_the_request_alone() {
-    let hash = |request: &Message| request_hash(request, &secrets());
+    let hash = |request: &Message| request_hash(request, &crate::HashKeys::new(&secrets()));
     let invite = request("INVITE", "sip:x@h", "");
     assert_eq!(hash(&invite), hash(&request("ACK", "sip:x@h", "")));
     assert_eq!(hash(&invite), hash(&request("CANCEL", "sip:x@h", "")));

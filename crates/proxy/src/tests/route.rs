@@ -17,6 +17,10 @@ fn plan_at(host: &str, request: &Message) -> Result<RoutePlan, Refusal> {
         request,
         &Ownership {
             is_ours: &is_ours,
+            own_end: &|uri| {
+                let end = format!("@{host};lr");
+                uri.ends_with(end.as_bytes()).then_some(end.len())
+            },
             received_on: (Transport::Udp, 5060),
         },
     )

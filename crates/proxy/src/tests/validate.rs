@@ -4,6 +4,7 @@ use strowger_sip::Message;
 use strowger_transaction::token::{BranchMode, BranchToken, SecretKey, Secrets, write_branch};
 
 use super::{HOME, request, secrets};
+use crate::hash_keys::HashKeys;
 use crate::loop_hash::LoopHash;
 use crate::settings::ProxySettings;
 use crate::validate::{Checks, Refusal, Validated, validate, write_refusal_lines};
@@ -16,7 +17,7 @@ fn no_credential(_: &[u8]) -> bool {
 
 fn check_with(request: &Message, settings: &ProxySettings) -> Result<Validated, Refusal> {
     let secrets = secrets();
-    let loop_hash = || LoopHash::of(request, &secrets, &no_credential);
+    let loop_hash = || LoopHash::of(request, &HashKeys::new(&secrets), &no_credential);
     validate(
         request,
         &Checks {
@@ -35,7 +36,7 @@ fn check(request: &Message) -> Result<Validated, Refusal> {
 /// A Via line of ours as we would have written it when forwarding `before`.
 fn own_via(before: &Message, mode: BranchMode) -> String {
     let secrets = secrets();
-    let loop_hash = LoopHash::of(before, &secrets, &no_credential).value();
+    let loop_hash = LoopHash::of(before, &HashKeys::new(&secrets), &no_credential).value();
     let token = BranchToken {
         mode,
         node: 0,
@@ -169,16 +170,26 @@ fn taking_our_credentials_off_does_not_hide_a_loop() {
     let secrets = secrets();
     let own = |value: &[u8]| value.starts_with(b"Digest realm=\"ours\"");
     let lines = "Proxy-Authorization: Digest realm=\"ours\", nonce=\"1\"\n";
-    let with = LoopHash::of(&request("INVITE", URI, lines), &secrets, &own);
-    let without = LoopHash::of(&request("INVITE", URI, ""), &secrets, &own);
+    let with = LoopHash::of(
+        &request("INVITE", URI, lines),
+        &HashKeys::new(&secrets),
+        &own,
+    );
+    let without = LoopHash::of(&request("INVITE", URI, ""), &HashKeys::new(&secrets), &own);
     assert_eq!(with, without);
 }
 
 #[test]
 fn request_cancel_and_ack_have_one_loop_hash() {
     let secrets = secrets();
-    let hash =
-        |method: &str| LoopHash::of(&request(method, URI, ""), &secrets, &no_credential).value();
+    let hash = |method: &str| {
+        LoopHash::of(
+            &request(method, URI, ""),
+            &HashKeys::new(&secrets),
+            &no_credential,
+        )
+        .value()
+    };
     assert_eq!(hash("INVITE"), hash("CANCEL"));
     assert_eq!(hash("INVITE"), hash("ACK"));
 }
@@ -194,8 +205,8 @@ fn a_loop_is_found_after_a_change_of_keys() {
         previous: Some(old.current),
     };
     let request = request("INVITE", URI, "");
-    let before = LoopHash::of(&request, &old, &no_credential).value();
-    assert!(LoopHash::of(&request, &new, &no_credential).matches(before));
+    let before = LoopHash::of(&request, &HashKeys::new(&old), &no_credential).value();
+    assert!(LoopHash::of(&request, &HashKeys::new(&new), &no_credential).matches(before));
 }
 
 #[test]

@@ -210,7 +210,9 @@ impl Transactions {
         write: impl FnOnce(&mut Vec<u8>),
         out: &mut TransmitBatch,
     ) -> bool {
-        let sent_by = self.keys.sent_by(&start.sent_by_host, start.sent_by_port);
+        let sent_by = self
+            .sent_by_written
+            .of(&start.sent_by_host, start.sent_by_port, &self.keys);
         let started = self.start(
             now,
             client,
@@ -420,12 +422,12 @@ impl Transactions {
             self.counters.stray_unmatched += 1;
             return Err(ResponseMatch::Stray(Stray::Unmatched));
         };
-        if entry.method != MethodTag::of(method)
-            || entry.sent_by != self.keys.sent_by(&via.host(), via.port)
-        {
+        let sent_by = self.sent_by_read.of(response, &self.keys);
+        if entry.method != MethodTag::of(method) || entry.sent_by != sent_by {
             self.counters.stray_mismatched += 1;
             return Err(ResponseMatch::Stray(Stray::Mismatched));
         }
+        self.sent_by_read.remember(response, sent_by);
         Ok(slot)
     }
 

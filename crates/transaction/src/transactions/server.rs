@@ -1,7 +1,10 @@
 //! Server transactions: matching requests, responding, retransmitting (RFC 3261 §17.2, §9.2).
 
-use strowger_sip::{Message, Method, Now, StatusCode, write_response};
+use std::sync::Arc;
 
+use strowger_sip::{Message, Method, Now, StatusCode};
+
+use super::kept::{Kept, trying};
 use super::{NO_TIMER, Owner, ServerKey, TableFull, TransactionEvent, Transactions};
 use crate::flow::{Flow, TransmitBatch};
 use crate::invite_server::InviteServer;
@@ -20,8 +23,7 @@ pub(super) struct Server {
     key: RequestKey,
     user: u64,
     machine: ServerMachine,
-    /// The last response, or the prepared 100.
-    response: Option<Box<[u8]>>,
+    kept: Kept,
     flow: PackedFlow,
     timer: TimerKey,
     next: u32,
@@ -214,6 +216,21 @@ impl Transactions {
         self.create_server_towards(now, key, request, (flow, back), user, out)
     }
 
+    /// The same for a request that others hold too: an INVITE is kept with them instead of a 100 that may never be due.
+    pub fn create_server_sharing(
+        &mut self,
+        now: Now,
+        key: RequestKey,
+        request: &Arc<Message>,
+        flow: &Flow,
+        user: u64,
+        out: &mut TransmitBatch,
+    ) -> Result<ServerKey, TableFull> {
+        let back = response_flow(&request.via(), flow, MaddrRule::Ignore);
+        let keep = |_: &mut TransmitBatch| Kept::Request(Some(Arc::clone(request)));
+        self.begin_server(now, key, request, back, user, keep, out)
+    }
+
     /// The same, where responses go back on another flow than the topmost Via says (`rport` that was not asked for).
     pub fn create_server_towards(
         &mut self,
@@ -222,6 +239,25 @@ impl Transactions {
         request: &Message,
         (flow, back): (&Flow, Flow),
         user: u64,
+        out: &mut TransmitBatch,
+    ) -> Result<ServerKey, TableFull> {
+        let keep = |out: &mut TransmitBatch| Kept::Response(trying(request, flow, &mut out.bytes));
+        self.begin_server(now, key, request, back, user, keep, out)
+    }
+
+    /// `keep` gives what an INVITE keeps for its 100.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the parts of a beginning, in the ways that there are to begin"
+    )]
+    fn begin_server(
+        &mut self,
+        now: Now,
+        key: RequestKey,
+        request: &Message,
+        back: Flow,
+        user: u64,
+        keep: impl FnOnce(&mut TransmitBatch) -> Kept,
         out: &mut TransmitBatch,
     ) -> Result<ServerKey, TableFull> {
         if self.servers.len() >= self.limits.servers_max.min(Owner::SERVER - 1) as usize {
@@ -237,27 +273,16 @@ impl Transactions {
             let (machine, step) = NonInviteServer::start(context);
             (ServerMachine::NonInvite(machine), step)
         };
-        let trying = (is_invite && self.timers.trying_after.is_some()).then(|| {
-            let start = out.bytes.len();
-            write_response(
-                &mut out.bytes,
-                request,
-                flow.remote,
-                StatusCode::TRYING,
-                None,
-                None,
-                b"",
-                None,
-            );
-            let octets = out.bytes.get(start..).unwrap_or_default().into();
-            out.bytes.truncate(start);
-            octets
-        });
+        let kept = if is_invite && self.timers.trying_after.is_some() {
+            keep(out)
+        } else {
+            Kept::NOTHING
+        };
         let slot = self.servers.insert(Server {
             key,
             user,
             machine,
-            response: trying,
+            kept,
             flow: PackedFlow::new(&back),
             timer: NO_TIMER,
             next: key_index::NONE,
@@ -315,9 +340,9 @@ impl Transactions {
                 tags.response = tag;
             }
         }
-        entry.response = None;
+        entry.kept = Kept::NOTHING;
         if entry.flow.is_dead() || (step.actions.has(Actions::KEEP_RESPONSE) && !entry.reliable()) {
-            entry.response = Some(octets.into());
+            entry.kept = Kept::Response(octets.into());
         }
         if entry.flow.is_dead() {
             out.sends.pop();
@@ -342,8 +367,10 @@ impl Transactions {
         let Some(entry) = self.servers.get_mut(server.0) else {
             return false;
         };
+        let before = entry.flow.unpack();
+        entry.kept.write_trying(&before, &mut out.bytes);
         entry.flow = PackedFlow::new(flow);
-        if let Some(response) = &entry.response {
+        if let Some(response) = entry.kept.response() {
             out.push(*flow, server.token(), response);
         }
         self.note_stream(flow.stream, server.token());
@@ -355,8 +382,8 @@ impl Transactions {
     pub fn unsent_response(&self, server: ServerKey) -> Option<&[u8]> {
         let entry = self.servers.get(server.0)?;
         entry
-            .response
-            .as_deref()
+            .kept
+            .response()
             .filter(|response| entry.flow.is_dead() && !response.starts_with(b"SIP/2.0 100 "))
     }
 
@@ -519,19 +546,22 @@ impl Transactions {
         let actions = step.actions;
         if (actions.has(Actions::RESEND_RESPONSE) || actions.has(Actions::SEND_TRYING))
             && !entry.flow.is_dead()
-            && let Some(response) = &entry.response
         {
-            out.push(entry.flow.unpack(), server.token(), response);
-            if actions.has(Actions::SEND_TRYING) {
-                self.counters.tryings_sent += 1;
-            } else {
-                self.counters.responses_repeated += 1;
+            let back = entry.flow.unpack();
+            entry.kept.write_trying(&back, &mut out.bytes);
+            if let Some(response) = entry.kept.response() {
+                out.push(back, server.token(), response);
+                if actions.has(Actions::SEND_TRYING) {
+                    self.counters.tryings_sent += 1;
+                } else {
+                    self.counters.responses_repeated += 1;
+                }
             }
         }
         if actions.has(Actions::SEND_TRYING) && entry.reliable()
             || actions.has(Actions::FREE_RESPONSE) && !entry.flow.is_dead()
         {
-            entry.response = None;
+            entry.kept = Kept::NOTHING;
         }
         let owner = Owner(slot.slot | Owner::SERVER);
         Self::set_alarm(&mut self.wheel, &mut entry.timer, owner, step.alarm);
