@@ -55,7 +55,7 @@ pub(crate) fn new_servers_max(settings: &Settings) -> usize {
     all - all / 10 * KEPT_OF_TEN
 }
 
-/// How long a share to refuse holds that is not said again; a worker that cannot keep up says it ten times a second.
+/// How long a share to refuse holds that is not said again; a worker that cannot keep up says it twice a second at least.
 const OVERLOADED_FOR: Duration = Duration::from_secs(2);
 
 /// How long a refused request is refused again: its copies come for 64*T1 at most (RFC 3261 §17.1.1.2).

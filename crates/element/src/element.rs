@@ -40,7 +40,7 @@ impl Element {
 
     /// Messages kept for their memory, until the driver takes them.
     pub const SPARE_MESSAGES_MAX: usize = 64;
-    /// Octets of the longest message that is kept for its memory.
+    /// Octets of the largest memory of a message that is kept.
     pub const SPARE_MESSAGE_OCTETS_MAX: usize = 4_096;
 
     /// A shard with these settings. `seed` makes hash tables and choices of equal weight unpredictable to peers.
@@ -244,7 +244,7 @@ impl Element {
 
 /// Keeps a message for its memory if nobody else holds it.
 fn keep_spare(spare: &mut Vec<Arc<Message>>, message: Arc<Message>) {
-    let fits = message.len() <= Element::SPARE_MESSAGE_OCTETS_MAX;
+    let fits = message.memory_octets() <= Element::SPARE_MESSAGE_OCTETS_MAX;
     if fits && Arc::strong_count(&message) == 1 && spare.len() < Element::SPARE_MESSAGES_MAX {
         spare.push(message);
     }

@@ -258,6 +258,7 @@ impl Core {
                     if let Some(branch) = self.branch_mut(BranchRef { relay: key, branch }) {
                         branch.waiting = Waiting::Nothing;
                         branch.resolution = None;
+                        branch.numeric = false;
                     }
                 }
                 Action::Terminate(branch) => {

@@ -1,5 +1,7 @@
 //! The relayed requests of one shard, by keys that are never used twice. Room that a flood has taken is given back.
 
+use strowger_transaction::page_set::PageSet;
+
 /// Names one relayed request.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RelayKey {
@@ -21,8 +23,8 @@ impl RelayKey {
     }
 }
 
-/// Places of one page.
-const PAGE: usize = 64;
+/// Places of one page: one for each bit of a word.
+const PAGE: usize = u64::BITS as usize;
 
 /// One place of the table.
 #[derive(Debug)]
@@ -32,16 +34,29 @@ struct Place<T> {
     value: Option<T>,
 }
 
-/// The table. Entries are big: they are put in and dropped where they lie, in pages, so that growing moves none.
+/// Places that stand and go together.
+#[derive(Debug)]
+struct Page<T> {
+    /// Empty while the page is given back.
+    places: Vec<Place<T>>,
+    /// A bit for each place that holds something.
+    used: u64,
+}
+
+/// The table. Entries are big: they are put in and dropped where they lie, in pages, so that growing moves none. The first
+/// pages are used first, and a page that holds nothing is given back, but for one that is kept.
 #[derive(Debug)]
 pub(crate) struct RelayTable<T> {
-    pages: Vec<Vec<Place<T>>>,
-    free: Vec<u32>,
+    pages: Vec<Page<T>>,
+    /// Pages that stand and have room.
+    with_room: PageSet,
+    /// Pages that were given back.
+    released: PageSet,
+    /// A page that held nothing and was kept: the next one is given back.
+    spare: Option<u32>,
     length: usize,
     next_serial: u32,
     max: usize,
-    /// Room is given back when no more entries than this are left; halved with each attempt, set anew by growth.
-    release_at: usize,
 }
 
 impl<T> RelayTable<T> {
@@ -49,11 +64,12 @@ impl<T> RelayTable<T> {
     pub(crate) const fn new(max: usize) -> RelayTable<T> {
         RelayTable {
             pages: Vec::new(),
-            free: Vec::new(),
+            with_room: PageSet::new(),
+            released: PageSet::new(),
+            spare: None,
             length: 0,
             next_serial: 0,
             max,
-            release_at: 0,
         }
     }
     /// Puts an entry in; `None` if the table is full.
@@ -61,36 +77,54 @@ impl<T> RelayTable<T> {
         if self.length >= self.max {
             return None;
         }
-        self.next_serial = self.next_serial.wrapping_add(1);
-        let serial = self.next_serial;
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                let place = self.place_mut(slot)?;
-                place.serial = serial;
-                place.value = Some(value);
-                slot
-            }
-            None => self.append(serial, value)?,
+        let number = match self.with_room.first() {
+            Some(number) => number,
+            None => self.stand_up()?,
         };
+        let serial = self.next_serial.wrapping_add(1);
+        let page = self.pages.get_mut(number as usize)?;
+        let place = page.used.trailing_ones();
+        let value = Some(value);
+        // The first free place is one that was used before, or the one behind all others.
+        match page.places.get_mut(place as usize) {
+            Some(place) => {
+                place.serial = serial;
+                place.value = value;
+            }
+            None => page.places.push(Place { serial, value }),
+        }
+        page.used |= 1 << place;
+        if page.used == u64::MAX {
+            self.with_room.remove(number);
+        }
+        self.next_serial = serial;
         self.length += 1;
+        let slot = number * PAGE as u32 + place;
         Some(RelayKey { slot, serial })
     }
-    /// Puts an entry behind all others; none is free.
-    fn append(&mut self, serial: u32, value: T) -> Option<u32> {
-        if self.pages.last().is_none_or(|page| page.len() == PAGE) {
-            self.pages.push(Vec::with_capacity(PAGE));
-            self.release_at = self.length / 2;
-        }
-        let before = (self.pages.len() - 1) * PAGE;
-        let page = self.pages.last_mut()?;
-        let slot = u32::try_from(before + page.len()).ok()?;
-        let value = Some(value);
-        page.push(Place { serial, value });
-        Some(slot)
+    /// Makes a page that has room: one that was given back, or a new one.
+    #[cold]
+    fn stand_up(&mut self) -> Option<u32> {
+        let number = match self.released.first() {
+            Some(number) => number,
+            None => {
+                self.pages.push(Page {
+                    places: Vec::new(),
+                    used: 0,
+                });
+                u32::try_from(self.pages.len() - 1).ok()?
+            }
+        };
+        let page = self.pages.get_mut(number as usize)?;
+        page.places.reserve_exact(PAGE);
+        self.released.remove(number);
+        self.with_room.insert(number);
+        Some(number)
     }
     fn place_mut(&mut self, slot: u32) -> Option<&mut Place<T>> {
         let slot = slot as usize;
-        self.pages.get_mut(slot / PAGE)?.get_mut(slot % PAGE)
+        let page = self.pages.get_mut(slot / PAGE)?;
+        page.places.get_mut(slot % PAGE)
     }
     /// The entry, if it is still there.
     pub(crate) fn get_mut(&mut self, key: RelayKey) -> Option<&mut T> {
@@ -103,7 +137,7 @@ impl<T> RelayTable<T> {
     /// The entry, if it is still there.
     pub(crate) fn get(&self, key: RelayKey) -> Option<&T> {
         let slot = key.slot as usize;
-        let place = self.pages.get(slot / PAGE)?.get(slot % PAGE)?;
+        let place = self.pages.get(slot / PAGE)?.places.get(slot % PAGE)?;
         place.value.as_ref().filter(|_| place.serial == key.serial)
     }
     /// Drops the entry.
@@ -111,26 +145,39 @@ impl<T> RelayTable<T> {
         if self.get(key).is_none() {
             return;
         }
-        if let Some(place) = self.place_mut(key.slot) {
+        let number = key.slot / PAGE as u32;
+        let Some(page) = self.pages.get_mut(number as usize) else {
+            return;
+        };
+        let place = key.slot % PAGE as u32;
+        if let Some(place) = page.places.get_mut(place as usize) {
             place.value = None;
-            self.free.push(key.slot);
-            self.length -= 1;
         }
-        if self.length <= self.release_at && self.pages.len() > 1 {
-            self.give_back();
+        let was_full = page.used == u64::MAX;
+        page.used &= !(1 << place);
+        let is_vacant = page.used == 0;
+        self.length -= 1;
+        if was_full {
+            self.with_room.insert(number);
+        }
+        if is_vacant {
+            self.has_become_vacant(number);
         }
     }
-    /// Gives back the pages at the end that hold nothing, but never the first.
-    #[cold]
-    fn give_back(&mut self) {
-        self.release_at = self.length / 2;
-        let is_free = |page: &mut Vec<Place<T>>| page.iter().all(|place| place.value.is_none());
-        while self.pages.len() > 1 && self.pages.pop_if(is_free).is_some() {}
-        let left = self.pages.len() * PAGE;
-        self.free.retain(|slot| (*slot as usize) < left);
-        self.free.shrink_to_fit();
-        // The first places are used first, so that the last pages become free again.
-        self.free.sort_unstable_by(|a, b| b.cmp(a));
+    /// Keeps one vacant page, so that a count that goes up and down by one costs no page each time.
+    fn has_become_vacant(&mut self, number: u32) {
+        let is_vacant = |number: u32| {
+            let page = self.pages.get(number as usize);
+            page.is_some_and(|page| page.used == 0)
+        };
+        let spare = self.spare.filter(|spare| *spare != number);
+        if !spare.is_some_and(is_vacant) {
+            self.spare = Some(number);
+        } else if let Some(page) = self.pages.get_mut(number as usize) {
+            page.places = Vec::new();
+            self.with_room.remove(number);
+            self.released.insert(number);
+        }
     }
     /// Number of entries.
     pub(crate) fn len(&self) -> usize {
@@ -146,6 +193,29 @@ impl<T> RelayTable<T> {
 mod tests {
     use super::*;
 
+    fn standing<T>(table: &RelayTable<T>) -> usize {
+        let pages = table.pages.iter();
+        pages.filter(|page| page.places.capacity() > 0).count()
+    }
+
+    #[test]
+    fn a_flood_over_a_steady_load_leaves_no_pages_behind() {
+        let mut table = RelayTable::new(100_000);
+        let mut load: Vec<RelayKey> = (0..500).filter_map(|n| table.insert(n)).collect();
+        let flood: Vec<RelayKey> = (0..10_000).filter_map(|n| table.insert(n)).collect();
+        load.extend((0..500).filter_map(|n| table.insert(n)));
+        for key in flood {
+            table.remove(key);
+        }
+        // The load goes on: one comes, the oldest goes.
+        for n in 0..2_000 {
+            load.extend(table.insert(n));
+            table.remove(load.remove(0));
+        }
+        assert_eq!(table.len(), 1_000);
+        assert!(standing(&table) <= 1_000 / PAGE + 2, "{}", standing(&table));
+    }
+
     #[test]
     fn room_is_given_back_and_keys_of_what_is_left_hold() {
         let mut table = RelayTable::new(100_000);
@@ -154,7 +224,7 @@ mod tests {
         for key in gone.iter().rev() {
             table.remove(*key);
         }
-        assert_eq!(table.pages.len(), 1);
+        assert_eq!(standing(&table), 2, "that of what is left, and a spare one");
         assert_eq!(table.len(), kept.len());
         assert!(
             kept.iter()

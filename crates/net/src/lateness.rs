@@ -26,6 +26,9 @@ const LONG_TURNS: u32 = 3;
 /// for each UDP socket of the host, and may be long.
 const LOOK_PART: u32 = 20;
 
+/// But never more than this: the shards forget within two seconds what they were told.
+const LOOK_EVERY_MAX: Duration = Duration::from_millis(500);
+
 /// Looks in a row at which the kernel had dropped something, before the worker counts as late (2): one may be a burst.
 const DROPPING_LOOKS: u32 = 2;
 
@@ -113,9 +116,8 @@ impl Lateness {
     /// True if the worker is late.
     fn look(&mut self, now: Time, delay_max: Duration, queue: Queue) -> bool {
         // A look long ago says nothing of what was dropped lately.
-        let is_fresh = self
-            .last_look
-            .is_some_and(|last| now < last + 3 * self.look_every());
+        let fresh_for = (3 * self.look_every()).max(2 * delay_max);
+        let is_fresh = self.last_look.is_some_and(|last| now < last + fresh_for);
         let is_ours = 2 * self.since_look.1 >= self.since_look.0;
         self.dropping_looks = match is_fresh && is_ours && queue.dropped > self.dropped {
             true => self.dropping_looks + 1,
@@ -149,7 +151,7 @@ impl Lateness {
     }
 
     fn look_every(&self) -> Duration {
-        LOOK_EVERY.max(self.asking * LOOK_PART)
+        (self.asking * LOOK_PART).clamp(LOOK_EVERY, LOOK_EVERY_MAX)
     }
 
     /// A turn has ended, sleeping apart.
@@ -310,6 +312,10 @@ mod tests {
         assert_eq!(lateness.percent(), 10, "the next look is due after 400 ms");
         read(&mut lateness, 700..701, 64, 20_000, 0);
         assert_eq!(lateness.percent(), 20);
+        // Whatever it takes, what is refused is said again before it is forgotten.
+        lateness.has_asked(Duration::from_millis(300));
+        read(&mut lateness, 701..1_201, 64, 20_000, 0);
+        assert_eq!(lateness.percent(), 30);
     }
 
     #[test]

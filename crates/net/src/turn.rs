@@ -16,7 +16,7 @@ use crate::stream::Stream;
 const KEPT_OCTETS: usize = 4 << 20;
 
 /// Messages kept for their memory from one turn to the next.
-const SPARE_MESSAGES_MAX: usize = 64;
+pub(crate) const SPARE_MESSAGES_MAX: usize = 64;
 
 /// Everything gathered and not yet done. A thread keeps one and uses it again, so its memory is not allocated anew.
 pub(crate) struct Turn {
@@ -97,7 +97,6 @@ impl Turn {
     pub(crate) fn clear_sent(&mut self) {
         self.batch.clear();
         self.owners.clear();
-        self.spare_messages.truncate(SPARE_MESSAGES_MAX);
         if self.batch.bytes.capacity() > KEPT_OCTETS {
             self.batch.bytes.shrink_to(KEPT_OCTETS);
         }

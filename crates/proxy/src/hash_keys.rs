@@ -43,7 +43,7 @@ impl HashKey {
         }
     }
 
-    /// Folds what is written to it. Each write counts its length.
+    /// Folds what is written to it. Where one write ends and the next begins changes the result.
     #[inline]
     pub(crate) fn folding(&self) -> FoldHasher<'_> {
         FoldHasher::with_seed(self.fold, &self.folds)

@@ -46,7 +46,7 @@ impl LoopHash {
 
 fn hash(request: &Message, key: &HashKey, is_own_credential: &dyn Fn(&[u8]) -> bool) -> u32 {
     let mut folded = key.folding();
-    // Each write counts its length too, so that moving a boundary changes the result.
+    // Moving a boundary from one write to the next changes the result.
     folded.write(request.request_uri());
     folded.write(request.from_tag().unwrap_or_default());
     folded.write(request.call_id());

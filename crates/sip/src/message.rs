@@ -100,6 +100,11 @@ impl Message {
         self.octets.len()
     }
 
+    /// Octets of the memory that holds it, which may be more than [`Message::len`].
+    pub fn memory_octets(&self) -> usize {
+        self.octets.capacity()
+    }
+
     /// From now on the source port is noted in the topmost Via, though the sender did not ask for it (RFC 3581 lets only
     /// the client ask; proxies of phones behind NATs do it all the same).
     pub fn force_rport(&mut self) {

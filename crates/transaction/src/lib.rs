@@ -16,7 +16,7 @@ pub mod machine;
 pub mod non_invite_client;
 pub mod non_invite_server;
 mod packed_flow;
-mod page_set;
+pub mod page_set;
 mod request_key;
 mod settings;
 mod sip_hash;

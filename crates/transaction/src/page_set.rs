@@ -4,15 +4,16 @@
 const WORD: u32 = u64::BITS;
 
 /// The set.
-#[derive(Debug)]
-pub(crate) struct PageSet {
+#[derive(Debug, Default)]
+pub struct PageSet {
     words: Vec<u64>,
     /// No word before this one holds a member.
     least: usize,
 }
 
 impl PageSet {
-    pub(crate) const fn new() -> PageSet {
+    /// The empty set.
+    pub const fn new() -> PageSet {
         PageSet {
             words: Vec::new(),
             least: 0,
@@ -20,7 +21,7 @@ impl PageSet {
     }
 
     /// The least member.
-    pub(crate) fn first(&self) -> Option<u32> {
+    pub fn first(&self) -> Option<u32> {
         let word = self.words.get(self.least)?;
         if *word == 0 {
             return None;
@@ -28,7 +29,8 @@ impl PageSet {
         Some(self.least as u32 * WORD + word.trailing_zeros())
     }
 
-    pub(crate) fn insert(&mut self, number: u32) {
+    /// Puts a number in.
+    pub fn insert(&mut self, number: u32) {
         let place = (number / WORD) as usize;
         if place >= self.words.len() {
             self.words.resize(place + 1, 0);
@@ -40,7 +42,8 @@ impl PageSet {
         self.seek();
     }
 
-    pub(crate) fn remove(&mut self, number: u32) {
+    /// Takes a number out.
+    pub fn remove(&mut self, number: u32) {
         if let Some(word) = self.words.get_mut((number / WORD) as usize) {
             *word &= !(1 << (number % WORD));
         }

@@ -13,17 +13,24 @@ fn plan_at(host: &str, request: &Message) -> Result<RoutePlan, Refusal> {
     let is_ours = |uri: &Uri<'_>| {
         format!("{:?}", uri.host) == format!("{:?}", strowger_sip::Host::Name(host.as_bytes()))
     };
-    RoutePlan::of(
-        request,
-        &Ownership {
-            is_ours: &is_ours,
-            own_end: &|uri| {
-                let end = format!("@{host};lr");
-                uri.ends_with(end.as_bytes()).then_some(end.len())
+    let plan = |own_end: &dyn Fn(&[u8]) -> Option<usize>| {
+        RoutePlan::of(
+            request,
+            &Ownership {
+                is_ours: &is_ours,
+                own_end,
+                received_on: (Transport::Udp, 5060),
             },
-            received_on: (Transport::Udp, 5060),
-        },
-    )
+        )
+    };
+    let known_as_text = plan(&|uri| {
+        let end = format!("@{host};lr");
+        uri.ends_with(end.as_bytes()).then_some(end.len())
+    });
+    // What is known as text is what is read as a URI.
+    let read = plan(&|_| None);
+    assert_eq!(format!("{known_as_text:?}"), format!("{read:?}"));
+    known_as_text
 }
 
 fn remaining(request: &Message, plan: &RoutePlan) -> Vec<String> {

@@ -173,6 +173,57 @@ fn a_numeric_target_needs_no_question() {
 }
 
 #[test]
+fn what_a_numeric_target_is_without_a_resolution_is_what_a_resolution_finds() {
+    let listeners = [
+        (Transport::Udp, "192.0.2.10"),
+        (Transport::Tcp, "192.0.2.10"),
+        (Transport::Tls, "192.0.2.10"),
+        (Transport::Udp, "2001:db8::10"),
+        (Transport::Tcp, "2001:db8::10"),
+    ];
+    let uris = [
+        "sip:a@198.51.100.7",
+        "sip:a@198.51.100.7:5070",
+        "sip:a@198.51.100.7:0",
+        "sip:a@198.51.100.7;transport=tcp",
+        "sip:a@198.51.100.7;transport=tls",
+        "sip:a@198.51.100.7;transport=ws",
+        "sips:a@198.51.100.7",
+        "sips:a@[2001:db8::7]",
+        "sip:a@[2001:db8::7]:5062",
+        "sip:a@[2001:db8::7];transport=tcp",
+        "sip:a@[::ffff:198.51.100.7]",
+        "sip:a@0.0.0.0",
+        "sip:a@[::]",
+        "sip:a@example.com;maddr=198.51.100.8",
+    ];
+    // Every set of listeners.
+    for set in 0..1_u32 << listeners.len() {
+        let mut local = LocalTransports::new();
+        for (number, (transport, address)) in listeners.into_iter().enumerate() {
+            if set >> number & 1 == 1 {
+                local.insert(transport, address.parse().expect("an address"));
+            }
+        }
+        for uri in uris {
+            let parsed = Uri::parse(uri.as_bytes()).expect("a URI");
+            let Ok(hop) = NextHop::from_uri(&parsed, false) else {
+                continue;
+            };
+            let at_once = hop.numeric_target(local);
+            let cache = DnsCache::new(&ResolveSettings::default(), 1);
+            let mut resolution = Resolution::new(hop, &ResolveSettings::default(), local, 1);
+            let found = match resolution.step(&cache, Time::ZERO) {
+                Step::Target(target) => Some(target),
+                Step::Ask(question) => panic!("{uri}: asks {question:?}"),
+                Step::Failed(_) => None,
+            };
+            assert_eq!(at_once, found, "{uri} with {local:?}");
+        }
+    }
+}
+
+#[test]
 fn an_explicit_port_goes_straight_to_addresses() {
     assert_eq!(
         usual_walk("sip:a@plain.example:5070"),

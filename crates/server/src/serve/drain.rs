@@ -10,8 +10,9 @@ use super::signals::Signals;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Looking goes through all transactions, with their shard locked: the time between two looks is at least so many times
-/// what the last one took (20).
+/// what the last one took (20), but no more than a second.
 const LOOK_PART: u32 = 20;
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(1);
 
 /// Waits until the requests that have begun are done, a second signal comes, or the time that is set for it is over.
 pub fn drain(signals: &Signals, live: &Live) {
@@ -38,7 +39,9 @@ pub fn drain(signals: &Signals, live: &Live) {
         if live.driver.in_progress() == 0 {
             return;
         }
-        let every = LOOK_EVERY.max(looking.elapsed() * LOOK_PART);
+        let left = limit.saturating_sub(began.elapsed());
+        let every = (looking.elapsed() * LOOK_PART).clamp(LOOK_EVERY, LOOK_EVERY_MAX);
+        let every = every.min(left);
         if second.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
             tracing::warn!(
                 "a second signal: {} requests are cut off",
