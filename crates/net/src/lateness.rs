@@ -26,7 +26,7 @@ const LONG_TURNS: u32 = 3;
 /// for each UDP socket of the host, and may be long.
 const LOOK_PART: u32 = 20;
 
-/// But never more than this: the shards forget within two seconds what they were told.
+/// And never more than this (500 ms): the shards forget within two seconds what they were told.
 const LOOK_EVERY_MAX: Duration = Duration::from_millis(500);
 
 /// Looks in a row at which the kernel had dropped something, before the worker counts as late (2): one may be a burst.

@@ -10,8 +10,10 @@ use super::signals::Signals;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Looking goes through all transactions, with their shard locked: the time between two looks is at least so many times
-/// what the last one took (20), but no more than a second.
+/// what the last one took (20).
 const LOOK_PART: u32 = 20;
+
+/// And no more than this, however long looking took (1 s).
 const LOOK_EVERY_MAX: Duration = Duration::from_secs(1);
 
 /// Waits until the requests that have begun are done, a second signal comes, or the time that is set for it is over.
