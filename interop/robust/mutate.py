@@ -66,7 +66,10 @@ def mutate(run):
     grew = pss(server) - memory
     # A phone that rings for ever: so long, then 64*T1 for its CANCEL, then as much for a caller who sends no ACK.
     left = at_rest(server, 60)
-    run.figure(f"PSS {memory / MIB:.0f} MiB before, {peak / MIB:.0f} at the end, then each 10 s (transactions) {' '.join(rests)}, {grew / MIB:+.1f} after 60 s of rest; "
+    time.sleep(2)
+    ended = pss(server) - memory
+    run.figure(f"PSS {memory / MIB:.0f} MiB before, {peak / MIB:.0f} at the end, then each 10 s (transactions) {' '.join(rests)}, {grew / MIB:+.1f} after 60 s of rest, "
+               f"{ended / MIB:+.1f} once all have ended; "
                f"{left} transactions left, descriptors {open_before} before, {descriptors(server)} after")
     if grew >= 32 * MIB:
         raise Failure(f"PSS grew by {grew / MIB:.1f} MiB")

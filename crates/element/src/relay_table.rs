@@ -23,8 +23,8 @@ impl RelayKey {
     }
 }
 
-/// Places of one page: one for each bit of a word.
-const PAGE: usize = u64::BITS as usize;
+/// Places of one page, one for each bit of a word: few, as one entry that lives long keeps its page.
+const PAGE: usize = u16::BITS as usize;
 
 /// One place of the table.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ struct Page<T> {
     /// Empty while the page is given back.
     places: Vec<Place<T>>,
     /// A bit for each place that holds something.
-    used: u64,
+    used: u16,
 }
 
 /// The table. Entries are big: they are put in and dropped where they lie, in pages, so that growing moves none. The first
@@ -94,7 +94,7 @@ impl<T> RelayTable<T> {
             None => page.places.push(Place { serial, value }),
         }
         page.used |= 1 << place;
-        if page.used == u64::MAX {
+        if page.used == u16::MAX {
             self.with_room.remove(number);
         }
         self.next_serial = serial;
@@ -153,7 +153,7 @@ impl<T> RelayTable<T> {
         if let Some(place) = page.places.get_mut(place as usize) {
             place.value = None;
         }
-        let was_full = page.used == u64::MAX;
+        let was_full = page.used == u16::MAX;
         page.used &= !(1 << place);
         let is_vacant = page.used == 0;
         self.length -= 1;

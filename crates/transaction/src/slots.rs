@@ -3,8 +3,8 @@
 
 use crate::page_set::PageSet;
 
-/// Slots per page.
-const PAGE_SLOTS: usize = 1024;
+/// Slots per page: few, as one entry that lives long keeps its page.
+const PAGE_SLOTS: usize = 64;
 /// End of the list of vacant slots of a page.
 const NONE: u32 = u32::MAX;
 
@@ -329,13 +329,15 @@ mod tests {
         let mut dead = Vec::new();
         for round in 0..5 {
             let keys: Vec<SlotKey> = (0..10_000).map(|n| slots.insert(n)).collect();
-            assert_eq!((standing(&slots), slots.pages.len()), (10, 10));
+            let pages = 10_000_usize.div_ceil(PAGE_SLOTS);
+            assert_eq!((standing(&slots), slots.pages.len()), (pages, pages));
             assert!(dead.iter().all(|key| slots.get(*key).is_none()), "{round}");
             let (kept, gone) = keys.split_at(100);
             for key in gone.iter().rev() {
                 assert!(slots.remove(*key).is_some());
             }
-            assert_eq!((slots.len(), standing(&slots)), (100, 2), "and a spare one");
+            let pages = 100_usize.div_ceil(PAGE_SLOTS) + 1;
+            assert_eq!((slots.len(), standing(&slots)), (100, pages), "and a spare");
             assert!(
                 kept.iter()
                     .zip(0..)
@@ -361,7 +363,8 @@ mod tests {
         assert_eq!(slots.values().collect::<Vec<_>>(), [&9_999]);
         // What comes uses the pages that stand; then those that were given back, with keys that are new.
         let again: Vec<SlotKey> = (0..10_000).map(|n| slots.insert(n)).collect();
-        assert_eq!((standing(&slots), slots.pages.len()), (10, 10));
+        let pages = 10_000_usize.div_ceil(PAGE_SLOTS);
+        assert_eq!((standing(&slots), slots.pages.len()), (pages, pages));
         assert!(others.iter().all(|key| slots.get(*key).is_none()));
         assert!(
             (0..)
@@ -373,7 +376,7 @@ mod tests {
     #[test]
     fn a_count_that_goes_up_and_down_over_the_end_of_a_page_makes_no_page_each_time() {
         let mut slots = Slots::new();
-        let _kept: Vec<SlotKey> = (0..1024).map(|n| slots.insert(n)).collect();
+        let _kept: Vec<SlotKey> = (0..PAGE_SLOTS).map(|n| slots.insert(n)).collect();
         for _ in 0..10 {
             let key = slots.insert(0);
             assert_eq!((slots.remove(key), standing(&slots)), (Some(0), 2));
