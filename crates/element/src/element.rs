@@ -26,8 +26,6 @@ pub struct Element {
     policy: Box<dyn RoutingPolicy>,
     /// A run that ended, to be used again.
     spare: Option<Box<Run>>,
-    /// Messages that nobody holds any more.
-    spare_messages: Vec<Arc<Message>>,
     seed: u64,
 }
 
@@ -62,7 +60,6 @@ impl Element {
             core: Some(core),
             policy,
             spare: None,
-            spare_messages: Vec::new(),
             seed,
         }
     }
@@ -124,7 +121,7 @@ impl Element {
 
     /// Moves the messages that nobody holds any more to `spare`, so that others are read into their memory.
     pub fn take_spare_messages(&mut self, spare: &mut Vec<Arc<Message>>) {
-        spare.append(&mut self.spare_messages);
+        spare.append(&mut self.core_mut().spare_messages);
     }
 
     fn core(&self) -> &Core {
@@ -231,22 +228,15 @@ impl Element {
             Progress::Failed(why) => core.conclude(now, run, Some(&why)),
         };
         if let Some(run) = &mut self.spare {
-            if let Some(request) = run.request.take() {
-                keep_spare(&mut self.spare_messages, request);
-            }
+            let request = run.request.take();
             run.recycle();
+            if let (Some(core), Some(request)) = (&mut self.core, request) {
+                core.keep_spare(request);
+            }
         }
         while let Some((id, why)) = self.policy.poll_ended() {
             self.core_mut().run_was_ended(now, id, &why);
         }
-    }
-}
-
-/// Keeps a message for its memory if nobody else holds it.
-fn keep_spare(spare: &mut Vec<Arc<Message>>, message: Arc<Message>) {
-    let fits = message.memory_octets() <= Element::SPARE_MESSAGE_OCTETS_MAX;
-    if fits && Arc::strong_count(&message) == 1 && spare.len() < Element::SPARE_MESSAGES_MAX {
-        spare.push(message);
     }
 }
 

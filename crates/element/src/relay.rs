@@ -297,7 +297,12 @@ impl Core {
                     }
                 }
                 Action::Finished => {
+                    let relay = self.relays.get(key);
+                    let request = relay.map(|relay| Arc::clone(&relay.request));
                     self.relays.remove(key);
+                    if let Some(request) = request {
+                        self.keep_spare(request);
+                    }
                 }
             }
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use strowger_routing::{PolicyChoice, SlEvent};
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::{
-    Flow, MaddrRule, RequestKey, ResponseTarget, ServerKey, TagSource, TransmitBatch,
-    TransmitToken, response_target, write_stateless_reply,
+    Flow, RequestKey, ServerKey, TagSource, TransmitBatch, TransmitToken, response_flow,
+    write_stateless_reply,
 };
 
 use crate::core::Core;
@@ -82,9 +82,9 @@ impl Core {
         request: &Message,
         reply: &OwnReply<'_>,
     ) {
-        let target = match response_target(&request.via(), &flow, true, MaddrRule::Ignore) {
-            ResponseTarget::Flow(target) if !reply.force_rport => target,
-            ResponseTarget::Flow(_) | ResponseTarget::Connect { .. } => flow,
+        let target = match reply.force_rport {
+            true => flow,
+            false => response_flow(request, &flow),
         };
         let (secrets, key) = (self.secrets, reply.key);
         let source = TagSource::new(&secrets, key);

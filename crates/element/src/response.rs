@@ -25,8 +25,7 @@ impl Core {
         self.counters.responses += 1;
         // Whatever is relayed came with a Via of its sender; only a CANCEL bears ours alone. It leaves as the topmost one:
         // what cannot be read there would be passed on to whoever waits for an answer.
-        let has_next_via = || matches!(response.vias_below().next(), Some(Ok(_)));
-        if response.method() != Method::Cancel && !has_next_via() {
+        if response.method() != Method::Cancel && !response.has_legible_next_via() {
             self.counters.stray_responses += 1;
             return;
         }

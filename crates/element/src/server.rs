@@ -1,6 +1,6 @@
 //! What a user agent server owes a request that is for this element itself (RFC 3261 §8.2.2, §8.2.3, §11.2).
 
-use core::hash::BuildHasher;
+use core::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 use strowger_sip::{HeaderName, Message, Now, StatusCode, Time};
@@ -110,26 +110,29 @@ impl RecentRequests {
         }
     }
 
-    /// Remembers a request; true if the same one came before with another branch.
-    pub(crate) fn is_merged(&mut self, now: Now, request: &Message) -> bool {
+    /// Remembers a request and the way it came by; true if the same one came before by another way.
+    pub(crate) fn is_merged(&mut self, now: Now, request: &Message, way: u64) -> bool {
         let Some(tag) = request.from_tag().filter(|_| request.to_tag().is_none()) else {
             return false;
         };
-        let identity = self.hasher.hash_one((
-            tag,
-            request.call_id(),
-            request.cseq().number,
-            request.method(),
-        ));
-        let branch = self.hasher.hash_one(request.branch().unwrap_or_default());
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(tag);
+        hasher.write(request.call_id());
+        let method = request.method();
+        match method.known_index() {
+            Some(index) => hasher.write_u8(index),
+            None => hasher.write(method.as_bytes()),
+        }
+        hasher.write_u32(request.cseq().number);
+        let identity = hasher.finish();
         let Some(place) = self.places.get_mut(identity as usize % Self::PLACES) else {
             return false;
         };
         let until = Time::from_secs(place.2.as_secs() + Self::REMEMBERED_SECONDS);
         if place.0 == identity && now.monotonic < until {
-            return place.1 != branch;
+            return place.1 != way;
         }
-        *place = (identity, branch, now.monotonic);
+        *place = (identity, way, now.monotonic);
         false
     }
 }

@@ -73,12 +73,13 @@ impl SentBy {
 }
 
 impl Core {
-    /// Checks of §16.3 and the plan of §16.4.
+    /// Checks of §16.3, and the plan of §16.4, which is put into `route`.
     pub(crate) fn check_request(
         &self,
         request: &Message,
         flow: &Flow,
-    ) -> Result<(Validated, RoutePlan), Refusal> {
+        route: &mut RoutePlan,
+    ) -> Result<Validated, Refusal> {
         let checks = Checks {
             secrets: &self.secrets,
             home: self.home,
@@ -93,7 +94,8 @@ impl Core {
             },
             validated => validated?,
         };
-        Ok((validated, self.plan_route(request, flow)?))
+        self.plan_route(request, flow, route)?;
+        Ok(validated)
     }
 
     /// True if the request passed here before and was routed the same way. The native policy asks [`Core::check_request`];
@@ -109,13 +111,18 @@ impl Core {
     }
 
     /// The plan of §16.4: whose the Route values are.
-    pub(crate) fn plan_route(&self, request: &Message, flow: &Flow) -> Result<RoutePlan, Refusal> {
+    pub(crate) fn plan_route(
+        &self,
+        request: &Message,
+        flow: &Flow,
+        route: &mut RoutePlan,
+    ) -> Result<(), Refusal> {
         let settings = &self.settings;
         let is_ours = |uri: &Uri<'_>| uri.is_sip() && settings.is_own_route(&uri.host, uri.port);
         let port = settings
             .listener(flow.listener)
             .map_or(0, |listener| listener.address.port());
-        RoutePlan::of(
+        route.read(
             request,
             &Ownership {
                 is_ours: &is_ours,

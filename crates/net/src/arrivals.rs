@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use strowger_sip::{Limits, Message, Now};
 use strowger_transaction::Flow;
 
@@ -156,13 +157,19 @@ impl Arrivals {
     ) {
         let received = &driver.meter(Some(worker)).messages_received;
         received.add(self.entries.len() as u64);
-        let mut order: Vec<&mut Arrival> = self.entries.iter_mut().collect();
-        if !order.is_sorted_by_key(|arrival| arrival.shard) {
-            order.sort_by_key(|arrival| arrival.shard);
-        }
-        for group in order.chunk_by_mut(|one, other| one.shard == other.shard) {
-            let shard = group.first().map_or(0, |first| first.shard);
-            let jobs = group.iter_mut().map(|arrival| Job::Input {
+        // A batch is small and shards are few: to look through it once for each costs less than to sort it.
+        let mut served: SmallVec<[u16; 16]> = SmallVec::new();
+        for first in 0..self.entries.len() {
+            let Some(rest) = self.entries.get_mut(first..) else {
+                break;
+            };
+            let shard = match rest.first() {
+                Some(arrival) if !served.contains(&arrival.shard) => arrival.shard,
+                _ => continue,
+            };
+            served.push(shard);
+            let of_shard = rest.iter_mut().filter(|arrival| arrival.shard == shard);
+            let jobs = of_shard.map(|arrival| Job::Input {
                 octets: octets(arrival.evidence),
                 input: &mut arrival.input,
             });

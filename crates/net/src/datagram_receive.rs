@@ -66,15 +66,28 @@ impl DatagramReceiver {
 
     /// Receives what is there, as far as there is room; replaces what was received before.
     pub(crate) fn receive(&mut self, socket: &UdpSocket, v6: bool) -> Result<Received, Errno> {
+        // As many buffers as are offered: to list them all costs as much as to read a datagram.
+        if self.room == BATCH_MIN {
+            self.receive_up_to::<BATCH_MIN>(socket, v6)
+        } else {
+            self.receive_up_to::<BATCH_MAX>(socket, v6)
+        }
+    }
+
+    fn receive_up_to<const BUFFERS: usize>(
+        &mut self,
+        socket: &UdpSocket,
+        v6: bool,
+    ) -> Result<Received, Errno> {
         self.datagrams.clear();
         let headers = if v6 {
             &mut self.headers_v6
         } else {
             &mut self.headers_v4
         };
-        let room = self.room;
+        let room = self.room.min(BUFFERS);
         let mut slots = self.slab.chunks_exact_mut(SLOT_OCTETS).take(room);
-        let mut buffers: [[IoSliceMut<'_>; 1]; BATCH_MAX] =
+        let mut buffers: [[IoSliceMut<'_>; 1]; BUFFERS] =
             core::array::from_fn(|_| [IoSliceMut::new(slots.next().unwrap_or_default())]);
         let received = recvmmsg(
             socket.as_raw_fd(),

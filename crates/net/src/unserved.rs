@@ -4,8 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use strowger_sip::Message;
-use strowger_transaction::via::response_flow;
-use strowger_transaction::{MaddrRule, Transmit, TransmitToken};
+use strowger_transaction::{Transmit, TransmitToken, response_flow};
 
 use crate::driver::Driver;
 use crate::stream::Appended;
@@ -30,7 +29,7 @@ pub(crate) fn answer(driver: &Driver, turn: &mut Turn, worker: Option<u16>) {
             driver
                 .ingress
                 .give_up(&message, &flow, status, out)
-                .then(|| response_flow(&message.via(), &flow, MaddrRule::Ignore))
+                .then(|| response_flow(&message, &flow))
         }));
         let Ok(Some(flow)) = written else {
             turn.batch.bytes.truncate(start);

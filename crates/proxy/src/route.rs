@@ -101,13 +101,32 @@ impl RoutePlan {
         }
     }
 
-    /// Reads Request-URI and Route of a request.
+    /// The plan for a request, by its Request-URI and Route.
     pub fn of(request: &Message, ownership: &Ownership<'_>) -> Result<RoutePlan, Refusal> {
         let mut plan = RoutePlan::default();
+        plan.read(request, ownership)?;
+        Ok(plan)
+    }
+
+    /// Forgets all; keeps memory.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.request_uri = RequestUri::AsReceived;
+        self.removed.clear();
+        self.own.clear();
+        self.used_up = false;
+        self.ignored = false;
+        self.taken_off = None;
+    }
+
+    /// Makes this the plan for a request. After an error it is of no use.
+    pub fn read(&mut self, request: &Message, ownership: &Ownership<'_>) -> Result<(), Refusal> {
+        self.clear();
+        let plan = self;
         if request.is_plain_request_uri() && !request.has_header(HeaderName::Route) {
             // Neither lr nor maddr, and no route: nearly all requests out of dialogs.
             plan.used_up = true;
-            return Ok(plan);
+            return Ok(());
         }
         // One without parameters has neither lr nor maddr.
         let last = match request.is_plain_request_uri() {
@@ -116,7 +135,7 @@ impl RoutePlan {
         };
         plan.used_up = !request.has_header(HeaderName::Route);
         if plan.used_up {
-            return Ok(plan);
+            return Ok(());
         }
         plan.used_up = true;
         for route in request.routes() {
@@ -145,7 +164,7 @@ impl RoutePlan {
             plan.own.push(own);
             plan.removed.push(route.range);
         }
-        Ok(plan)
+        Ok(())
     }
 
     /// Finds the Request-URI where ours stands in its place: a strict router put the target into the last Route value,

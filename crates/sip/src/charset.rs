@@ -25,6 +25,9 @@ pub(crate) const URI_PARAM_PLAIN: u16 = 1024;
 /// Everything beyond CR.
 pub(crate) const NO_CONTROL: u16 = 512;
 
+/// `hostname` in lower case, without the underscore.
+pub(crate) const PLAIN_HOST: u16 = 2048;
+
 const fn build() -> [u16; 256] {
     let mut table = [0_u16; 256];
     let mut i = 0;
@@ -83,6 +86,9 @@ const fn build() -> [u16; 256] {
         }
         if b > b'\r' {
             class |= NO_CONTROL;
+        }
+        if b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.') {
+            class |= PLAIN_HOST;
         }
         table[i] = class;
         i += 1;

@@ -34,6 +34,7 @@ mod params;
 mod parse;
 mod parse_fields;
 mod parse_lines;
+mod plain_address;
 mod quoted;
 mod response;
 mod scan;

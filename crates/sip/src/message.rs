@@ -248,6 +248,9 @@ impl Message {
             return 0..0;
         };
         let mut line = self.line_range(index);
+        if let Some(range) = self.plain_value_range(entry, &line) {
+            return range;
+        }
         if self
             .octets
             .get(..line.end)
@@ -262,6 +265,21 @@ impl Message {
             start = field.skip_lws(field.skip_lws(name_end) + 1);
         }
         start..start + charset::trim_end(field.slice(start, line.end)).len()
+    }
+
+    /// The same where one space at most stands before the value, nothing behind it, and the line ends as it should.
+    #[inline]
+    fn plain_value_range(&self, entry: Entry, line: &Range<usize>) -> Option<Range<usize>> {
+        let colon = line.start + usize::from(entry.name_len);
+        let [colon_octet, after] = *self.octets.get(colon..)?.first_chunk()?;
+        let start = colon + 1 + usize::from(after == b' ');
+        let end = line.end.checked_sub(b"\r\n".len())?;
+        let [last, cr, lf] = *self.octets.get(end.checked_sub(1)?..)?.first_chunk()?;
+        let first = *self.octets.get(start)?;
+        let plain =
+            colon_octet == b':' && first > b' ' && last > b' ' && (cr, lf) == (b'\r', b'\n');
+        let known = entry.name_len != 0 && entry.name_len != NAME_LEN_UNKNOWN;
+        (plain && known && start < end).then_some(start..end)
     }
 
     /// Where the value of the first header field of that name ends.

@@ -67,8 +67,13 @@ impl Message {
             return Message::parse_shared(octets.to_vec(), limits);
         };
         let mut memory = core::mem::take(&mut message.octets);
-        memory.clear();
-        memory.extend_from_slice(octets);
+        if memory.capacity() < octets.len() {
+            // To make room would copy what is of no use any more.
+            memory = octets.to_vec();
+        } else {
+            memory.clear();
+            memory.extend_from_slice(octets);
+        }
         *message = Message::unread(from_start_line(memory)?);
         match Parser::run(message, limits) {
             None => Ok(spare),

@@ -3,7 +3,7 @@
 
 use wide::u8x16;
 
-use crate::charset::{self, HOST, NAME_RUN, NO_CONTROL, URI, USER, VALUE, VISIBLE};
+use crate::charset::{self, HOST, NAME_RUN, NO_CONTROL, PLAIN_HOST, URI, USER, VALUE, VISIBLE};
 
 const LANES: usize = 16;
 
@@ -59,6 +59,12 @@ pub(crate) fn name_end(octets: &[u8], at: usize) -> usize {
 #[inline(always)]
 pub(crate) fn host_end(octets: &[u8], at: usize) -> usize {
     run::<HostName>(octets, at)
+}
+
+/// End of a host name in lower case.
+#[inline(always)]
+pub(crate) fn plain_host_end(octets: &[u8], at: usize) -> usize {
+    run::<PlainHost>(octets, at)
 }
 
 /// End of a run without controls, space and DEL.
@@ -208,6 +214,7 @@ fn controls(pair: &[u8; 2 * LANES]) -> u32 {
 struct Value;
 struct Name;
 struct HostName;
+struct PlainHost;
 struct UriOctets;
 struct Visible;
 struct User;
@@ -325,6 +332,15 @@ impl Class for HostName {
     }
 }
 
+impl Class for PlainHost {
+    const TABLE: u16 = PLAIN_HOST;
+    #[inline(always)]
+    fn outside(block: Block) -> u32 {
+        let digits = block.within(b'-', b'9') ^ block.equal(b'/');
+        !(block.within(b'a', b'z') | digits).to_bitmask() & 0xffff
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -342,6 +358,7 @@ mod tests {
         agrees::<Value>();
         agrees::<Name>();
         agrees::<HostName>();
+        agrees::<PlainHost>();
         agrees::<UriOctets>();
         agrees::<Visible>();
         agrees::<User>();

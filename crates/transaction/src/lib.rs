@@ -38,5 +38,5 @@ pub use transactions::{
     CancelOutcome, ClientKey, ClientStart, RequestMatch, RespondError, ResponseMatch, ServerKey,
     ShardIdentity, Stray, TableFull, TransactionEvent, Transactions,
 };
-pub use via::{MaddrRule, ResponseTarget, marked_via_target, response_target};
+pub use via::{MaddrRule, ResponseTarget, marked_via_target, response_flow, response_target};
 pub use wheel::{TimerKey, TimerWheel};

@@ -17,11 +17,19 @@ impl<const C: usize, const D: usize> SipHash<C, D> {
     /// For 128 bits.
     #[inline(always)]
     pub(crate) fn new_wide(key: &[u8; 16]) -> SipHash<C, D> {
+        let mut hash = SipHash::new(key);
+        hash.v1 ^= 0xee;
+        hash
+    }
+
+    /// For 64 bits.
+    #[inline(always)]
+    pub(crate) fn new(key: &[u8; 16]) -> SipHash<C, D> {
         let key = u128::from_le_bytes(*key);
         let (k0, k1) = (key as u64, (key >> 64) as u64);
         SipHash {
             v0: k0 ^ 0x736f_6d65_7073_6575,
-            v1: k1 ^ 0x646f_7261_6e64_6f83,
+            v1: k1 ^ 0x646f_7261_6e64_6f6d,
             v2: k0 ^ 0x6c79_6765_6e65_7261,
             v3: k1 ^ 0x7465_6462_7974_6573,
             tail: 0,
@@ -74,6 +82,15 @@ impl<const C: usize, const D: usize> SipHash<C, D> {
             self.absorb(self.tail);
             self.tail = octets >> (8 * (8 - used));
         }
+    }
+
+    /// 64 bits.
+    #[inline(always)]
+    pub(crate) fn finish(mut self) -> u64 {
+        self.absorb_length();
+        self.v2 ^= 0xff;
+        self.rounds(D);
+        self.mixed()
     }
 
     /// 128 bits, the lower ones first.

@@ -9,7 +9,7 @@ use strowger_sip::{Message, Method, StatusCode, write_response};
 use crate::flow::{Flow, TransmitBatch, TransmitToken};
 use crate::request_key::{KeyClass, KeyMaker, RequestKey};
 use crate::token::{SecretKey, Secrets, ToTag, is_own_to_tag, to_tag};
-use crate::via::{MaddrRule, response_flow};
+use crate::via::response_flow;
 
 /// What the To tag of a reply is made from: a function of the request and a secret, so that a repeated request gets the
 /// same tag from every worker, also after a restart.
@@ -91,7 +91,7 @@ pub fn reply_statelessly(
     extra: &[u8],
 ) {
     let source = TagSource { secrets, key: None };
-    let to = response_flow(&request.via(), flow, MaddrRule::Ignore);
+    let to = response_flow(request, flow);
     out.push_with(to, TransmitToken::NONE, |octets| {
         write_stateless_reply(octets, source, request, flow, status, None, extra, None);
     });

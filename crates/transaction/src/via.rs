@@ -5,7 +5,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use strowger_sip::{Transport, Via};
+use strowger_sip::{Message, Transport, Via};
 
 use crate::flow::{Flow, ListenerId};
 
@@ -59,13 +59,17 @@ pub fn response_target(
     }
 }
 
-/// The flow for the response to a request that has just arrived on `flow`: its connection is alive.
-pub fn response_flow(via: &Via<'_>, flow: &Flow, maddr: MaddrRule) -> Flow {
-    if flow.transport.is_reliable() {
-        *flow
-    } else {
-        datagram_flow(via, flow, maddr)
+/// The flow for the response to a request that has just arrived on `flow`: its connection is alive. `maddr` counts for
+/// nothing.
+#[inline]
+pub fn response_flow(request: &Message, flow: &Flow) -> Flow {
+    let mut back = *flow;
+    if !flow.transport.is_reliable() && !request.has_rport() {
+        let port = request.sent_by_port();
+        back.remote
+            .set_port(port.unwrap_or(flow.transport.default_port()));
     }
+    back
 }
 
 fn datagram_flow(via: &Via<'_>, flow: &Flow, maddr: MaddrRule) -> Flow {

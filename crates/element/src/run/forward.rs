@@ -311,10 +311,11 @@ impl Run {
 
     pub(super) fn program_obey_route(&mut self) -> Option<bool> {
         let request = Arc::clone(self.request.as_ref()?);
-        let plan = match self.core().plan_route(&request, &self.flow) {
-            Ok(plan) => plan,
-            Err(_) => return Some(false),
-        };
+        let mut plan = RoutePlan::default();
+        let planned = self.core().plan_route(&request, &self.flow, &mut plan);
+        if planned.is_err() {
+            return Some(false);
+        }
         if !plan.reached_own_route() {
             return request.has_header(HeaderName::Route).then_some(false);
         }

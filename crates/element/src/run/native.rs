@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use strowger_proxy::write_refusal_lines;
+use strowger_proxy::{Refusal, Validated, write_refusal_lines};
 use strowger_registrar::{
     AuthKind, Authenticator, ChallengeCause, LocationService, Verdict, owns_identity,
     write_redirect_contacts,
 };
 use strowger_routing::{Authentication, ChallengeKind, Lookup, LooseRoute, NativeContext as _};
-use strowger_sip::{HeaderName, Method, StatusCode, Uri};
+use strowger_sip::{HeaderName, Message, Method, Now, StatusCode, Uri};
+use strowger_transaction::RequestKey;
 
 use super::Run;
 use crate::core::Core;
@@ -87,10 +88,9 @@ impl Run {
 
     pub(super) fn native_check(&mut self) -> bool {
         let request = Arc::clone(self.message_of_request());
-        match self.core().check_request(&request, &self.flow) {
-            Ok((validated, route)) => {
+        match self.check_and_plan(&request) {
+            Ok(validated) => {
                 self.max_breadth = validated.max_breadth;
-                self.route = route;
                 if validated.last_hop && request.method() == Method::Options {
                     // §16.3 step 3: the last hop of an OPTIONS may answer it.
                     self.native_reply_options();
@@ -112,13 +112,33 @@ impl Run {
         }
     }
 
+    /// Checks a request and plans its route, in place.
+    fn check_and_plan(&mut self, request: &Message) -> Result<Validated, Refusal> {
+        let Run {
+            core, flow, route, ..
+        } = self;
+        match core {
+            Some(core) => core.check_request(request, flow, route),
+            None => unreachable!("a run is given to the policy with the core"),
+        }
+    }
+
+    /// Plans the route of a request; one that is malformed leads nowhere.
+    fn plan(&mut self, request: &Message) {
+        let Run {
+            core, flow, route, ..
+        } = self;
+        if let Some(core) = core
+            && core.plan_route(request, flow, route).is_err()
+        {
+            route.clear();
+        }
+    }
+
     pub(super) fn native_loose_route(&mut self) -> LooseRoute {
         let request = Arc::clone(self.message_of_request());
         if request.method() == Method::Ack {
-            self.route = self
-                .core()
-                .plan_route(&request, &self.flow)
-                .unwrap_or_default();
+            self.plan(&request);
         }
         if !self.route.reached_own_route() {
             return LooseRoute::None;
@@ -251,11 +271,18 @@ impl Run {
         let (now, request) = (self.now, Arc::clone(self.message_of_request()));
         match server::judge(&request) {
             Err(refusal) => self.reply_with(refusal.status, None, &refusal.headers),
-            Ok(()) if self.core_mut().recent.is_merged(now, &request) => {
+            Ok(()) if self.is_merged(now, &request) => {
                 self.reply_with(StatusCode::LOOP_DETECTED, Some(b"Request Merged"), b"")
             }
             Ok(()) => self.reply_with(StatusCode::OK, None, Core::CAPABILITIES),
         }
+    }
+
+    /// True if the same request came by another way.
+    fn is_merged(&mut self, now: Now, request: &Message) -> bool {
+        // The key is made of what tells one way from another: branch and sender.
+        let way = self.key.map_or(0, RequestKey::bits);
+        self.core_mut().recent.is_merged(now, request, way)
     }
 
     pub(super) fn native_relay(&mut self) {

@@ -118,25 +118,41 @@ pub fn parse_branch(
 ) -> Result<BranchToken, TokenError> {
     let octets = digits(branch)?;
     let (token, kind) = fields(&octets)?;
-    check_home(home, &token)?;
+    check_home(home, token.node, token.shard)?;
     check_mac(secrets, &octets, kind)?;
     Ok(token)
 }
 
-/// The shard that wrote a branch, for choosing whom to hand a response to. The MAC is not checked here.
+/// The shard that wrote a branch, for choosing whom to hand a response to. No more than its first digits are read, and the
+/// MAC is not checked.
 pub fn branch_home(home: Home, branch: &[u8]) -> Result<u8, TokenError> {
-    let (token, _) = fields(&digits(branch)?)?;
-    check_home(home, &token)?;
-    Ok(token.shard)
+    let first = digits_of(branch)?
+        .first_chunk::<HOME_DIGITS>()
+        .ok_or(TokenError::Foreign)?;
+    let mut octets = [0; HOME_OCTETS];
+    base32::decode(first, &mut octets).ok_or(TokenError::Foreign)?;
+    let [head, _, node_high, node_low, shard] = octets;
+    check_head(head, &KINDS)?;
+    check_home(home, u16::from_be_bytes([node_high, node_low]), shard)?;
+    Ok(shard)
 }
 
-fn digits(branch: &[u8]) -> Result<[u8; OCTETS], TokenError> {
+/// Octets of a token up to its shard, and the digits of them.
+const HOME_OCTETS: usize = 5;
+const HOME_DIGITS: usize = 8;
+
+/// What stands behind the magic cookie of a branch of ours.
+fn digits_of(branch: &[u8]) -> Result<&[u8], TokenError> {
     let (cookie, digits) = branch.split_first_chunk::<7>().ok_or(TokenError::Foreign)?;
-    let mut octets = [0; OCTETS];
     if digits.len() != BRANCH_DIGITS || !cookie.eq_ignore_ascii_case(MAGIC_COOKIE) {
         return Err(TokenError::Foreign);
     }
-    base32::decode(digits, &mut octets).ok_or(TokenError::Foreign)?;
+    Ok(digits)
+}
+
+fn digits(branch: &[u8]) -> Result<[u8; OCTETS], TokenError> {
+    let mut octets = [0; OCTETS];
+    base32::decode(digits_of(branch)?, &mut octets).ok_or(TokenError::Foreign)?;
     Ok(octets)
 }
 
@@ -168,12 +184,12 @@ fn fields(octets: &[u8; OCTETS]) -> Result<(BranchToken, Kind), TokenError> {
     ))
 }
 
-fn check_home(home: Home, token: &BranchToken) -> Result<(), TokenError> {
-    if token.node != home.node {
-        return Err(TokenError::OtherNode(token.node));
+fn check_home(home: Home, node: u16, shard: u8) -> Result<(), TokenError> {
+    if node != home.node {
+        return Err(TokenError::OtherNode(node));
     }
-    if u16::from(token.shard) >= home.shards {
-        return Err(TokenError::UnknownShard(token.shard));
+    if u16::from(shard) >= home.shards {
+        return Err(TokenError::UnknownShard(shard));
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Secrets and the keyed hash over the parts of a token.
 
-use core::hash::Hasher;
-use siphasher::sip::SipHasher24;
+use crate::sip_hash::SipHash;
 
 /// What a token is for. The kind goes into every MAC, so that no token can stand in for one of another kind.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,37 +64,21 @@ impl Secrets {
 }
 
 /// SipHash-2-4 over parts, each with its length, so that moving a boundary changes the result.
-///
-/// Parts are gathered and hashed at once: the hasher's own buffering of short writes would cost more than the hash.
 #[derive(Clone)]
-pub struct Mac {
-    hasher: SipHasher24,
-    gathered: [u8; Mac::GATHERED],
-    used: usize,
-    /// Some parts went into the hasher already because they did not fit.
-    streamed: bool,
-}
+pub struct Mac(SipHash<2, 4>);
 
 impl Mac {
-    /// Octets gathered before the hasher sees them.
-    const GATHERED: usize = 192;
-
     /// A MAC without a kind, for uses that name their own purpose as first part.
     #[inline]
     pub fn new(key: &[u8; 16]) -> Mac {
-        Mac {
-            hasher: SipHasher24::new_with_key(key),
-            gathered: [0; Mac::GATHERED],
-            used: 0,
-            streamed: false,
-        }
+        Mac(SipHash::new(key))
     }
 
     /// A MAC for tokens of one kind.
     #[inline]
     pub fn for_kind(key: &SecretKey, kind: Kind) -> Mac {
         let mut mac = Mac::new(&key.key);
-        mac.write(&[kind as u8]);
+        mac.0.write_few(kind as u64, 1);
         mac
     }
 
@@ -108,29 +91,17 @@ impl Mac {
     }
 
     /// Takes in octets.
-    #[inline(always)]
+    #[inline]
     pub fn add(&mut self, octets: &[u8]) {
-        self.write(&(octets.len() as u32).to_le_bytes());
-        self.write(octets);
+        self.0.write_few(octets.len() as u64 & LENGTH, 4);
+        self.0.write(octets);
     }
 
     /// Takes in octets, upper case read as lower.
     #[inline]
     pub fn add_ignoring_case(&mut self, octets: &[u8]) {
-        self.write(&(octets.len() as u32).to_le_bytes());
-        let end = self.used + octets.len();
-        if let Some(place) = self.gathered.get_mut(self.used..end) {
-            copy_lower(place, octets);
-            self.used = end;
-            return;
-        }
-        for chunk in octets.chunks(32) {
-            let mut lower = [0; 32];
-            if let Some(lower) = lower.get_mut(..chunk.len()) {
-                copy_lower(lower, chunk);
-                self.write(lower);
-            }
-        }
+        self.0.write_few(octets.len() as u64 & LENGTH, 4);
+        self.0.write_mapped(octets, lower);
     }
 
     /// Takes in a number.
@@ -144,63 +115,18 @@ impl Mac {
     /// Takes in a number.
     #[inline(always)]
     pub fn add_number(&mut self, number: u64) {
-        self.write(&number.to_le_bytes());
+        self.0.write_word(number);
     }
 
     /// The 64 bits of the MAC.
     #[inline(always)]
-    pub fn finish(mut self) -> u64 {
-        let gathered = self.gathered.get(..self.used).unwrap_or_default();
-        if !self.streamed {
-            return self.hasher.hash(gathered);
-        }
-        self.hasher.write(gathered);
-        self.hasher.finish()
-    }
-
-    #[inline(always)]
-    fn write(&mut self, octets: &[u8]) {
-        let end = self.used + octets.len();
-        if let Some(place) = self.gathered.get_mut(self.used..end) {
-            place.copy_from_slice(octets);
-            self.used = end;
-            return;
-        }
-        self.stream(octets);
-    }
-
-    #[cold]
-    fn stream(&mut self, octets: &[u8]) {
-        let gathered = self.gathered.get(..self.used).unwrap_or_default();
-        self.hasher.write(gathered);
-        self.hasher.write(octets);
-        self.used = 0;
-        self.streamed = true;
+    pub fn finish(self) -> u64 {
+        self.0.finish()
     }
 }
 
-/// Copies octets, upper case as lower; both are of one length.
-#[inline(always)]
-fn copy_lower(to: &mut [u8], from: &[u8]) {
-    debug_assert_eq!(to.len(), from.len(), "all of it is copied");
-    // The last eight are done apart, whether or not some of them were done before.
-    if let (Some(to), Some(from)) = (to.last_chunk_mut(), from.last_chunk()) {
-        *to = lower(u64::from_le_bytes(*from)).to_le_bytes();
-    } else {
-        return copy_few_lower(to, from);
-    }
-    let (to, from) = (to.as_chunks_mut::<8>().0, from.as_chunks::<8>().0);
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = lower(u64::from_le_bytes(*from)).to_le_bytes();
-    }
-}
-
-/// The same of fewer than eight.
-fn copy_few_lower(to: &mut [u8], from: &[u8]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = from.to_ascii_lowercase();
-    }
-}
+/// What of a length goes into the hash.
+const LENGTH: u64 = u32::MAX as u64;
 
 /// Eight octets, upper case as lower.
 #[inline(always)]
@@ -216,7 +142,11 @@ pub(crate) fn lower(word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mac, copy_lower};
+    use core::hash::Hasher as _;
+
+    use siphasher::sip::SipHasher24;
+
+    use super::{Mac, lower};
 
     #[test]
     fn every_octet_of_a_part_counts_wherever_it_stands() {
@@ -240,13 +170,27 @@ mod tests {
     }
 
     #[test]
+    fn it_is_siphash_over_lengths_and_parts() {
+        let key = [7; 16];
+        let mut hasher = SipHasher24::new_with_key(&key);
+        for part in [&b"One"[..], b"", &[0x80; 40]] {
+            hasher.write(&(part.len() as u32).to_le_bytes());
+            hasher.write(part);
+        }
+        hasher.write(&77_u64.to_le_bytes());
+        let mac = Mac::new(&key).part(b"One").part(b"").part(&[0x80; 40]);
+        assert_eq!(mac.number(77).finish(), hasher.finish());
+    }
+
+    #[test]
     fn capitals_alone_become_small() {
-        let all: Vec<u8> = (0..=255).collect();
-        for start in 0..9 {
-            let from = &all[start..];
-            let mut to = vec![0; from.len()];
-            copy_lower(&mut to, from);
-            assert_eq!(to, from.to_ascii_lowercase());
+        for octet in 0..=255_u8 {
+            for place in 0..8 {
+                let mut octets = *b"aZ09[@`{";
+                octets[place] = octet;
+                let small = octets.map(|octet| octet.to_ascii_lowercase());
+                assert_eq!(lower(u64::from_le_bytes(octets)), u64::from_le_bytes(small));
+            }
         }
     }
 }

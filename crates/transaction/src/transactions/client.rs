@@ -560,6 +560,10 @@ impl Transactions {
     }
 }
 
+/// Octets of an INVITE that stays whole: to give its body back would cost more than what it takes. What has more to say
+/// than which codecs it knows is longer.
+const KEPT_WHOLE: usize = 1_400;
+
 /// Once an INVITE has a provisional response it is not sent again: ACK and CANCEL need its header section only.
 fn drop_body(entry: &mut Client, response: Option<&Message>) {
     let provisional = response
@@ -570,7 +574,7 @@ fn drop_body(entry: &mut Client, response: Option<&Message>) {
     }
     if let Some(octets) = entry
         .octets
-        .take_if(|octets| !octets.ends_with(b"\r\n\r\n"))
+        .take_if(|octets| octets.len() > KEPT_WHOLE && !octets.ends_with(b"\r\n\r\n"))
     {
         let head = head_length(&octets);
         let mut octets = octets.into_vec();

@@ -14,7 +14,7 @@ use crate::non_invite_server::NonInviteServer;
 use crate::packed_flow::PackedFlow;
 use crate::request_key::{KeyClass, MethodTag, RequestKey};
 use crate::slots::{SlotKey, Slots};
-use crate::via::{MaddrRule, response_flow};
+use crate::via::response_flow;
 use crate::wheel::TimerKey;
 
 /// One server transaction.
@@ -212,7 +212,7 @@ impl Transactions {
         user: u64,
         out: &mut TransmitBatch,
     ) -> Result<ServerKey, TableFull> {
-        let back = response_flow(&request.via(), flow, MaddrRule::Ignore);
+        let back = response_flow(request, flow);
         self.create_server_towards(now, key, request, (flow, back), user, out)
     }
 
@@ -226,7 +226,7 @@ impl Transactions {
         user: u64,
         out: &mut TransmitBatch,
     ) -> Result<ServerKey, TableFull> {
-        let back = response_flow(&request.via(), flow, MaddrRule::Ignore);
+        let back = response_flow(request, flow);
         let keep = |_: &mut TransmitBatch| Kept::Request(Some(Arc::clone(request)));
         self.begin_server(now, key, request, back, user, keep, out)
     }
