@@ -322,6 +322,15 @@ impl Parser<'_> {
         if end - start > self.limits.uri_octets_max {
             return self.fail(ParseError::TooMuch(Limit::UriOctets));
         }
+        if let Some(spans) = UriSpans::plain(line.until(end), start) {
+            self.message.uri = spans;
+            return;
+        }
+        self.unusual_request_uri(line, start, end);
+    }
+
+    #[inline(never)]
+    fn unusual_request_uri(&mut self, line: Field<'_>, start: usize, end: usize) {
         match Uri::parse_at(line.until(end), start) {
             Ok(uri) if uri.headers.is_empty() => {
                 self.message.uri = UriSpans::of(&uri, line.slice(0, end));

@@ -64,11 +64,10 @@ impl Parser<'_> {
         at: usize,
         value: usize,
     ) -> usize {
-        let line = Line::whole(octets);
         match name {
             HeaderName::Via => {
                 let scanned = via::scan(
-                    line,
+                    Line::whole(octets),
                     value,
                     self.limits.parameters_max,
                     &mut self.message.via,
@@ -77,7 +76,7 @@ impl Parser<'_> {
             }
             HeaderName::From => {
                 let scanned = name_addr::scan(
-                    line,
+                    Line::whole(octets),
                     value,
                     self.limits.parameters_max,
                     &mut self.message.from,
@@ -86,7 +85,7 @@ impl Parser<'_> {
             }
             HeaderName::To => {
                 let scanned = name_addr::scan(
-                    line,
+                    Line::whole(octets),
                     value,
                     self.limits.parameters_max,
                     &mut self.message.to,
@@ -94,13 +93,15 @@ impl Parser<'_> {
                 end_of(scanned, self.message.to.whole)
             }
             // A CR may stand for the hyphen; the other names that are not looked through have none.
-            HeaderName::CallId if name_len > 1 && line.get(at + 4) != Some(b'-') => NOWHERE,
-            HeaderName::MaxForwards if line.get(at + 3) != Some(b'-') => NOWHERE,
-            HeaderName::ContentLength if name_len > 1 && line.get(at + 7) != Some(b'-') => NOWHERE,
-            HeaderName::CallId => self.plain_call_id(line, value),
-            HeaderName::CSeq => self.plain_cseq(line, value),
-            HeaderName::ContentLength => self.plain_content_length(line, value),
-            HeaderName::MaxForwards => self.plain_max_forwards(line, value),
+            HeaderName::CallId if name_len > 1 && octets.get(at + 4) != Some(&b'-') => NOWHERE,
+            HeaderName::MaxForwards if octets.get(at + 3) != Some(&b'-') => NOWHERE,
+            HeaderName::ContentLength if name_len > 1 && octets.get(at + 7) != Some(&b'-') => {
+                NOWHERE
+            }
+            HeaderName::CallId => self.plain_call_id(Line::whole(octets), value),
+            HeaderName::CSeq => self.plain_cseq(Line::whole(octets), value),
+            HeaderName::ContentLength => self.plain_content_length(Line::whole(octets), value),
+            HeaderName::MaxForwards => self.plain_max_forwards(Line::whole(octets), value),
             _ => scan::control(octets, at),
         }
     }

@@ -314,7 +314,11 @@ fn is_header_octet(octet: u8) -> bool {
 
 /// Where the parameters that begin at `at` end.
 #[inline(always)]
-fn parameters_end(field: Field<'_>, at: usize, escapes: &mut bool) -> Result<usize, UriError> {
+pub(crate) fn parameters_end(
+    field: Field<'_>,
+    at: usize,
+    escapes: &mut bool,
+) -> Result<usize, UriError> {
     let mut at = at;
     while field.get(at) == Some(b';') {
         let name = at + 1;

@@ -7,7 +7,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13, SipHasher24};
 use strowger_sip::{Host, Message, Method};
 
 use crate::sip_hash::SipHash;
-use crate::token::{SecretKey, lower};
+use crate::token::SecretKey;
 
 /// Names the transaction a request belongs to. An ACK has the key of its INVITE, if that had a failure.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,11 +27,6 @@ impl RequestKey {
     /// A number below `of` that is the same for all copies of the request, and that nobody without the secret can choose.
     pub const fn lot(self, of: u64) -> u64 {
         (self.0[1] >> 1) % of
-    }
-
-    /// All of it, to be hashed.
-    pub(crate) const fn words(self) -> [u64; 2] {
-        self.0
     }
 }
 
@@ -157,10 +152,12 @@ impl KeyMaker {
 /// The hash that a key is.
 type KeyHash = SipHash<1, 3>;
 
-/// Tokens and host names are compared without regard to case (RFC 3261 §7.3.1).
+/// Tokens and host names are compared without regard to case (RFC 3261 §7.3.1). One bit tells small letters from capitals;
+/// of the other octets that may stand in a token no two differ in that bit alone.
 #[inline(always)]
 fn write_lower(hash: &mut KeyHash, octets: &[u8]) {
-    hash.write_mapped(octets, lower);
+    const CASE: u64 = u64::from_ne_bytes([0x20; 8]);
+    hash.write_mapped(octets, |word| word | CASE);
     hash.write_few(0xff, 1);
 }
 

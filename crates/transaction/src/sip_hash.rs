@@ -37,7 +37,7 @@ impl<const C: usize, const D: usize> SipHash<C, D> {
         }
     }
 
-    /// Takes in octets; `map` changes them, eight at a time, and leaves zero as it is.
+    /// Takes in octets; `map` changes them, eight at a time, each octet by itself.
     #[inline(always)]
     pub(crate) fn write_mapped(&mut self, octets: &[u8], map: impl Fn(u64) -> u64) {
         let (words, rest) = octets.as_chunks::<8>();
@@ -45,11 +45,12 @@ impl<const C: usize, const D: usize> SipHash<C, D> {
             self.write_word(map(u64::from_le_bytes(*word)));
         }
         if !rest.is_empty() {
+            let beyond = 8 * (8 - rest.len());
             let few = match octets.last_chunk::<8>() {
-                Some(last) => u64::from_le_bytes(*last) >> (8 * (8 - rest.len())),
-                None => few(rest),
+                Some(last) => map(u64::from_le_bytes(*last)) >> beyond,
+                None => map(few(rest)) << beyond >> beyond,
             };
-            self.write_few(map(few), rest.len());
+            self.write_few(few, rest.len());
         }
     }
 

@@ -32,7 +32,6 @@ pub use branch::{
     BRANCH_DIGITS, BranchMode, BranchToken, Home, MAGIC_COOKIE, branch_home, parse_branch,
     write_branch,
 };
-pub(crate) use mac::lower;
 pub use mac::{Kind, Mac, SecretKey, Secrets};
 pub use sealed::{SEALED_PAYLOAD_MAX, open, seal};
 pub use to_tag::{TO_TAG_DIGITS, ToTag};

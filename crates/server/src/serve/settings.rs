@@ -94,9 +94,10 @@ pub fn workers(config: &Config) -> u16 {
 
 /// Shards.
 pub fn shards(config: &Config) -> u16 {
-    config
-        .shards
-        .unwrap_or_else(|| (workers(config) * SHARDS_PER_WORKER).min(256))
+    config.shards.unwrap_or_else(|| match workers(config) {
+        1 => 1,
+        workers => (workers * SHARDS_PER_WORKER).min(256),
+    })
 }
 
 /// What the driver is made with.

@@ -130,7 +130,7 @@ const LENGTH: u64 = u32::MAX as u64;
 
 /// Eight octets, upper case as lower.
 #[inline(always)]
-pub(crate) fn lower(word: u64) -> u64 {
+fn lower(word: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     // The high bit of each octet says: at least `A`, more than `Z`, beyond ASCII.
     let low = word & (0x7f * EACH);

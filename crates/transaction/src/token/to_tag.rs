@@ -57,9 +57,8 @@ pub(crate) fn is_own_to_tag(
 
 fn octets_with(secret: &SecretKey, request: RequestKey, call_id: &[u8]) -> [u8; OCTETS] {
     let mut mac = Mac::for_kind(secret, Kind::ToTag);
-    for word in request.words() {
-        mac.add_number(word);
-    }
+    // Half of the key is as many bits as the tag has.
+    mac.add_number(request.bits());
     mac.add(call_id);
     let mac = mac.finish();
     let mut octets = [0; OCTETS];
