@@ -6,8 +6,7 @@ use std::sync::Arc;
 use strowger_routing::{PolicyChoice, SlEvent};
 use strowger_sip::{Message, Method, Now, StatusCode, Time};
 use strowger_transaction::{
-    Flow, RequestKey, ServerKey, TagSource, TransmitBatch, TransmitToken, response_flow,
-    write_stateless_reply,
+    Flow, RequestKey, ServerKey, TagSource, TransmitToken, response_flow, write_stateless_reply,
 };
 
 use crate::core::Core;
@@ -41,6 +40,15 @@ impl<'a> OwnReply<'a> {
             is_error_reply: false,
             key: None,
         }
+    }
+}
+
+/// Where a reply of our own goes (RFC 3261 §18.2.2, RFC 3581 §4).
+#[inline(always)]
+fn target_of(flow: &Flow, request: &Message, reply: &OwnReply<'_>) -> Flow {
+    match reply.force_rport {
+        true => *flow,
+        false => response_flow(request, flow),
     }
 }
 
@@ -82,42 +90,26 @@ impl Core {
         request: &Message,
         reply: &OwnReply<'_>,
     ) {
-        let target = match reply.force_rport {
-            true => flow,
-            false => response_flow(request, &flow),
-        };
-        let (secrets, key) = (self.secrets, reply.key);
-        let source = TagSource::new(&secrets, key);
         let lines = self.own_lines(reply.headers);
-        let write = |lines: &[u8], source: TagSource<'_>, batch: &mut TransmitBatch| {
-            batch.push_with(target, TransmitToken::NONE, |out| {
-                write_stateless_reply(
-                    out,
-                    source,
-                    request,
-                    &flow,
-                    reply.status,
-                    reply.reason,
-                    lines,
-                    reply.body,
-                );
-            })
-        };
-        let length = write(&lines, source, &mut self.batch).len();
+        let length = self.write_own(&flow, request, reply, &lines);
         let asked = request.as_bytes().len();
         // The bindings are told to who has shown that they are his.
         let is_known = reply.status == StatusCode::OK
             && request.method() == Method::Register
             && matches!(&self.settings.policy, PolicyChoice::Native(policy) if policy.auth_required);
-        if 2 * length > 3 * asked && !is_known && !self.may_answer(now, target, (asked, length)) {
+        let may = |core: &Core, length| {
+            let target = target_of(&flow, request, reply);
+            core.may_answer(now, target, (asked, length))
+        };
+        if 2 * length > 3 * asked && !is_known && !may(self, length) {
             // What the RFCs only recommend is left out; a challenge or the reason of a refusal cannot be.
             let least = match request.method() {
                 Method::Options if reply.status == StatusCode::OK => b"".as_slice(),
                 _ => reply.headers,
             };
             self.batch.drop_last();
-            let length = write(least, source, &mut self.batch).len();
-            if !self.may_answer(now, target, (asked, length)) {
+            let length = self.write_own(&flow, request, reply, least);
+            if !may(self, length) {
                 self.batch.drop_last();
                 self.counters.answers_withheld += 1;
                 return;
@@ -140,6 +132,31 @@ impl Core {
         if let Some(hook) = self.policy_interest.local_responses.clone() {
             self.tell_program(hook, "sl:local-response", flow, Arc::new(request.clone()));
         }
+    }
+
+    /// Puts a stateless reply into the batch: how long it is.
+    #[inline(always)]
+    fn write_own(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        reply: &OwnReply<'_>,
+        lines: &[u8],
+    ) -> usize {
+        let Core { secrets, batch, .. } = self;
+        let start = batch.bytes.len();
+        write_stateless_reply(
+            &mut batch.bytes,
+            TagSource::new(secrets, reply.key),
+            request,
+            flow,
+            reply.status,
+            reply.reason,
+            lines,
+            reply.body,
+        );
+        let target = target_of(flow, request, reply);
+        batch.push_written(start, target, TransmitToken::NONE).len()
     }
 
     /// True if an answer without state may go to a source that asked with so many octets. What a program answers is its

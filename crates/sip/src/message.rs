@@ -122,16 +122,20 @@ impl Message {
     }
 
     /// The method of a request; of a response the method of its CSeq.
+    #[inline(always)]
     pub fn method(&self) -> Method<'_> {
-        match self
-            .start_line
-            .known_method
-            .checked_sub(1)
-            .and_then(Method::from_known_index)
-        {
+        let index = self.start_line.known_method.wrapping_sub(1);
+        match Method::from_known_index(index) {
             Some(method) => method,
-            None if self.is_request() => Method::Extension(self.start_line.method.of(&self.octets)),
-            None => Method::from_bytes(self.cseq_method.of(&self.octets)),
+            None => self.unusual_method(),
+        }
+    }
+
+    #[inline(never)]
+    fn unusual_method(&self) -> Method<'_> {
+        match self.is_request() {
+            true => Method::Extension(self.start_line.method.of(&self.octets)),
+            false => Method::from_bytes(self.cseq_method.of(&self.octets)),
         }
     }
 

@@ -99,6 +99,7 @@ impl<'a> Method<'a> {
     }
 
     /// Position in [`Method::KNOWN`]; `None` for extensions.
+    #[inline(always)]
     pub fn known_index(&self) -> Option<u8> {
         Some(match self {
             Method::Invite => 0,
@@ -120,8 +121,26 @@ impl<'a> Method<'a> {
     }
 
     /// The method at `index` of [`Method::KNOWN`].
+    #[inline(always)]
     pub fn from_known_index(index: u8) -> Option<Method<'static>> {
-        Method::KNOWN.get(usize::from(index)).copied()
+        // Not from the list: the number becomes the method without a load.
+        Some(match index {
+            0 => Method::Invite,
+            1 => Method::Ack,
+            2 => Method::Bye,
+            3 => Method::Cancel,
+            4 => Method::Options,
+            5 => Method::Register,
+            6 => Method::Info,
+            7 => Method::Prack,
+            8 => Method::Update,
+            9 => Method::Subscribe,
+            10 => Method::Notify,
+            11 => Method::Publish,
+            12 => Method::Refer,
+            13 => Method::Message,
+            _ => return None,
+        })
     }
 }
 
@@ -140,7 +159,9 @@ mod tests {
         for (index, method) in Method::KNOWN.into_iter().enumerate() {
             assert_eq!(Method::from_bytes(method.as_bytes()), method);
             assert_eq!(method.known_index().map(usize::from), Some(index));
+            assert_eq!(Method::from_known_index(index as u8), Some(method));
         }
+        assert_eq!(Method::from_known_index(14), None);
         assert_eq!(Method::from_bytes(b"invite"), Method::Extension(b"invite"));
         assert_eq!(Method::from_bytes(b"RE%47IST%45R").known_index(), None);
     }

@@ -89,6 +89,11 @@ impl TransmitBatch {
     ) -> Range<usize> {
         let start = self.bytes.len();
         write(&mut self.bytes);
+        self.push_written(start, flow, token)
+    }
+    /// Appends the message whose octets were added to the buffer from `start` on.
+    #[inline(always)]
+    pub fn push_written(&mut self, start: usize, flow: Flow, token: TransmitToken) -> Range<usize> {
         let range = start..self.bytes.len();
         self.sends.push(Transmit {
             flow,

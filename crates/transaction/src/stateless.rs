@@ -30,7 +30,11 @@ impl<'a> TagSource<'a> {
     /// The To tag of our replies to `request`. CANCEL has that of its INVITE (RFC 3261 §9.2).
     pub fn to_tag(&self, request: &Message) -> ToTag {
         let secret = &self.secrets.current;
-        to_tag(secret, self.key_of(request, secret), request.call_id())
+        let key = match self.key {
+            Some(key) if request.method() != Method::Cancel => key,
+            _ => self.key_of(request, secret),
+        };
+        to_tag(secret, key, request.call_id())
     }
 
     /// True if this is the ACK to a failure that we sent without a transaction: it is to be dropped.
@@ -42,6 +46,7 @@ impl<'a> TagSource<'a> {
             })
     }
 
+    #[inline(never)]
     fn key_of(&self, request: &Message, secret: &SecretKey) -> RequestKey {
         match (self.key, request.method()) {
             (_, Method::Cancel) => KeyMaker::new(secret).key(request, KeyClass::Invite),

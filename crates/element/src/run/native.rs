@@ -8,7 +8,7 @@ use strowger_registrar::{
     write_redirect_contacts,
 };
 use strowger_routing::{Authentication, ChallengeKind, Lookup, LooseRoute, NativeContext as _};
-use strowger_sip::{HeaderName, Message, Method, Now, StatusCode, Uri};
+use strowger_sip::{HeaderName, Method, StatusCode, Uri};
 use strowger_transaction::RequestKey;
 
 use super::Run;
@@ -23,19 +23,28 @@ impl Run {
         if status.is_final() && !self.answer_once() {
             return;
         }
-        let request = Arc::clone(self.message_of_request());
-        if request.method() == Method::Ack {
-            return;
-        }
-        let (now, received, flow) = (self.now, self.received, self.flow);
         let reply = OwnReply {
             reason,
             headers,
             key: self.key,
             ..OwnReply::of(status)
         };
-        self.core_mut()
-            .reply_own(now, received, flow, &request, &reply);
+        // The request stays where it is: to hold it twice takes two turns of the bus.
+        let Run {
+            core: Some(core),
+            request,
+            response,
+            ..
+        } = self
+        else {
+            unreachable!("a run is given to the policy with the core");
+        };
+        let Some(request) = request.as_deref().or(response.as_deref()) else {
+            unreachable!("a run has a message");
+        };
+        if request.method() != Method::Ack {
+            core.reply_own(self.now, self.received, self.flow, request, &reply);
+        }
     }
 
     pub(super) fn request_uri_bytes(&self) -> &[u8] {
@@ -87,11 +96,11 @@ impl Run {
     }
 
     pub(super) fn native_check(&mut self) -> bool {
-        let request = Arc::clone(self.message_of_request());
-        match self.check_and_plan(&request) {
+        match self.check_and_plan() {
             Ok(validated) => {
                 self.max_breadth = validated.max_breadth;
-                if validated.last_hop && request.method() == Method::Options {
+                let is_options = || self.message_of_request().method() == Method::Options;
+                if validated.last_hop && is_options() {
                     // §16.3 step 3: the last hop of an OPTIONS may answer it.
                     self.native_reply_options();
                     return false;
@@ -101,7 +110,8 @@ impl Run {
             Err(refusal) => {
                 self.core_mut().actions.counters.count_refusal(refusal);
                 let mut lines = Vec::new();
-                write_refusal_lines(refusal, &request, &self.core().settings.proxy, &mut lines);
+                let request = self.message_of_request();
+                write_refusal_lines(refusal, request, &self.core().settings.proxy, &mut lines);
                 self.reply_with(
                     refusal.status(),
                     refusal.reason().map(str::as_bytes),
@@ -112,42 +122,44 @@ impl Run {
         }
     }
 
-    /// Checks a request and plans its route, in place.
-    fn check_and_plan(&mut self, request: &Message) -> Result<Validated, Refusal> {
-        let Run {
-            core, flow, route, ..
-        } = self;
-        match core {
-            Some(core) => core.check_request(request, flow, route),
-            None => unreachable!("a run is given to the policy with the core"),
-        }
-    }
-
-    /// Plans the route of a request; one that is malformed leads nowhere.
-    fn plan(&mut self, request: &Message) {
-        let Run {
-            core, flow, route, ..
-        } = self;
-        if let Some(core) = core
-            && core.plan_route(request, flow, route).is_err()
-        {
-            route.clear();
+    /// Checks the request and plans its route, in place.
+    fn check_and_plan(&mut self) -> Result<Validated, Refusal> {
+        match self {
+            Run {
+                core: Some(core),
+                request: Some(request),
+                flow,
+                route,
+                ..
+            } => core.check_request(request, flow, route),
+            _ => unreachable!("a request is checked while the policy has the core"),
         }
     }
 
     pub(super) fn native_loose_route(&mut self) -> LooseRoute {
-        let request = Arc::clone(self.message_of_request());
-        if request.method() == Method::Ack {
-            self.plan(&request);
+        let Run {
+            core: Some(core),
+            request: Some(request),
+            flow,
+            route,
+            token,
+            ..
+        } = self
+        else {
+            unreachable!("a request is routed while the policy has the core");
+        };
+        // One that is malformed leads nowhere.
+        if request.method() == Method::Ack && core.plan_route(request, flow, route).is_err() {
+            route.clear();
         }
-        if !self.route.reached_own_route() {
+        if !route.reached_own_route() {
             return LooseRoute::None;
         }
         // A token stands for a dialog; without one it says nothing.
-        self.token = request
+        *token = request
             .to_tag()
-            .and_then(|_| self.route.token(&request, &self.core().secrets));
-        if self.token.is_some() {
+            .and_then(|_| route.token(request, &core.secrets));
+        if token.is_some() {
             LooseRoute::Verified
         } else {
             LooseRoute::Unverified
@@ -268,10 +280,9 @@ impl Run {
     }
 
     pub(super) fn native_reply_options(&mut self) {
-        let (now, request) = (self.now, Arc::clone(self.message_of_request()));
-        match server::judge(&request) {
+        match server::judge(self.message_of_request()) {
             Err(refusal) => self.reply_with(refusal.status, None, &refusal.headers),
-            Ok(()) if self.is_merged(now, &request) => {
+            Ok(()) if self.is_merged() => {
                 self.reply_with(StatusCode::LOOP_DETECTED, Some(b"Request Merged"), b"")
             }
             Ok(()) => self.reply_with(StatusCode::OK, None, Core::CAPABILITIES),
@@ -279,10 +290,21 @@ impl Run {
     }
 
     /// True if the same request came by another way.
-    fn is_merged(&mut self, now: Now, request: &Message) -> bool {
-        // The key is made of what tells one way from another: branch and sender.
-        let way = self.key.map_or(0, RequestKey::bits);
-        self.core_mut().recent.is_merged(now, request, way)
+    fn is_merged(&mut self) -> bool {
+        match self {
+            Run {
+                core: Some(core),
+                request: Some(request),
+                now,
+                key,
+                ..
+            } => {
+                // The key is made of what tells one way from another: branch and sender.
+                let way = key.map_or(0, RequestKey::bits);
+                core.recent.is_merged(*now, request, way)
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn native_relay(&mut self) {
