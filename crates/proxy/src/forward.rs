@@ -129,7 +129,27 @@ impl Forwarder {
             Some(program) => self.edits.copy_from(program.edits),
             None => self.edits.clear(),
         }
-        self.write_routes(forwarding);
+        // In the order of the message, as edits come cheapest. Of what is put before all header fields the last call stands
+        // first: Via, then Record-Route, then Route.
+        let strict = first_route(request, route, forwarding.path).filter(|first| !is_loose(first));
+        self.set_request_uri(
+            request,
+            strict.as_ref().map_or(forwarding.uri, |strict| strict.uri),
+        );
+        self.write_path(forwarding, strict.as_ref());
+        if let Some(routing) = &forwarding.record_route {
+            self.write_record_routes(forwarding, routing);
+        }
+        let downstream = &forwarding.downstream;
+        self.edits.insert_first(request, HeaderName::Via, |line| {
+            line.extend_from_slice(b"SIP/2.0/");
+            line.extend_from_slice(downstream.transport.as_str().as_bytes());
+            line.push(b' ');
+            line.extend_from_slice(downstream.sent_by);
+            line.extend_from_slice(b";branch=");
+            line.extend_from_slice(forwarding.branch);
+        });
+        self.edits.mark_source(request, forwarding.source);
         if !forwarding
             .program
             .is_some_and(|program| program.max_forwards_done)
@@ -145,6 +165,7 @@ impl Forwarder {
             self.edits
                 .set_number(request, HeaderName::MaxBreadth, breadth);
         }
+        self.take_routes_off(forwarding, strict.as_ref());
         for header in forwarding
             .remove
             .iter()
@@ -155,27 +176,6 @@ impl Forwarder {
         if !forwarding.extra.is_empty() {
             self.edits.append_lines(request, forwarding.extra);
         }
-        if let Some(routing) = &forwarding.record_route {
-            let secure = is_secure(forwarding.uri)
-                || first_route(request, route, forwarding.path)
-                    .is_some_and(|first| is_secure(first.uri));
-            // The upper of two values is for the callee's side, which sends to the first it sees (RFC 5658 §5).
-            let double = forwarding.upstream != forwarding.downstream;
-            if double && !matches!(routing, RecordRouting::Plain { double: false, .. }) {
-                self.record_route(request, routing, &forwarding.upstream, secure, double);
-            }
-            self.record_route(request, routing, &forwarding.downstream, secure, double);
-        }
-        self.edits.mark_source(request, forwarding.source);
-        let downstream = &forwarding.downstream;
-        self.edits.insert_first(request, HeaderName::Via, |line| {
-            line.extend_from_slice(b"SIP/2.0/");
-            line.extend_from_slice(downstream.transport.as_str().as_bytes());
-            line.push(b' ');
-            line.extend_from_slice(downstream.sent_by);
-            line.extend_from_slice(b";branch=");
-            line.extend_from_slice(forwarding.branch);
-        });
         if downstream.transport.is_reliable() {
             self.edits.ensure_content_length(request);
         }
@@ -242,46 +242,56 @@ impl Forwarder {
         true
     }
 
-    /// Request-URI and Route values (§16.6 steps 2 and 6).
-    fn write_routes(&mut self, forwarding: &Forwarding<'_>) {
-        let Forwarding {
-            request,
-            route,
-            uri,
-            path,
-            ..
-        } = *forwarding;
-        for range in route.removed() {
+    /// Record-Route values for both sides (§16.6 step 4).
+    fn write_record_routes(&mut self, forwarding: &Forwarding<'_>, routing: &RecordRouting<'_>) {
+        let Forwarding { request, route, .. } = *forwarding;
+        let secure = is_secure(forwarding.uri)
+            || first_route(request, route, forwarding.path)
+                .is_some_and(|first| is_secure(first.uri));
+        // The upper of two values is for the callee's side, which sends to the first it sees (RFC 5658 §5).
+        let double = forwarding.upstream != forwarding.downstream;
+        if double && !matches!(routing, RecordRouting::Plain { double: false, .. }) {
+            self.record_route(request, routing, &forwarding.upstream, secure, double);
+        }
+        self.record_route(request, routing, &forwarding.downstream, secure, double);
+    }
+
+    /// Path values before the Route values (§16.6 step 6); of those of a strict router what is left when its own is in the
+    /// Request-URI.
+    fn write_path(&mut self, forwarding: &Forwarding<'_>, strict: Option<&NameAddr<'_>>) {
+        let path = forwarding.path;
+        let values = match strict {
+            Some(strict) if !path.is_empty() => {
+                after_comma(path.get(strict.range.end..).unwrap_or_default())
+            }
+            _ => path,
+        };
+        if !values.is_empty() {
+            self.edits
+                .insert_first(forwarding.request, HeaderName::Route, |line| {
+                    line.extend_from_slice(values)
+                });
+        }
+    }
+
+    /// Takes off the Route values that are done with. A strict router finds itself in the Request-URI and the target in the
+    /// last Route value (§16.6 step 6).
+    fn take_routes_off(&mut self, forwarding: &Forwarding<'_>, strict: Option<&NameAddr<'_>>) {
+        let request = forwarding.request;
+        for range in forwarding.route.removed() {
             self.edits.remove_list_item(request, range.clone());
         }
-        let first = first_route(request, route, path);
-        let Some(strict) = first.filter(|first| !is_loose(first)) else {
-            if !path.is_empty() {
-                self.edits.insert_first(request, HeaderName::Route, |line| {
-                    line.extend_from_slice(path)
-                });
-            }
-            self.set_request_uri(request, uri);
+        let Some(strict) = strict else {
             return;
         };
-        // A strict router finds itself in the Request-URI and the target in the last Route value.
-        let rest_of_path = if path.is_empty() {
+        if forwarding.path.is_empty() {
             self.edits.remove_list_item(request, strict.range.clone());
-            b"".as_slice()
-        } else {
-            after_comma(path.get(strict.range.end..).unwrap_or_default())
-        };
-        if !rest_of_path.is_empty() {
-            self.edits.insert_first(request, HeaderName::Route, |line| {
-                line.extend_from_slice(rest_of_path)
-            });
         }
         self.scratch.clear();
         self.scratch.push(b'<');
-        self.scratch.extend_from_slice(uri);
+        self.scratch.extend_from_slice(forwarding.uri);
         self.scratch.push(b'>');
         self.edits.append(request, b"Route", &self.scratch);
-        self.set_request_uri(request, strict.uri);
     }
 
     fn set_request_uri(&mut self, request: &Message, uri: &[u8]) {

@@ -10,24 +10,11 @@ const fn each(octet: u8) -> u64 {
 
 /// Appends the digits of `octets`.
 pub fn encode(octets: &[u8], out: &mut Vec<u8>) {
-    out.reserve((octets.len() * 8).div_ceil(5));
-    each_group(octets, |digits| out.extend_from_slice(digits));
-}
-
-/// The digits of five octets.
-#[inline(always)]
-pub(super) fn group(&[a, b, c, d, e]: &[u8; 5]) -> [u8; 8] {
-    let bits = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
-    digits(spread(bits)).to_be_bytes()
-}
-
-/// Hands the digits of `octets` on, eight at a time, at the end perhaps fewer.
-#[inline]
-fn each_group(octets: &[u8], mut take: impl FnMut(&[u8])) {
+    let start = out.len();
     let (groups, rest) = octets.as_chunks::<5>();
-    for five in groups {
-        take(&group(five));
-    }
+    out.resize(start + groups.len() * 8, 0);
+    let written = out.get_mut(start..).unwrap_or_default();
+    encode_groups(groups, written.as_chunks_mut::<8>().0);
     if !rest.is_empty() {
         let mut padded = [0; 8];
         for (to, from) in padded[3..].iter_mut().zip(rest) {
@@ -35,8 +22,36 @@ fn each_group(octets: &[u8], mut take: impl FnMut(&[u8])) {
         }
         let digits = digits(spread(u64::from_be_bytes(padded))).to_be_bytes();
         let used = (rest.len() * 8).div_ceil(5);
-        take(digits.get(..used).unwrap_or_default());
+        out.extend_from_slice(digits.get(..used).unwrap_or_default());
     }
+}
+
+/// Writes the digits of groups of five octets to as many places.
+#[inline(always)]
+pub(super) fn encode_groups(groups: &[[u8; 5]], places: &mut [[u8; 8]]) {
+    for (five, place) in groups.iter().zip(places) {
+        *place = group(five);
+    }
+}
+
+/// Reads groups of eight digits into as many places; something that is not 0 if one of them is no digit.
+#[inline(always)]
+pub(super) fn decode_groups(groups: &[[u8; 8]], places: &mut [[u8; 5]]) -> u64 {
+    let mut strange = 0;
+    for (group, place) in groups.iter().zip(places) {
+        let (values, differs) = values(u64::from_be_bytes(*group));
+        strange |= differs;
+        let [_, _, _, octets @ ..] = gather(values).to_be_bytes();
+        *place = octets;
+    }
+    strange
+}
+
+/// The digits of five octets.
+#[inline(always)]
+pub(super) fn group(&[a, b, c, d, e]: &[u8; 5]) -> [u8; 8] {
+    let bits = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+    digits(spread(bits)).to_be_bytes()
 }
 
 /// Reads digits into `out` and returns how many octets there were. `None` for any other character, for a number of
@@ -49,13 +64,7 @@ pub fn decode(digits: &[u8], out: &mut [u8]) -> Option<usize> {
     let out = out.get_mut(..length)?;
     let (groups, rest) = digits.as_chunks::<8>();
     let (places, last) = out.as_chunks_mut::<5>();
-    let mut strange = 0;
-    for (group, place) in groups.iter().zip(places) {
-        let (values, differs) = values(u64::from_be_bytes(*group));
-        strange |= differs;
-        let [_, _, _, octets @ ..] = gather(values).to_be_bytes();
-        *place = octets;
-    }
+    let mut strange = decode_groups(groups, places);
     let mut padded = [b'0'; 8];
     for (to, from) in padded.iter_mut().rev().zip(rest.iter().rev()) {
         *to = *from;

@@ -106,8 +106,11 @@ pub fn write_branch(secrets: &Secrets, token: &BranchToken, out: &mut Vec<u8>) {
     octets[13..17].copy_from_slice(&token.loop_hash.to_be_bytes());
     let mac = mac_of(key, token.mode.kind(), &octets);
     octets[BODY..].copy_from_slice(&mac);
-    out.extend_from_slice(MAGIC_COOKIE);
-    base32::encode(&octets, out);
+    let mut text = [0; MAGIC_COOKIE.len() + BRANCH_DIGITS];
+    let (cookie, digits) = text.split_at_mut(MAGIC_COOKIE.len());
+    cookie.copy_from_slice(MAGIC_COOKIE);
+    base32::encode_groups(octets.as_chunks().0, digits.as_chunks_mut().0);
+    out.extend_from_slice(&text);
 }
 
 /// Reads a branch and checks it, MAC included.
@@ -152,8 +155,11 @@ fn digits_of(branch: &[u8]) -> Result<&[u8], TokenError> {
 
 fn digits(branch: &[u8]) -> Result<[u8; OCTETS], TokenError> {
     let mut octets = [0; OCTETS];
-    base32::decode(digits_of(branch)?, &mut octets).ok_or(TokenError::Foreign)?;
-    Ok(octets)
+    // Forty digits are twenty-five octets, nothing left over.
+    match base32::decode_groups(digits_of(branch)?.as_chunks().0, octets.as_chunks_mut().0) {
+        0 => Ok(octets),
+        _ => Err(TokenError::Foreign),
+    }
 }
 
 fn fields(octets: &[u8; OCTETS]) -> Result<(BranchToken, Kind), TokenError> {
