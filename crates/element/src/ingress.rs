@@ -18,6 +18,9 @@ use strowger_transaction::{Flow, TagSource, write_stateless_reply};
 use crate::settings::Settings;
 use crate::shared::Shared;
 
+/// Says of a source whether its next message is let in.
+pub type Admits<'a> = &'a dyn Fn(&SocketAddr) -> bool;
+
 /// The way in.
 #[derive(Debug)]
 pub struct Ingress {
@@ -70,6 +73,13 @@ impl Ingress {
         self.shared
             .sources
             .admit(source, &self.settings.load().sources, now)
+    }
+
+    /// Calls `each` once with what [`Ingress::admit`] is for every message of a batch: the settings are looked up once.
+    pub fn admit_batch(&self, now: Time, each: &mut dyn FnMut(Admits<'_>)) {
+        let settings = self.settings.load();
+        let limits = &settings.sources;
+        each(&|source| self.shared.sources.admit(*source, limits, now));
     }
 
     /// True if the source is exempt from limits.

@@ -38,7 +38,7 @@ pub use admission::{Admission, AdmissionSettings};
 pub use counters::ElementCounters;
 pub use element::Element;
 pub use event::{Event, EventKind, Interest};
-pub use ingress::{Ingress, shard_of_call};
+pub use ingress::{Admits, Ingress, shard_of_call};
 pub use seam::{Answer, Command, ConnectId, Input, Output, Query, QueryId, ShardMessage};
 pub use settings::{Compatibility, Listener, MalformedReasons, Settings};
 pub use shared::Shared;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use strowger_element::Element;
+use strowger_element::{Admits, Element};
 use strowger_sip::{Limits, Message, Now, ParseFailure, StatusCode, Time};
 use strowger_transaction::{Flow, TransmitBatch};
 
@@ -21,7 +21,13 @@ impl Shard for Element {
         Element::poll_timeout(self)
     }
     fn poll_output(&mut self, batch: &mut TransmitBatch) -> Option<Output> {
-        Element::poll_output(self, batch)
+        loop {
+            // What is to be sent is in the batch by then.
+            match Element::poll_output(self, batch) {
+                Some(Output::Transmit) => {}
+                output => return output,
+            }
+        }
     }
     fn take_spare_messages(&mut self, spare: &mut Vec<Arc<Message>>) {
         Element::take_spare_messages(self, spare);
@@ -37,6 +43,9 @@ impl Shard for Element {
 impl Ingress for strowger_element::Ingress {
     fn admit(&self, source: &SocketAddr, now: Now) -> bool {
         strowger_element::Ingress::admit(self, *source, now.monotonic)
+    }
+    fn admit_batch(&self, now: Now, each: &mut dyn FnMut(Admits<'_>)) {
+        strowger_element::Ingress::admit_batch(self, now.monotonic, each);
     }
     fn trusts(&self, source: &SocketAddr) -> bool {
         strowger_element::Ingress::trusts(self, *source)

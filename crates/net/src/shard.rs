@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use strowger_element::Admits;
 use strowger_sip::{Limits, Message, Now, ParseFailure, StatusCode, Time};
 use strowger_transaction::{Flow, TransmitBatch};
 
@@ -39,6 +40,10 @@ pub trait Shard: Send {
 pub trait Ingress: Send + Sync {
     /// Counts one message of `source`; false drops it before it is parsed.
     fn admit(&self, source: &SocketAddr, now: Now) -> bool;
+    /// Calls `each` once with what [`Ingress::admit`] is for every message of a batch.
+    fn admit_batch(&self, now: Now, each: &mut dyn FnMut(Admits<'_>)) {
+        each(&|source| self.admit(source, now));
+    }
     /// True if `source` is exempt from per-source limits of connections.
     fn trusts(&self, source: &SocketAddr) -> bool;
     /// The limits of the parser; asked once per receive batch.

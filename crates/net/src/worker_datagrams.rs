@@ -72,38 +72,42 @@ impl Worker {
             limits: &limits,
             now,
         };
-        for (evidence, datagram) in (0u32..).zip(receiver.datagrams()) {
-            let octets = receiver.octets(datagram);
-            octets_received += octets.len() as u64;
-            if datagram.truncated {
-                meter.datagrams_truncated.one();
-            } else if datagram.remote.port() == 0 {
-                meter.datagrams_unanswerable.one();
-            } else if !driver.ingress.admit(&datagram.remote, now) {
-                meter.messages_not_admitted.one();
-            } else if is_keep_alive(octets) {
-                meter.datagram_keep_alives.one();
-            } else if driver.blocklist.blocks(octets, now.monotonic) {
-                meter.messages_blocked.one();
-            } else {
-                let flow = Flow::udp(listener, datagram.remote);
-                let start = turn.batch.bytes.len();
-                let letter = Letter {
-                    flow,
-                    memory: Memory::Spare(turn.spare_messages.pop()),
-                    original: octets,
-                    evidence,
-                };
-                let classified = arrivals.classify(&source, letter, &mut turn.batch.bytes);
-                let range = start..turn.batch.bytes.len();
-                if classified == Classified::Malformed && !range.is_empty() {
-                    let token = TransmitToken::NONE;
-                    turn.batch
-                        .sends
-                        .push(strowger_transaction::Transmit { flow, range, token });
+        driver.ingress.admit_batch(now, &mut |admits| {
+            for (evidence, datagram) in (0u32..).zip(receiver.datagrams()) {
+                let octets = receiver.octets(datagram);
+                octets_received += octets.len() as u64;
+                if datagram.truncated {
+                    meter.datagrams_truncated.one();
+                } else if datagram.remote.port() == 0 {
+                    meter.datagrams_unanswerable.one();
+                } else if !admits(&datagram.remote) {
+                    meter.messages_not_admitted.one();
+                } else if is_keep_alive(octets) {
+                    meter.datagram_keep_alives.one();
+                } else if driver.blocklist.blocks(octets, now.monotonic) {
+                    meter.messages_blocked.one();
+                } else {
+                    let flow = Flow::udp(listener, datagram.remote);
+                    let start = turn.batch.bytes.len();
+                    let letter = Letter {
+                        flow,
+                        memory: Memory::Spare(turn.spare_messages.pop()),
+                        original: octets,
+                        evidence,
+                    };
+                    let classified = arrivals.classify(&source, letter, &mut turn.batch.bytes);
+                    let range = start..turn.batch.bytes.len();
+                    if classified == Classified::Malformed && !range.is_empty() {
+                        let token = TransmitToken::NONE;
+                        turn.batch.sends.push(strowger_transaction::Transmit {
+                            flow,
+                            range,
+                            token,
+                        });
+                    }
                 }
             }
-        }
+        });
         // The answers to malformed messages belong to no shard.
         turn.own(u16::MAX);
         meter.datagram_receive_batches.one();

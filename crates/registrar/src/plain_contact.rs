@@ -1,7 +1,9 @@
 //! URIs of the plain forms that most have: `sip:user@host` and `sip:user@192.0.2.1:5060`. What such a one says can be had
 //! without reading it as a URI.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+
+use strowger_sip::Host;
 
 /// User and host of `sip:user@host`, if the user is one that is written the same wherever it stands: letters, digits,
 /// `-`, `.` and `_`. Whether the host is one, and what follows it, is not looked at.
@@ -21,33 +23,26 @@ pub(crate) fn is_plain(user: &[u8]) -> bool {
 
 /// The address that a contact names which is a plain user at an IPv4 address and a port, and nothing else.
 pub fn plain_contact(uri: &[u8]) -> Option<SocketAddr> {
-    let (_, host) = plain_user(uri)?;
-    let mut address = 0;
-    let mut numbers = 0;
-    // The number that is being read, and its digits.
-    let (mut number, mut digits) = (0_u32, 0);
-    for &octet in host {
+    let (_, place) = plain_user(uri)?;
+    let colon = place.iter().position(|octet| *octet == b':')?;
+    let (host, port) = (place.get(..colon)?, place.get(colon + 1..)?);
+    let Some(Host::V4(address)) = Host::parse(host) else {
+        return None;
+    };
+    // Nobody writes zeros in front.
+    if !(1..=5).contains(&port.len()) || port.first() == Some(&b'0') {
+        return None;
+    }
+    let mut number = 0_u32;
+    for octet in port {
         let digit = octet.wrapping_sub(b'0');
-        if digit <= 9 {
-            // Nobody writes zeros in front.
-            if digits == 5 || (digits == 1 && number == 0) {
-                return None;
-            }
-            number = number * 10 + u32::from(digit);
-            digits += 1;
-            continue;
-        }
-        let ends = if numbers < 3 { b'.' } else { b':' };
-        if octet != ends || numbers == 4 || digits == 0 || number > 255 {
+        if digit > 9 {
             return None;
         }
-        address = address << 8 | number;
-        numbers += 1;
-        (number, digits) = (0, 0);
+        number = number * 10 + u32::from(digit);
     }
-    let port = u16::try_from(number).ok().filter(|port| *port != 0)?;
-    let whole = numbers == 4 && digits > 0;
-    whole.then(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::from(address)), port))
+    let port = u16::try_from(number).ok()?;
+    Some(SocketAddr::new(IpAddr::V4(address), port))
 }
 
 #[cfg(test)]

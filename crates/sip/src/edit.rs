@@ -161,7 +161,11 @@ impl Edits {
         let Some(at) = message.line_of(item.start) else {
             return;
         };
-        let (line, value) = (message.line_range(at), message.value_range(at));
+        let line = message.line_range(at);
+        if message.is_plain_value(at, &line, &item) {
+            return self.add(line, self.text.len(), false, true);
+        }
+        let value = message.value_range(at);
         if value == item {
             return self.add(line, self.text.len(), false, true);
         }

@@ -286,6 +286,28 @@ impl Message {
         (plain && known && start < end).then_some(start..end)
     }
 
+    /// True if the range is all of the value of the header field at a position, whose line is `line`, and nothing but one
+    /// space stands around it; false if that is not sure.
+    #[inline]
+    pub(crate) fn is_plain_value(
+        &self,
+        index: usize,
+        line: &Range<usize>,
+        range: &Range<usize>,
+    ) -> bool {
+        let name_len = self
+            .index
+            .get(index)
+            .map_or(0, |entry| usize::from(entry.name_len));
+        let name_end = line.start + name_len;
+        let before = self.octets.get(name_end..range.start);
+        let behind = self.octets.get(range.end..line.end);
+        name_len > 0
+            && matches!(before, Some(b": " | b":"))
+            && matches!(behind, Some(b"\r\n"))
+            && !range.is_empty()
+    }
+
     /// Where the value of the first header field of that name ends.
     #[cold]
     pub(crate) fn header_value_end(&self, name: HeaderName) -> usize {

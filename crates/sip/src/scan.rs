@@ -169,6 +169,12 @@ pub(crate) fn find_near(octets: &[u8; LANES], wanted: u8) -> usize {
         .trailing_zeros() as usize
 }
 
+/// True if none of these octets is one from NUL to CR.
+#[inline(always)]
+pub(crate) fn is_without_control(octets: &[u8; LANES]) -> bool {
+    NoControl::outside(Block::new(octets)) == 0
+}
+
 /// Position of the first octet from NUL to CR from `at` on, or the end: line ends, and what must not be there.
 #[inline(always)]
 pub(crate) fn control(octets: &[u8], mut at: usize) -> usize {

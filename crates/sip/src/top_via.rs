@@ -6,6 +6,7 @@ use crate::host::Host;
 use crate::message::Message;
 use crate::parse_lines::line_break;
 use crate::transport::Transport;
+use crate::values::{Values, ViaEnd};
 use crate::via::{self, ViaSpans, has_cookie};
 
 impl Message {
@@ -49,9 +50,14 @@ impl Message {
         self.via.host.of(&self.octets)
     }
 
-    /// True if the Via behind the topmost one is there and can be read: what a response must have that is passed on.
+    /// True if the Via behind the topmost one is there and can be read as a topmost one: what a response must have that is
+    /// passed on.
     pub fn has_legible_next_via(&self) -> bool {
-        self.next_via_is_plain() || matches!(self.vias_below().next(), Some(Ok(_)))
+        self.next_via_is_plain() || {
+            let end = usize::from(self.via.whole.end);
+            let mut below: Values<'_, ViaEnd> = Values::after(self, HeaderName::Via, end);
+            matches!(below.next(), Some(Ok(_)))
+        }
     }
 
     /// True if the next Via begins a line of its own, is not folded, and is in order; false if that is not sure.
@@ -76,10 +82,8 @@ impl Message {
             return false;
         }
         let mut spans = ViaSpans::NONE;
-        let read = via::scan(line, colon + 1, usize::MAX, &mut spans).is_ok()
-            && line_break(&self.octets, usize::from(spans.whole.end)).is_some();
-        read && Host::parse_at(line, usize::from(spans.host.start))
-            .is_some_and(|(_, end)| end == usize::from(spans.host.end))
+        via::scan(line, colon + 1, usize::MAX, &mut spans).is_ok()
+            && line_break(&self.octets, usize::from(spans.whole.end)).is_some()
     }
 
     /// True if there is no Via behind the topmost one; quicker than to read it.

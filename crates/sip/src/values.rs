@@ -3,11 +3,12 @@
 use crate::charset::{self, LWS};
 use crate::contact::Contact;
 use crate::error::FieldError;
+use crate::field::Field;
 use crate::header_name::HeaderName;
 use crate::list::{ListItems, item_end};
 use crate::message::Message;
 use crate::name_addr::NameAddr;
-use crate::via::Via;
+use crate::via::{self, Via, ViaSpans};
 
 /// A value that may stand in a comma list.
 pub(crate) trait ListValue<'a>: Sized {
@@ -23,6 +24,20 @@ impl<'a> ListValue<'a> for Via<'a> {
     }
     fn end(&self) -> usize {
         self.range.end
+    }
+}
+
+/// Where a Via ends that can be read as a topmost one is: of an address in its sent-by the form alone is looked at.
+pub(crate) struct ViaEnd(usize);
+
+impl<'a> ListValue<'a> for ViaEnd {
+    fn read(octets: &'a [u8], end: usize, at: usize) -> Result<Self, FieldError> {
+        let mut spans = ViaSpans::NONE;
+        via::scan(Field::new(octets, end), at, usize::MAX, &mut spans)?;
+        Ok(ViaEnd(usize::from(spans.whole.end)))
+    }
+    fn end(&self) -> usize {
+        self.0
     }
 }
 

@@ -519,6 +519,67 @@ fn a_via_below_the_topmost_is_seen_wherever_it_stands() {
 }
 
 #[test]
+fn a_response_is_passed_on_if_its_next_via_can_be_read_as_a_topmost_one() {
+    let many = "X-Filler: 1\r\n".repeat(40);
+    for (vias, legible) in [
+        ("Via: SIP/2.0/UDP a\r\n".to_owned(), false),
+        (
+            "Via: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b;branch=z9hG4bK1;rport\r\n".to_owned(),
+            true,
+        ),
+        (
+            "Via: SIP/2.0/UDP a\r\nv:SIP/2.0/TCP [2001:db8::1]:5060\r\n".to_owned(),
+            true,
+        ),
+        // A request that came with this one was let in.
+        (
+            "Via: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP 300.1.1.1\r\n".to_owned(),
+            true,
+        ),
+        ("Via: SIP/2.0/UDP a, SIP/2.0/UDP b\r\n".to_owned(), true),
+        (
+            "Via: SIP/2.0/UDP a\r\n , SIP/2.0/UDP b\r\n".to_owned(),
+            true,
+        ),
+        (
+            "Via: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP\r\n b\r\n".to_owned(),
+            true,
+        ),
+        (
+            "Via: SIP/2.0/UDP a\r\nVia : SIP/2.0/UDP b, rubbish\r\n".to_owned(),
+            true,
+        ),
+        (
+            "Via: SIP/2.0/UDP a\r\nVia: rubbish\r\nVia: SIP/2.0/UDP b\r\n".to_owned(),
+            false,
+        ),
+        (
+            "Via: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b;branch=1;branch=2\r\n".to_owned(),
+            false,
+        ),
+        (
+            "Via: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b junk\r\n".to_owned(),
+            false,
+        ),
+        (
+            "Via: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP [::1\r\n".to_owned(),
+            false,
+        ),
+        ("Via: SIP/2.0/UDP a\r\nVia:\r\n".to_owned(), false),
+        (
+            format!("Via: SIP/2.0/UDP a\r\n{many}Via: SIP/2.0/UDP b\r\n"),
+            true,
+        ),
+    ] {
+        let text = format!(
+            "SIP/2.0 200 OK\r\n{vias}From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=2\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        );
+        let message = Message::parse(text.into_bytes(), &Limits::default()).expect("valid");
+        assert_eq!(message.has_legible_next_via(), legible, "{vias}");
+    }
+}
+
+#[test]
 fn nothing_of_a_hidden_line_is_taken_for_a_part_of_another() {
     let text = "OPTIONS sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP q;rport\0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\n\
          From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=9\0\r\nTo: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n";

@@ -181,8 +181,7 @@ impl WireChecker {
                 self.failed_branches.insert(branch.clone());
             }
             // What the next hop could not read is dropped.
-            let is_legible = matches!(message.vias_below().next(), Some(Ok(_)));
-            let over = !is_legible
+            let over = !message.has_legible_next_via()
                 || self.failures.contains(&success.0)
                 || stray
                 || self.failed_branches.contains(&branch)
