@@ -24,8 +24,13 @@ impl Clock {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Now {
-            monotonic: Time::ZERO + self.epoch.elapsed(),
+            monotonic: self.monotonic(),
             wall: Time::ZERO + wall,
         }
+    }
+
+    /// The monotonic one alone.
+    pub(crate) fn monotonic(&self) -> Time {
+        Time::ZERO + self.epoch.elapsed()
     }
 }

@@ -88,7 +88,7 @@ impl DatagramPorts {
 
     /// Time since the ports were bound.
     pub fn now(&self) -> Time {
-        self.clock.now().monotonic
+        self.clock.monotonic()
     }
 
     /// Waits until something arrives, but not longer than `limit`, nor longer than until a signal.
@@ -127,7 +127,7 @@ impl DatagramPorts {
                 continue;
             };
             if errors {
-                let now = self.clock.now().monotonic;
+                let now = self.clock.monotonic();
                 // Of a segmented send the kernel reports the first datagram alone.
                 self.segmentation.store(false, Ordering::Relaxed);
                 while self.receiver.receive_errors(socket, |_, quoted| {
@@ -145,7 +145,7 @@ impl DatagramPorts {
                 let Ok(received) = self.receiver.receive(socket, v6) else {
                     break;
                 };
-                let now = self.clock.now().monotonic;
+                let now = self.clock.monotonic();
                 total += received.count;
                 for datagram in self.receiver.datagrams() {
                     let octets = self.receiver.octets(datagram);

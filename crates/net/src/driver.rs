@@ -379,7 +379,7 @@ impl Driver {
     /// Keeps the message of a panic from doing it again.
     fn block(&self, report: &PanicReport) {
         if !report.octets.is_empty() {
-            self.blocklist.block(&report.octets, self.now().monotonic);
+            self.blocklist.block(&report.octets, self.clock.monotonic());
         }
     }
 }

@@ -235,13 +235,13 @@ impl Worker {
         let waits = self.ports.iter().any(|port| port.readable);
         let asking = Cell::new(None);
         let ask = || {
-            let began = driver.now().monotonic;
+            let began = driver.clock.monotonic();
             let sockets = self
                 .ports
                 .iter()
                 .filter_map(|port| driver.datagram_socket(port.listener, self.index));
             let queue = kernel_queue(sockets).unwrap_or_default();
-            asking.set(Some(driver.now().monotonic - began));
+            asking.set(Some(driver.clock.monotonic() - began));
             queue
         };
         let is_told = self.lateness.has_read(now, delay_max, read, waits, ask);
@@ -303,7 +303,7 @@ impl Worker {
         let Some(handle) = driver.workers.get(usize::from(self.index)) else {
             return;
         };
-        let now = driver.now().monotonic;
+        let now = driver.clock.monotonic();
         let delay_max = driver.settings.queue_delay_max;
         if !delay_max.is_zero() {
             let took = now - self.turn_began;

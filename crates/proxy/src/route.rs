@@ -204,6 +204,11 @@ impl RoutePlan {
         }
     }
 
+    /// True if that is the one that came.
+    pub fn request_uri_is_as_received(&self) -> bool {
+        self.request_uri == RequestUri::AsReceived
+    }
+
     /// The same by its parts; what was read with the message is not read again.
     pub fn request_uri_parsed<'a>(&'a self, request: &'a Message) -> Result<Uri<'a>, UriError> {
         match &self.request_uri {

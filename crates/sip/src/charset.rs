@@ -217,19 +217,7 @@ fn write_long_decimal(out: &mut Vec<u8>, number: u64) {
 }
 
 /// Appends a value that must stay in its field: CR, LF and NUL become spaces.
-#[inline]
 pub(crate) fn write_value(out: &mut Vec<u8>, value: &[u8]) {
-    // As long as the tags are that we make.
-    if let Ok(value) = value.try_into()
-        && scan::is_without_control(value)
-    {
-        return out.extend_from_slice(value);
-    }
-    write_any_value(out, value);
-}
-
-#[inline(never)]
-fn write_any_value(out: &mut Vec<u8>, value: &[u8]) {
     let start = out.len();
     out.extend_from_slice(value);
     blank_line_breaks(out.get_mut(start..).unwrap_or_default());

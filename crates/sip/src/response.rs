@@ -7,6 +7,7 @@ use crate::copied_octets::CopiedOctets;
 use crate::header_name::HeaderName;
 use crate::message::Message;
 use crate::method::Method;
+use crate::scan;
 use crate::source::write_source;
 use crate::status::StatusCode;
 
@@ -125,15 +126,30 @@ fn write_to_tag<'a>(
         end => end,
     };
     copy.skip(out, end..end);
-    out.extend_from_slice(b";tag=");
-    charset::write_value(out, tag);
+    // As long as the tags are that we make.
+    match tag.try_into() {
+        Ok(tag) if scan::is_without_control(tag) => {
+            let mut parameter = *b";tag=................";
+            if let Some(place) = parameter.last_chunk_mut::<16>() {
+                *place = *tag;
+            }
+            out.extend_from_slice(&parameter);
+        }
+        _ => {
+            out.extend_from_slice(b";tag=");
+            charset::write_value(out, tag);
+        }
+    }
     copy
 }
 
 /// The status line, as a whole where it has the registered phrase.
 #[inline(always)]
 pub(crate) fn write_status_line(out: &mut Vec<u8>, status: StatusCode, reason: Option<&[u8]>) {
-    if let (None, Some(line)) = (reason, status.line()) {
+    let registered = || status.reason_phrase().as_bytes();
+    if let Some(line) = status.line()
+        && reason.is_none_or(|reason| reason == registered())
+    {
         return out.extend_from_slice(line);
     }
     write_unusual_status_line(out, status, reason);

@@ -175,8 +175,8 @@ impl Run {
     pub(super) fn names_us(&self) -> Option<bool> {
         let settings = &self.core().settings;
         let request = self.message_of_request();
-        let as_received = self.draft_now().target.uri.is_empty()
-            && core::ptr::eq(self.route.request_uri(request), request.request_uri());
+        let as_received =
+            self.route.request_uri_is_as_received() && self.draft_now().target.uri.is_empty();
         if as_received && let Some(target) = request.request_target() {
             let ours = settings.is_own_target(&target.host, target.port);
             return ours.then_some(target.has_user);

@@ -68,7 +68,14 @@ pub(super) static ROWS: &[Row<KemiRun>] = &[
         &[],
         Returns::Bool,
         "the Request-URI names this server",
-        |run, _| Ret::Bool(run.is_request() && is_myself(run, run.context.request_uri())),
+        |run, _| {
+            // What was read with the message is not read again.
+            let mine = || match run.context.request_uri_parsed() {
+                Ok(uri) => is_own_uri(run, &uri),
+                Err(_) => is_myself(run, run.context.request_uri()),
+            };
+            Ret::Bool(run.is_request() && mine())
+        },
     ),
     f(
         "is_myself_furi",
@@ -244,14 +251,18 @@ fn is_method(method: Method<'_>, text: &[u8]) -> bool {
 /// True if a URI, or a bare host, names a listener or an alias. Observed on 5.6.3: without a port any will do, and a
 /// transport must be one that is listened on.
 fn is_myself(run: &KemiRun, text: &[u8]) -> bool {
-    let Ok(uri) = Uri::parse(text) else {
-        return Host::parse(text).is_some_and(|host| run.context.is_local_host(&host));
-    };
+    match Uri::parse(text) {
+        Ok(uri) => is_own_uri(run, &uri),
+        Err(_) => Host::parse(text).is_some_and(|host| run.context.is_local_host(&host)),
+    }
+}
+
+fn is_own_uri(run: &KemiRun, uri: &Uri<'_>) -> bool {
     if !uri.is_sip() {
         return false;
     }
     let (Some(ip), transport) = (uri.host.ip(), uri.parameters.value(b"transport")) else {
-        return run.context.is_ours(&uri);
+        return run.context.is_ours(uri);
     };
     let listener = |transport| {
         let port = uri.port.unwrap_or(0);
@@ -260,6 +271,6 @@ fn is_myself(run: &KemiRun, text: &[u8]) -> bool {
     match transport.map(Transport::from_token) {
         // An address of ours, but of a transport that we do not speak there.
         Some(transport) if listener(None) => transport.is_some_and(|one| listener(Some(one))),
-        _ => listener(None) || run.context.is_ours(&uri),
+        _ => listener(None) || run.context.is_ours(uri),
     }
 }
