@@ -12,8 +12,8 @@ use crate::seam::{Input, Output};
 use crate::shard::PanicReport;
 use crate::stream::Stream;
 
-/// Capacity of the transmit buffer that is kept from one turn to the next.
-const KEPT_OCTETS: usize = 4 << 20;
+/// Capacity of the transmit buffer that is kept from one turn to the next: what sixty-four answers take, and more.
+const KEPT_OCTETS: usize = 512 << 10;
 
 /// Messages kept for their memory from one turn to the next.
 pub(crate) const SPARE_MESSAGES_MAX: usize = 64;

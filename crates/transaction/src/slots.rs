@@ -4,7 +4,7 @@
 use crate::page_set::PageSet;
 
 /// Slots per page: few, as one entry that lives long keeps its page.
-const PAGE_SLOTS: usize = 64;
+const PAGE_SLOTS: usize = 32;
 /// End of the list of vacant slots of a page.
 const NONE: u32 = u32::MAX;
 
@@ -149,6 +149,15 @@ impl<T> Slots<T> {
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
         let slots = self.pages.iter().flat_map(|page| &page.slots);
         slots.filter_map(|slot| match &slot.content {
+            Content::Occupied(value) => Some(value),
+            Content::Vacant { .. } => None,
+        })
+    }
+
+    /// The same, to change.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let slots = self.pages.iter_mut().flat_map(|page| &mut page.slots);
+        slots.filter_map(|slot| match &mut slot.content {
             Content::Occupied(value) => Some(value),
             Content::Vacant { .. } => None,
         })

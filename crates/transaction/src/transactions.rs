@@ -9,6 +9,7 @@ mod client;
 mod kept;
 mod sent_by;
 mod server;
+mod survivors;
 
 pub use client::{CancelOutcome, ClientStart, ResponseMatch, Stray};
 pub use server::{RequestMatch, RespondError};
@@ -30,6 +31,7 @@ use crate::wheel::{TimerKey, TimerWheel};
 use client::Client;
 use sent_by::{SentByHashes, WrittenSentBy};
 use server::{LegacyTags, Server};
+use survivors::Survivors;
 
 /// Names a server transaction.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -138,6 +140,7 @@ pub struct Transactions {
     legacy: HashMap<u32, LegacyTags, FixedState>,
     streams: HashMap<StreamId, StreamUsers, FixedState>,
     counters: TransactionCounters,
+    survivors: Survivors,
 }
 
 /// Who sends on a connection. Ended transactions are swept out when the list has doubled.
@@ -181,6 +184,7 @@ impl Transactions {
             legacy: HashMap::with_hasher(hasher.clone()),
             streams: HashMap::with_hasher(hasher),
             counters: TransactionCounters::default(),
+            survivors: Survivors::default(),
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) struct Client {
     user: u64,
     machine: ClientMachine,
     /// The request while it may be sent again or acknowledged; then the ACK.
-    octets: Option<Box<[u8]>>,
+    pub(super) octets: Option<Box<[u8]>>,
     flow: PackedFlow,
     timer: TimerKey,
     method: MethodTag,

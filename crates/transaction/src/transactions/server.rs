@@ -23,7 +23,7 @@ pub(super) struct Server {
     key: RequestKey,
     user: u64,
     machine: ServerMachine,
-    kept: Kept,
+    pub(super) kept: Kept,
     flow: PackedFlow,
     timer: TimerKey,
     next: u32,
@@ -600,6 +600,7 @@ impl Transactions {
             if entry.key.is_legacy() {
                 self.legacy.remove(&slot.slot);
             }
+            self.server_ends();
         }
     }
 }
