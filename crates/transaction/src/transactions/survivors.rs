@@ -44,14 +44,20 @@ impl Transactions {
 
     #[cold]
     fn move_together(&mut self) {
+        // All are held twice until the end: what is given back first would be handed out again at once.
+        let mut before = Vec::new();
+        let mut renew = |octets: &mut Box<[u8]>| {
+            let copy = octets.clone();
+            before.push(core::mem::replace(octets, copy));
+        };
         for server in self.servers.values_mut() {
             if let Kept::Response(octets) = &mut server.kept {
-                *octets = octets.clone();
+                renew(octets);
             }
         }
         for client in self.clients.values_mut() {
             if let Some(octets) = &mut client.octets {
-                *octets = octets.clone();
+                renew(octets);
             }
         }
         self.counters.gatherings += 1;
