@@ -7,7 +7,7 @@ use core::hash::Hasher as _;
 
 use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
-use strowger_transaction::token::{Mac, SecretKey, Secrets};
+use strowger_transaction::token::{Kind, Mac, SecretKey, Secrets};
 
 /// The keys that belong to the secrets of a server.
 #[derive(Clone)]
@@ -51,11 +51,9 @@ impl HashKey {
 
     /// The hash of what was folded.
     #[inline]
-    pub(crate) fn hash(&self, purpose: &[u8], folded: &FoldHasher<'_>) -> u64 {
-        let folded = folded.finish();
-        Mac::new(&self.key.key)
-            .part(purpose)
-            .number(folded)
+    pub(crate) fn hash(&self, purpose: Kind, folded: &FoldHasher<'_>) -> u64 {
+        Mac::for_kind(&self.key, purpose)
+            .number(folded.finish())
             .finish()
     }
 }

@@ -4,6 +4,7 @@
 use core::hash::Hasher as _;
 
 use strowger_sip::{HeaderName, Message};
+use strowger_transaction::token::Kind;
 
 use crate::hash_keys::{HashKey, HashKeys};
 
@@ -66,5 +67,5 @@ fn hash(request: &Message, key: &HashKey, is_own_credential: &dyn Fn(&[u8]) -> b
             }
         }
     }
-    key.hash(b"loop", &folded) as u32
+    key.hash(Kind::LoopHash, &folded) as u32
 }

@@ -212,7 +212,7 @@ pub fn is_record_routed(request: &Message) -> bool {
 }
 
 fn from_tag_hash(key: &SecretKey, from_tag: &[u8]) -> u32 {
-    Mac::new(&key.key).part(b"from-tag").part(from_tag).finish() as u32
+    Mac::for_kind(key, Kind::FromTag).part(from_tag).finish() as u32
 }
 
 fn mac(key: &SecretKey, octets: &[u8], call_id: &[u8]) -> [u8; MAC_OCTETS] {

@@ -5,7 +5,7 @@ use core::hash::Hasher as _;
 
 use foldhash::fast::FoldHasher;
 use strowger_sip::Message;
-use strowger_transaction::token::{BranchMode, BranchToken, Home, Secrets, parse_branch};
+use strowger_transaction::token::{BranchMode, BranchToken, Home, Kind, Secrets, parse_branch};
 
 use crate::hash_keys::HashKeys;
 
@@ -30,7 +30,7 @@ pub fn request_hash(request: &Message, keys: &HashKeys) -> u64 {
             folded.write(request.request_uri());
         }
     }
-    key.hash(b"stateless", &folded)
+    key.hash(Kind::StatelessBranch, &folded)
 }
 
 /// Branches are compared without regard to case (§17.2.3, §7.3.1).

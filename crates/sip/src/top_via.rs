@@ -24,6 +24,15 @@ impl Message {
         (host, self.sent_by_port_or_default())
     }
 
+    /// The topmost Via up to the end of its sent-by, as it stands.
+    #[inline]
+    pub fn via_up_to_sent_by(&self) -> &[u8] {
+        let (start, end) = (self.via.whole.start, self.via.sent_by_end);
+        self.octets
+            .get(usize::from(start)..usize::from(end))
+            .unwrap_or_default()
+    }
+
     /// The port of the topmost sent-by, if it is there.
     #[inline(always)]
     pub fn sent_by_port(&self) -> Option<u16> {

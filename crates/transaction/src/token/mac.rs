@@ -18,6 +18,12 @@ pub enum Kind {
     RecordRoute = 5,
     /// Nonce of a challenge.
     Nonce = 6,
+    /// No token: the From tag that a Record-Route token names.
+    FromTag = 7,
+    /// No token: the loop hash in a branch.
+    LoopHash = 8,
+    /// No token: what a branch without a transaction is made of.
+    StatelessBranch = 9,
 }
 
 /// One key with the id that tokens name.

@@ -19,7 +19,7 @@ impl SentByHashes {
 
     /// The hash of the sent-by of a response's topmost Via; nothing is remembered yet.
     pub(super) fn of(&self, response: &Message, keys: &KeyMaker) -> u32 {
-        let text = text_of(response);
+        let text = response.via_up_to_sent_by();
         match self.texts.iter().find(|(known, _)| **known == *text) {
             Some((_, hash)) => *hash,
             None => {
@@ -31,7 +31,7 @@ impl SentByHashes {
 
     /// Remembers the sent-by of a response that has proved to be ours.
     pub(super) fn remember(&mut self, response: &Message, hash: u32) {
-        let text = text_of(response);
+        let text = response.via_up_to_sent_by();
         if self.texts.iter().any(|(known, _)| **known == *text) {
             return;
         }
@@ -42,15 +42,6 @@ impl SentByHashes {
             self.next = self.next.wrapping_add(1);
         }
     }
-}
-
-/// The topmost Via up to the end of its sent-by.
-fn text_of(response: &Message) -> &[u8] {
-    let via = response.via();
-    let octets = response.as_bytes();
-    octets
-        .get(via.range.start..via.sent_by_end())
-        .unwrap_or_default()
 }
 
 /// The hash of the sent-by that was written last: the same again and again.
