@@ -17,8 +17,8 @@ use strowger_resolve::DnsCache;
 use strowger_routing::tables::ScriptTables;
 use strowger_routing::{PolicyChoice, SharedSlStatistics};
 use strowger_sip::{
-    Algorithm, DigestInput, HeaderName, Limits, Message, Now, Qop, StatusCode, Time, Transport,
-    digest_response, ha1, write_response,
+    Algorithm, DigestInput, HeaderName, Limits, Message, Now, Qop, SpareMessages, StatusCode, Time,
+    Transport, digest_response, ha1, write_response,
 };
 use strowger_transaction::token::{SecretKey, Secrets};
 use strowger_transaction::{Flow, ListenerId, TransmitBatch};
@@ -82,7 +82,7 @@ pub struct Shard {
     sent: Vec<(SocketAddr, Vec<u8>)>,
     limits: Limits,
     /// Messages that nobody holds any more, for their memory.
-    spare: Vec<Arc<Message>>,
+    spare: SpareMessages,
     number: u64,
     /// Between two rounds. Transactions live for 32 s: what makes some must go on until they end.
     step: Duration,
@@ -142,7 +142,7 @@ impl Shard {
             batch: TransmitBatch::new(),
             sent: Vec::new(),
             limits: Limits::default(),
-            spare: Vec::new(),
+            spare: SpareMessages::new(),
             number: 0,
             step: Duration::from_millis(40),
             closed: decides == Decides::NativeWithDigest,
@@ -367,7 +367,7 @@ impl Shard {
         self.sent.clear();
         measured(|| {
             self.element.take_spare_messages(&mut self.spare);
-            let message = match self.spare.pop() {
+            let message = match self.spare.take(octets.len()) {
                 Some(spare) => Message::parse_into(spare, &octets, &self.limits),
                 None => Message::parse_shared(octets, &self.limits),
             };

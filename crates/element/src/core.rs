@@ -19,14 +19,13 @@ use strowger_registrar::{
 };
 use strowger_resolve::LocalTransports;
 use strowger_routing::{HookName, PolicyInterest, SlEvent};
-use strowger_sip::{Message, Method, Now, StatusCode, Time};
+use strowger_sip::{Message, Method, Now, SpareMessages, StatusCode, Time};
 use strowger_transaction::token::{Home, Secrets};
 use strowger_transaction::{
     Flow, RequestMatch, ServerKey, ShardIdentity, TagSource, TimerWheel, Transactions,
     TransmitBatch,
 };
 
-use crate::Element;
 use crate::admission::{Admission, Refused, new_servers_max};
 use crate::branch::BranchRef;
 use crate::call::{Arrival, PolicyCall};
@@ -112,7 +111,7 @@ pub(crate) struct Core {
     pub(crate) new_servers_max: usize,
     pub(crate) counters: ElementCounters,
     /// Messages that nobody holds any more.
-    pub(crate) spare_messages: Vec<Arc<Message>>,
+    pub(crate) spare_messages: SpareMessages,
     random: u64,
     next_name: u64,
 }
@@ -186,7 +185,7 @@ impl Core {
             refused: Refused::default(),
             new_servers_max: 0,
             counters: ElementCounters::default(),
-            spare_messages: Vec::new(),
+            spare_messages: SpareMessages::new(),
             random: seed | 1,
             // A shard that replaces one that panicked must not give out the names of answers still under way for it.
             next_name: seed >> 1,
@@ -240,22 +239,13 @@ impl Core {
             && self.transactions.client_count() == 0
     }
 
-    /// Keeps a message for its memory if nobody else holds it.
-    pub(crate) fn keep_spare(&mut self, message: Arc<Message>) {
-        let fits = message.memory_octets() <= Element::SPARE_MESSAGE_OCTETS_MAX;
-        let room = self.spare_messages.len() < Element::SPARE_MESSAGES_MAX;
-        if fits && room && Arc::strong_count(&message) == 1 {
-            self.spare_messages.push(message);
-        }
-    }
-
     /// Takes in what happened; requests and settings come by other ways.
     pub(crate) fn handle_input(&mut self, now: Now, input: Input) {
         match input {
             Input::Received { flow, message } => {
                 let response = Arc::clone(&message);
                 self.received_response(now, flow, message);
-                self.keep_spare(response);
+                self.spare_messages.put(response);
             }
             Input::Connected { request, flow } => self.connected(now, request, flow),
             Input::ConnectFailed { request } => self.connect_failed(now, request),

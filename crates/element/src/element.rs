@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use strowger_routing::{Progress, Routed, RoutingPolicy, Stage};
-use strowger_sip::{Message, Now, Time};
+use strowger_sip::{Now, SpareMessages, Time};
 use strowger_transaction::TransmitBatch;
 use strowger_transaction::token::Secrets;
 
@@ -35,11 +35,6 @@ impl Element {
 
     /// Calls of the policy for one input; what is left waits for the next turn of the shard.
     pub const CALLS_PER_INPUT_MAX: usize = 1_000;
-
-    /// Messages kept for their memory, until the driver takes them.
-    pub const SPARE_MESSAGES_MAX: usize = 64;
-    /// Octets of the largest memory of a message that is kept.
-    pub const SPARE_MESSAGE_OCTETS_MAX: usize = 4_096;
 
     /// A shard with these settings. `seed` makes hash tables and choices of equal weight unpredictable to peers.
     pub fn new(
@@ -120,7 +115,7 @@ impl Element {
     }
 
     /// Moves the messages that nobody holds any more to `spare`, so that others are read into their memory.
-    pub fn take_spare_messages(&mut self, spare: &mut Vec<Arc<Message>>) {
+    pub fn take_spare_messages(&mut self, spare: &mut SpareMessages) {
         spare.append(&mut self.core_mut().spare_messages);
     }
 
@@ -231,7 +226,7 @@ impl Element {
             let request = run.request.take();
             run.recycle();
             if let (Some(core), Some(request)) = (&mut self.core, request) {
-                core.keep_spare(request);
+                core.spare_messages.put(request);
             }
         }
         while let Some((id, why)) = self.policy.poll_ended() {

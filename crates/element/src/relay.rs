@@ -301,7 +301,7 @@ impl Core {
                     let request = relay.map(|relay| Arc::clone(&relay.request));
                     self.relays.remove(key);
                     if let Some(request) = request {
-                        self.keep_spare(request);
+                        self.spare_messages.put(request);
                     }
                 }
             }

@@ -1,10 +1,9 @@
 //! The element as the shard, and its way in as the ingress, of the production driver.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use strowger_element::{Admits, Element};
-use strowger_sip::{Limits, Message, Now, ParseFailure, StatusCode, Time};
+use strowger_sip::{Limits, Message, Now, ParseFailure, SpareMessages, StatusCode, Time};
 use strowger_transaction::{Flow, TransmitBatch};
 
 use crate::seam::{Input, Output};
@@ -29,7 +28,7 @@ impl Shard for Element {
             }
         }
     }
-    fn take_spare_messages(&mut self, spare: &mut Vec<Arc<Message>>) {
+    fn take_spare_messages(&mut self, spare: &mut SpareMessages) {
         Element::take_spare_messages(self, spare);
     }
     fn in_progress(&self) -> usize {

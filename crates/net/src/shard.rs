@@ -2,10 +2,9 @@
 
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use strowger_element::Admits;
-use strowger_sip::{Limits, Message, Now, ParseFailure, StatusCode, Time};
+use strowger_sip::{Limits, Message, Now, ParseFailure, SpareMessages, StatusCode, Time};
 use strowger_transaction::{Flow, TransmitBatch};
 
 use crate::seam::{Event, Input, Output, Query, QueryId, Question};
@@ -23,7 +22,7 @@ pub trait Shard: Send {
     /// The next output; octets to send are appended to `batch`.
     fn poll_output(&mut self, batch: &mut TransmitBatch) -> Option<Output>;
     /// Moves messages that nobody holds any more to `spare`: others are read into their memory.
-    fn take_spare_messages(&mut self, spare: &mut Vec<Arc<Message>>) {
+    fn take_spare_messages(&mut self, spare: &mut SpareMessages) {
         let _ = spare;
     }
     /// Requests that it has not done with.

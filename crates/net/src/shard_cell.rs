@@ -15,7 +15,7 @@ use strowger_transaction::Flow;
 use crate::restarts::Restarts;
 use crate::seam::{Input, Output};
 use crate::shard::{PanicReport, Shard, ShardFactory};
-use crate::turn::{SPARE_MESSAGES_MAX, Turn};
+use crate::turn::Turn;
 
 /// When a shard is looked at again that cannot say when (1 s).
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -189,8 +189,6 @@ fn deadline_of(machine: &mut Box<dyn Shard>, shard: u16, turn: &mut Turn) -> Opt
     let spare = &mut turn.spare_messages;
     let asked = || {
         machine.take_spare_messages(spare);
-        // Only datagrams are read into them: what comes over connections adds and takes none.
-        spare.truncate(SPARE_MESSAGES_MAX);
         machine.poll_timeout()
     };
     match catch_unwind(AssertUnwindSafe(asked)) {
@@ -239,47 +237,4 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
 
 fn nanos(deadline: Option<Time>) -> u64 {
     deadline.map_or(u64::MAX, Time::as_nanos)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use strowger_sip::Message;
-    use strowger_transaction::TransmitBatch;
-
-    use super::*;
-
-    /// Sends nothing, and is done with as many messages at each turn as a machine may be.
-    struct Discarding;
-
-    impl Shard for Discarding {
-        fn handle_input(&mut self, _: Now, _: Input) {}
-        fn handle_timeout(&mut self, _: Now) {}
-        fn poll_timeout(&self) -> Option<Time> {
-            None
-        }
-        fn poll_output(&mut self, _: &mut TransmitBatch) -> Option<Output> {
-            None
-        }
-        fn take_spare_messages(&mut self, spare: &mut Vec<Arc<Message>>) {
-            spare.extend((0..SPARE_MESSAGES_MAX).map(|_| Arc::default()));
-        }
-    }
-
-    #[test]
-    fn messages_that_are_done_with_do_not_gather_where_nothing_is_sent() {
-        let build = |_: u16| -> Box<dyn Shard> { Box::new(Discarding) };
-        let cell = ShardCell::new(build(0));
-        let mut turn = Turn::new();
-        let now = Now {
-            monotonic: Time::ZERO,
-            wall: Time::ZERO,
-        };
-        for _ in 0..3 {
-            let jobs = core::iter::once(Job::Timeout);
-            cell.run(0, now, jobs, &build, &mut turn, |_| {});
-            assert_eq!(turn.spare_messages.len(), SPARE_MESSAGES_MAX);
-        }
-    }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use strowger_sip::{Message, StatusCode};
+use strowger_sip::{SpareMessages, StatusCode};
 use strowger_transaction::{Flow, TransmitBatch};
 
 use crate::datagram_send::DatagramSender;
@@ -14,9 +14,6 @@ use crate::stream::Stream;
 
 /// Capacity of the transmit buffer that is kept from one turn to the next: what sixty-four answers take, and more.
 const KEPT_OCTETS: usize = 512 << 10;
-
-/// Messages kept for their memory from one turn to the next.
-pub(crate) const SPARE_MESSAGES_MAX: usize = 64;
 
 /// Everything gathered and not yet done. A thread keeps one and uses it again, so its memory is not allocated anew.
 pub(crate) struct Turn {
@@ -35,7 +32,7 @@ pub(crate) struct Turn {
     pub(crate) pending: VecDeque<(u16, Input)>,
     pub(crate) sender: DatagramSender,
     /// Messages that nobody holds any more, for their memory.
-    pub(crate) spare_messages: Vec<Arc<Message>>,
+    pub(crate) spare_messages: SpareMessages,
 }
 
 /// How much had been gathered.
@@ -58,7 +55,7 @@ impl Turn {
             rests: Vec::new(),
             pending: VecDeque::new(),
             sender: DatagramSender::new(),
-            spare_messages: Vec::new(),
+            spare_messages: SpareMessages::new(),
         }
     }
 

@@ -91,7 +91,7 @@ impl Worker {
                     let start = turn.batch.bytes.len();
                     let letter = Letter {
                         flow,
-                        memory: Memory::Spare(turn.spare_messages.pop()),
+                        memory: Memory::Spare(turn.spare_messages.take(octets.len())),
                         original: octets,
                         evidence,
                     };

@@ -154,6 +154,19 @@ impl<T> Slots<T> {
         })
     }
 
+    /// The positions of what is held.
+    pub(crate) fn positions(&self) -> Vec<u32> {
+        let mut positions = Vec::with_capacity(self.len());
+        for (number, page) in (0u32..).zip(&self.pages) {
+            for (place, slot) in (0u32..).zip(&page.slots) {
+                if matches!(slot.content, Content::Occupied(_)) {
+                    positions.push(number * PAGE_SLOTS as u32 + place);
+                }
+            }
+        }
+        positions
+    }
+
     /// The same, to change.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         let slots = self.pages.iter_mut().flat_map(|page| &mut page.slots);

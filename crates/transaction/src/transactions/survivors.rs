@@ -3,6 +3,7 @@
 
 use super::Transactions;
 use super::kept::Kept;
+use crate::key_index::KeyIndex;
 
 /// When to look after what is left.
 #[derive(Debug, Default)]
@@ -59,6 +60,10 @@ impl Transactions {
             if let Some(octets) = &mut client.octets {
                 renew(octets);
             }
+        }
+        self.server_index = KeyIndex::new();
+        for slot in self.servers.positions() {
+            self.server_index.insert(&mut self.servers, slot);
         }
         self.counters.gatherings += 1;
     }
