@@ -6,11 +6,9 @@ use core::net::{IpAddr, SocketAddr};
 
 use smallvec::SmallVec;
 use strowger_proxy::{Target, TargetSet, is_secure};
-use strowger_registrar::{
-    AddressOfRecord, Binding, Bindings, LocationService, plain_contact, plain_user,
-};
+use strowger_registrar::{AddressOfRecord, Binding, Bindings, LocationService};
 use strowger_resolve::{HopHost, NextHop};
-use strowger_sip::{Host, Now, StatusCode, Uri};
+use strowger_sip::{Host, Now, StatusCode, Uri, plain_contact, plain_user};
 
 use crate::branch::BranchRef;
 use crate::core::Core;

@@ -9,9 +9,8 @@ use core::hash::BuildHasher;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use strowger_sip::{Uri, unescape, write_escaped_user};
+use strowger_sip::{Uri, is_plain_user, unescape, write_escaped_user};
 
-use crate::plain_contact::is_plain;
 use crate::shared_octets::shared;
 
 /// A canonical address of record. Cheap to clone: the octets are shared.
@@ -26,7 +25,7 @@ impl AddressOfRecord {
     }
     /// The same with `domain` in place of the host, for a URI that names this element by one of its addresses.
     pub fn from_uri_in(uri: &Uri<'_>, domain: &str) -> Option<AddressOfRecord> {
-        if let Some(user) = uri.user.filter(|user| uri.is_sip() && is_plain(user)) {
+        if let Some(user) = uri.user.filter(|user| uri.is_sip() && is_plain_user(user)) {
             return Some(AddressOfRecord::of_plain(user, domain));
         }
         let mut octets = Vec::with_capacity(64);
@@ -35,7 +34,7 @@ impl AddressOfRecord {
     }
     /// `sip:user@domain` from an unescaped user and a domain.
     pub fn new(user: &[u8], domain: &str) -> AddressOfRecord {
-        if is_plain(user) {
+        if is_plain_user(user) {
             return AddressOfRecord::of_plain(user, domain);
         }
         let mut octets = Vec::with_capacity(5 + user.len() + domain.len());

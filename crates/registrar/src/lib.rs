@@ -20,7 +20,6 @@ mod methods;
 mod nat;
 mod nonce;
 mod pending;
-mod plain_contact;
 mod redirect;
 mod register;
 mod reply;
@@ -43,7 +42,6 @@ pub use location::{Bindings, LocationCounters, LocationLimits, LocationService, 
 pub use nat::behind_nat;
 pub use nonce::{NonceCounters, NonceTable, NonceUse};
 pub use pending::{Admission, PendingCounters, PendingLimits, PendingRegistrations};
-pub use plain_contact::{plain_contact, plain_user};
 pub use redirect::write_redirect_contacts;
 pub use register::{Outcome, Registration, address_of_record, register};
 pub use reply::{Cause, RegisterReply, write_contacts};

@@ -6,10 +6,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use strowger_sip::{Host, Message, Uri};
+use strowger_sip::{Host, Message, Uri, plain_contact};
 use strowger_transaction::Flow;
-
-use crate::plain_contact::plain_contact;
 
 /// True if requests for this contact must go to the flow.
 pub fn behind_nat(request: &Message, contact: &[u8], flow: &Flow) -> bool {

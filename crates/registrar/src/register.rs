@@ -15,7 +15,8 @@
 
 use smallvec::SmallVec;
 use strowger_sip::{
-    Contact, HeaderName, Host, Message, NameAddr, Now, StatusCode, Uri, parse_q, write_date,
+    Contact, HeaderName, Host, Message, NameAddr, Now, StatusCode, Uri, parse_q, plain_user,
+    write_date,
 };
 use strowger_transaction::Flow;
 
@@ -26,7 +27,6 @@ use crate::expiry::{Expiry, delta_seconds};
 use crate::extension::{check_require, path_of, write_kept_params, write_unfolded};
 use crate::methods::allowed_methods;
 use crate::nat;
-use crate::plain_contact::plain_user;
 use crate::reply::{Cause, RegisterReply, write_list};
 use crate::settings::RegistrarSettings;
 

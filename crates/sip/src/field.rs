@@ -118,6 +118,22 @@ impl<'a, const FOLDS: bool> Scope<'a, FOLDS> {
     /// A number of up to nineteen digits, and where it ends.
     #[inline(always)]
     pub(crate) fn number(self, start: usize) -> Option<(u64, usize)> {
+        if let Some(near) = self
+            .octets
+            .get(start..)
+            .and_then(|rest| rest.first_chunk::<8>())
+        {
+            let (number, len) = few_digits(u64::from_le_bytes(*near));
+            if len.wrapping_sub(1) < 7 && start + len <= self.end() {
+                return Some((number, start + len));
+            }
+        }
+        self.any_number(start)
+    }
+
+    /// The same one by one.
+    #[inline(never)]
+    fn any_number(self, start: usize) -> Option<(u64, usize)> {
         let mut number = 0_u64;
         let mut at = start;
         while let Some(octet @ b'0'..=b'9') = self.get(at) {
@@ -195,5 +211,51 @@ impl<'a, const FOLDS: bool> Scope<'a, FOLDS> {
                 _ => return None,
             }
         }
+    }
+}
+
+/// The number that these octets begin with, the first one lowest, and how many digits it has; of eight digits the number is
+/// of no use.
+#[inline(always)]
+fn few_digits(octets: u64) -> (u64, usize) {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let values = octets ^ (b'0' as u64 * EACH);
+    // The high bit of each octet says: no digit. A carry touches only what is behind the first of them.
+    let strange = (values.wrapping_add((0x80 - 10) * EACH) | values) & (0x80 * EACH);
+    let len = (strange.trailing_zeros() / 8) as usize;
+    // The last digit becomes the highest octet; what is behind it falls off.
+    let digits = values.checked_shl(64 - 8 * len as u32).unwrap_or(0);
+    let pairs = (digits.wrapping_mul(10).wrapping_add(digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let number = (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff;
+    (number, len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_reads_the_same_wherever_it_stands() {
+        for number in (0..1_200).chain([9_999, 65_535, 99_999, 1_234_567, 9_999_999, 12_345_678]) {
+            for zeros in ["", "0", "00000"] {
+                let digits = format!("{zeros}{number}");
+                for behind in ["", "\r\n", ":x", "/0123456", ";\u{7f}\u{80}\u{ff}999"] {
+                    let text = format!("x{digits}{behind}");
+                    let line: Line<'_> = Line::whole(text.as_bytes());
+                    let expected = Some((number, 1 + digits.len()));
+                    assert_eq!(line.number(1), expected, "{text:?}");
+                    let field: Field<'_> = Field::new(text.as_bytes(), 1 + digits.len());
+                    assert_eq!(field.number(1), expected, "{text:?}");
+                }
+            }
+        }
+        for text in ["", "x", "/1234567", ":1234567", "a", "\u{80}12345678"] {
+            let line: Line<'_> = Line::whole(text.as_bytes());
+            assert_eq!(line.number(0), None, "{text:?}");
+        }
+        let field: Field<'_> = Field::new(b"12345678", 3);
+        assert_eq!(field.number(0), Some((123, 3)));
+        assert_eq!(field.number(3), None);
     }
 }

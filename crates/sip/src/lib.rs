@@ -75,6 +75,7 @@ pub use message::{Header, Message};
 pub use method::Method;
 pub use name_addr::NameAddr;
 pub use params::{Param, Params, ParamsIter};
+pub use plain_address::{is_plain_user, plain_contact, plain_user};
 pub use quoted::{unquote, write_quoted};
 pub use response::write_response;
 pub use spare_messages::SpareMessages;
