@@ -252,11 +252,14 @@ impl Edits {
 
     /// Replaces the body, and with it Content-Type and Content-Length. Takes the place of earlier changes of these.
     pub fn set_body(&mut self, message: &Message, content_type: &[u8], body: &[u8]) {
-        self.edits
-            .retain(|edit| (edit.start as usize) < message.body_start);
+        self.edits.retain(|edit| edit.start < message.body_start);
         self.forget_field(message, HeaderName::ContentType);
         self.set_field(message, HeaderName::ContentType, content_type);
-        self.replace_in_body(message, message.body_start..message.octets.len(), body);
+        self.replace_in_body(
+            message,
+            message.body_start as usize..message.octets.len(),
+            body,
+        );
     }
 
     /// Replaces a range of the message that lies in its body, line ends and all; Content-Length follows.
@@ -270,7 +273,7 @@ impl Edits {
 
     /// Octets that the body has with its changes.
     fn body_len(&self, message: &Message) -> usize {
-        let (mut len, mut at) = (message.body().len(), message.body_start as u32);
+        let (mut len, mut at) = (message.body().len(), message.body_start);
         for edit in &self.edits {
             if edit.start < at {
                 continue;

@@ -42,13 +42,17 @@ impl Entry {
 /// Entries in the order of the message.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
-    len: usize,
+    len: u16,
     /// Position of the first entry of each name, plus one; 0 if there is none. 255 says no more than "here or later".
     first: [u8; NAMES],
     /// Packed entries.
     inline: [u32; HEADERS_INLINE],
-    more: Vec<u32>,
+    more: Option<Box<More>>,
 }
+
+/// What has no place in the index itself.
+#[derive(Clone, Debug, Default)]
+struct More(Vec<u32>);
 
 const NAMES: usize = HeaderName::ALL.len() + 1;
 
@@ -60,14 +64,14 @@ impl Index {
             len: 0,
             first: [0; NAMES],
             inline: [0; HEADERS_INLINE],
-            more: Vec::new(),
+            more: None,
         }
     }
 
     /// Adds an entry; true if it is the first of its name.
     #[inline(always)]
     pub(crate) fn push(&mut self, entry: Entry) -> bool {
-        let Some(place) = self.inline.get_mut(self.len) else {
+        let Some(place) = self.inline.get_mut(usize::from(self.len)) else {
             return self.push_more(entry);
         };
         *place = entry.packed();
@@ -86,17 +90,23 @@ impl Index {
         let Some(last) = self.len.checked_sub(1) else {
             return;
         };
-        if let (true, Some(entry)) = (first, self.get(last)) {
+        if let (true, Some(entry)) = (first, self.get(usize::from(last))) {
             self.first[entry.name as usize] = 0;
         }
-        self.more.truncate(last.saturating_sub(HEADERS_INLINE));
+        if let Some(More(more)) = self.more.as_deref_mut() {
+            more.truncate(usize::from(last).saturating_sub(HEADERS_INLINE));
+        }
         self.len = last;
     }
 
     #[cold]
     fn push_more(&mut self, entry: Entry) -> bool {
-        self.more.push(entry.packed());
-        self.len += 1;
+        // A header section of 65,535 octets has no more lines than that.
+        let Some(len) = self.len.checked_add(1) else {
+            return false;
+        };
+        self.more.get_or_insert_default().0.push(entry.packed());
+        self.len = len;
         let first = &mut self.first[entry.name as usize];
         let is_first = *first == 0;
         if is_first {
@@ -124,16 +134,20 @@ impl Index {
     /// Number of entries.
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
-        self.len
+        usize::from(self.len)
     }
 
     #[inline(always)]
     fn packed(&self, at: usize) -> Option<u32> {
         match self.inline.get(at) {
-            Some(entry) if at < self.len => Some(*entry),
+            Some(entry) if at < usize::from(self.len) => Some(*entry),
             Some(_) => None,
-            None => self.more.get(at - HEADERS_INLINE).copied(),
+            None => self.more().get(at - HEADERS_INLINE).copied(),
         }
+    }
+
+    fn more(&self) -> &[u32] {
+        self.more.as_deref().map_or(&[], |More(more)| more)
     }
 
     /// Where the line of an entry starts.
@@ -151,7 +165,7 @@ impl Index {
     /// The entries: where the line starts in the lower half, the number of the name in the highest octet.
     #[inline(always)]
     pub(crate) fn lines(&self) -> Cow<'_, [u32]> {
-        match self.inline.get(..self.len) {
+        match self.inline.get(..usize::from(self.len)) {
             Some(lines) => Cow::Borrowed(lines),
             None => self.many_lines(),
         }
@@ -159,7 +173,7 @@ impl Index {
 
     #[cold]
     fn many_lines(&self) -> Cow<'_, [u32]> {
-        Cow::Owned([&self.inline[..], &self.more].concat())
+        Cow::Owned([&self.inline[..], self.more()].concat())
     }
 
     /// The first position from `at` on with that name.

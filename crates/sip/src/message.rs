@@ -28,8 +28,8 @@ pub struct Message {
     pub(crate) octets: Vec<u8>,
     pub(crate) index: Index,
     pub(crate) start_line: StartLine,
-    pub(crate) header_end: usize,
-    pub(crate) body_start: usize,
+    pub(crate) header_end: u32,
+    pub(crate) body_start: u32,
     pub(crate) uri: UriSpans,
     pub(crate) via: ViaSpans,
     pub(crate) from: NameAddrSpans,
@@ -199,12 +199,14 @@ impl Message {
 
     /// Offset of the empty line.
     pub fn header_end(&self) -> usize {
-        self.header_end
+        self.header_end as usize
     }
 
     /// The body.
     pub fn body(&self) -> &[u8] {
-        self.octets.get(self.body_start..).unwrap_or_default()
+        self.octets
+            .get(self.body_start as usize..)
+            .unwrap_or_default()
     }
 
     /// The value of Content-Length, if it is there.
@@ -312,7 +314,7 @@ impl Message {
     #[cold]
     pub(crate) fn header_value_end(&self, name: HeaderName) -> usize {
         let first = self.index.first(name);
-        first.map_or(self.header_end, |at| self.value_range(at).end)
+        first.map_or(self.header_end(), |at| self.value_range(at).end)
     }
 
     /// True if there is a header field of that name (not for [`HeaderName::Unknown`]).
@@ -451,7 +453,7 @@ impl Message {
     /// Where the line of a header field starts; where the fields end, if there is none at that position.
     #[inline]
     pub(crate) fn line_start(&self, index: usize) -> usize {
-        self.index.line_start(index).unwrap_or(self.header_end)
+        self.index.line_start(index).unwrap_or(self.header_end())
     }
 
     /// The header field whose line holds an offset.
@@ -466,7 +468,7 @@ impl Message {
 
 impl core::fmt::Debug for Message {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let head = self.octets.get(..self.header_end).unwrap_or_default();
+        let head = self.octets.get(..self.header_end()).unwrap_or_default();
         write!(
             f,
             "Message({} octets: {})",

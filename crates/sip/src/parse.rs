@@ -182,8 +182,8 @@ impl Parser<'_> {
         let section = octets.get(..section_max).unwrap_or(&octets);
         match parser.header_section(section) {
             Some(end) => {
-                parser.message.header_end = end;
-                parser.message.body_start = end + 2;
+                parser.message.header_end = end as u32;
+                parser.message.body_start = end as u32 + 2;
             }
             None => {
                 let cut = section.len() < octets.len();
@@ -194,8 +194,8 @@ impl Parser<'_> {
                 });
                 // A line that was cut is no field: an answer copies whole lines.
                 parser.message.header_end =
-                    memchr::memmem::rfind(section, b"\r\n").map_or(0, |at| at + 2);
-                parser.message.body_start = octets.len();
+                    memchr::memmem::rfind(section, b"\r\n").map_or(0, |at| at as u32 + 2);
+                parser.message.body_start = octets.len() as u32;
             }
         }
         parser.check_mandatory();
@@ -386,7 +386,7 @@ impl Parser<'_> {
         let Some(length) = self.message.content_length else {
             return;
         };
-        let end = self.message.body_start.saturating_add(length as usize);
+        let end = (self.message.body_start as usize).saturating_add(length as usize);
         if end > self.message.octets.len() {
             self.fail(ParseError::Truncated);
         } else {

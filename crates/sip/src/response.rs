@@ -46,7 +46,7 @@ pub(crate) fn write_head(
     to_tag: Option<&[u8]>,
 ) {
     // Room for all that most responses have, so that the buffer grows once.
-    out.reserve(request.header_end + HEAD_OCTETS);
+    out.reserve(request.header_end() + HEAD_OCTETS);
     write_status_line(out, status, reason);
     let method = request.method();
     let has_tag = request.to_tag().is_some();
@@ -83,7 +83,7 @@ pub(crate) fn write_head(
             _ => {}
         }
     }
-    copy.end(out, request.header_end);
+    copy.end(out, request.header_end());
 }
 
 /// What a response may be longer than the header section that it copies, before anybody adds to it.

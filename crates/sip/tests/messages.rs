@@ -519,6 +519,12 @@ fn a_via_below_the_topmost_is_seen_wherever_it_stands() {
 }
 
 #[test]
+fn a_message_that_is_shared_takes_no_more_than_448_octets() {
+    // The next size that allocators have is 512, and many messages are held.
+    assert!(size_of::<Message>() + 2 * size_of::<usize>() <= 448);
+}
+
+#[test]
 fn a_response_is_passed_on_if_its_next_via_can_be_read_as_a_topmost_one() {
     let many = "X-Filler: 1\r\n".repeat(40);
     for (vias, legible) in [
