@@ -46,11 +46,9 @@ fn a_panic_is_answered_500_kept_for_replay_and_leaves_the_rest_running() {
     let socket = socket();
     assert!(ask(&socket, port, fatal, 1).starts_with("SIP/2.0 500 "));
     assert!(ask(&socket, port, "another", 1).starts_with("SIP/2.0 200 "));
-    let log = server.log();
-    assert!(
-        log.contains("its requests in progress are lost, registrations are"),
-        "{log}"
-    );
+    let lost = "its requests in progress are lost, registrations are";
+    let log = server.log_with(lost);
+    assert!(log.contains(lost), "{log}");
     // What did it is kept as it came, for the server's user alone.
     let folder = place.path().join("data/panics");
     let kept: Vec<_> = std::fs::read_dir(folder).expect("a folder").collect();

@@ -166,7 +166,7 @@ pub const KEYS: &[Key] = &[
         "When a registration is confirmed: `memory` at once (registrations are lost at a restart, accounts are kept), `process` when the operating system has it (a crash of the server loses nothing), `disk` when it is on the disk."),
     key("", "workers", number(1, 64), Unset("one per processor, at most 16"),
         "Threads that read and write the network."),
-    key("", "shards", number(1, 256), Unset("four per worker"),
+    key("", "shards", number(1, 256), Unset("four per worker; one for one worker"),
         "Independent parts the server's state is divided into. Fixed while the server runs."),
     key("", "server_header", Text, Unset("no Server header field"),
         "Value of the Server header field in own responses."),

@@ -22,7 +22,7 @@ use crate::kamailio::ScriptLines;
 
 /// Workers without a setting: one per processor up to this.
 const WORKERS_MAX: usize = 16;
-/// Shards per worker without a setting.
+/// Shards per worker without a setting, if there are several.
 const SHARDS_PER_WORKER: u16 = 4;
 
 /// A listener with the place in the file where it was asked for.

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -247,6 +248,20 @@ impl Running {
 
     pub fn log(&self) -> String {
         self.log.lock().expect("a log").clone()
+    }
+
+    /// What it logged, as soon as that says `word`; after a while, whatever it logged.
+    #[allow(dead_code, reason = "not all tests wait for a line")]
+    pub fn log_with(&self, word: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let log = self.log();
+            if log.contains(word) || Instant::now() > until {
+                return log;
+            }
+            // It is another thread that reads what the server writes.
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub fn signal(&self, signal: Signal) {
