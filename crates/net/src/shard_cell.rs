@@ -186,9 +186,11 @@ impl ShardCell {
 
 /// Takes the messages that a shard is done with, and gives its next deadline; `None` if it panicked over it, which is reported.
 fn deadline_of(machine: &mut Box<dyn Shard>, shard: u16, turn: &mut Turn) -> Option<u64> {
-    let spare = &mut turn.spare_messages;
+    let (takes_spare, spare) = (turn.takes_spare, &mut turn.spare_messages);
     let asked = || {
-        machine.take_spare_messages(spare);
+        if takes_spare {
+            machine.take_spare_messages(spare);
+        }
         machine.poll_timeout()
     };
     match catch_unwind(AssertUnwindSafe(asked)) {

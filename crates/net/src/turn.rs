@@ -33,6 +33,8 @@ pub(crate) struct Turn {
     pub(crate) sender: DatagramSender,
     /// Messages that nobody holds any more, for their memory.
     pub(crate) spare_messages: SpareMessages,
+    /// Whoever has this turn reads messages into them.
+    pub(crate) takes_spare: bool,
 }
 
 /// How much had been gathered.
@@ -56,6 +58,7 @@ impl Turn {
             pending: VecDeque::new(),
             sender: DatagramSender::new(),
             spare_messages: SpareMessages::new(),
+            takes_spare: false,
         }
     }
 

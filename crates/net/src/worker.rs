@@ -44,6 +44,9 @@ const EVENTS: usize = 1_024;
 /// Octets read from a connection at once.
 const READ_OCTETS: usize = 64 << 10;
 
+/// How often it is asked whether spare messages are worth keeping (1 s).
+const SPARE_FOR: Duration = Duration::from_secs(1);
+
 /// How long a worker sleeps after a turn that panicked, so that a panic that repeats does not spin.
 const AFTER_PANIC: Duration = Duration::from_millis(10);
 
@@ -72,6 +75,8 @@ pub(crate) struct Worker {
     gathering: Gathering,
     /// Datagrams may gather before the next turn.
     pauses: bool,
+    /// When spare messages are looked at next.
+    spare_until: Time,
     /// Datagrams of this turn, and those of them that were for shards.
     pub(crate) read_in_turn: (u64, u64),
     pub(crate) receiver: DatagramReceiver,
@@ -110,6 +115,7 @@ impl Worker {
             lateness: Lateness::default(),
             gathering: Gathering::default(),
             pauses: false,
+            spare_until: Time::ZERO,
             read_in_turn: (0, 0),
             receiver: DatagramReceiver::new(),
             ports: Vec::new(),
@@ -124,6 +130,7 @@ impl Worker {
             spins: 0,
             stopping: false,
         };
+        worker.turn.takes_spare = true;
         worker.register_listeners()?;
         Ok(worker)
     }
@@ -308,6 +315,10 @@ impl Worker {
         if !delay_max.is_zero() {
             let took = now - self.turn_began;
             self.lateness.has_turned(took, delay_max);
+        }
+        if now >= self.spare_until {
+            self.turn.spare_messages.age();
+            self.spare_until = now + SPARE_FOR;
         }
         let mut until = 0;
         if self.spins > 0 {

@@ -9,6 +9,8 @@ use crate::message::Message;
 pub struct SpareMessages {
     small: Vec<Arc<Message>>,
     large: Vec<Arc<Message>>,
+    /// Taken since it was asked last whether they are worth keeping.
+    taken: u32,
 }
 
 impl SpareMessages {
@@ -19,11 +21,15 @@ impl SpareMessages {
     /// Octets of the largest memory that is kept: most requests with a body.
     pub const OCTETS_MAX: usize = 1_536;
 
+    /// Messages that have to be taken between two calls of [`SpareMessages::age`] for any to be kept.
+    pub const TAKEN_MIN: u32 = 64;
+
     /// None.
     pub const fn new() -> SpareMessages {
         SpareMessages {
             small: Vec::new(),
             large: Vec::new(),
+            taken: 0,
         }
     }
 
@@ -44,6 +50,7 @@ impl SpareMessages {
     /// One whose memory suits a message of so many octets.
     #[inline]
     pub fn take(&mut self, octets: usize) -> Option<Arc<Message>> {
+        self.taken = self.taken.saturating_add(1);
         match octets <= Self::SMALL_OCTETS_MAX {
             true => self.small.pop(),
             false => self.large.pop(),
@@ -60,6 +67,15 @@ impl SpareMessages {
                 list.append(others);
                 list.truncate(Self::EACH_MAX);
             }
+        }
+    }
+
+    /// To be called now and then: gives the memory back if few were taken since the last call. What lies around for long keeps
+    /// what lay beside it from being given back, too.
+    pub fn age(&mut self) {
+        if core::mem::take(&mut self.taken) < Self::TAKEN_MIN {
+            self.small = Vec::new();
+            self.large = Vec::new();
         }
     }
 
@@ -95,6 +111,19 @@ mod tests {
         assert!(spare.take(1_200).is_some_and(|spare| spare.len() == 1_000));
         assert!(spare.take(1_200).is_none());
         assert!(spare.take(300).is_some_and(|spare| spare.len() == 400));
+        assert!(spare.is_empty());
+    }
+
+    #[test]
+    fn what_nobody_takes_is_given_back() {
+        let mut spare = SpareMessages::new();
+        spare.put(message(400));
+        for _ in 0..SpareMessages::TAKEN_MIN {
+            assert!(spare.take(1_000).is_none());
+        }
+        spare.age();
+        assert_eq!(spare.len(), 1);
+        spare.age();
         assert!(spare.is_empty());
     }
 
