@@ -562,7 +562,7 @@ impl Transactions {
 
 /// Octets of an INVITE that stays whole: to give its body back would cost more than what it takes. What has more to say
 /// than which codecs it knows is longer.
-const KEPT_WHOLE: usize = 1_400;
+const KEPT_WHOLE: usize = 1_024;
 
 /// Once an INVITE has a provisional response it is not sent again: ACK and CANCEL need its header section only.
 fn drop_body(entry: &mut Client, response: Option<&Message>) {
