@@ -244,6 +244,29 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_keeps_to_its_line_however_long_it_is() {
+        let request = request("SIP/2.0/UDP h", "<sip:b@example.com>");
+        let message = Message::parse(request.into_bytes(), &Limits::default()).expect("valid");
+        for tag in [
+            "",
+            "x",
+            "123456789abcdef",
+            "123456789abcdef0",
+            "123456789\r\nVia: x",
+            "1\r2\n3\x004567890abc",
+            "0123456789abcdef0",
+        ] {
+            let mut out = Vec::new();
+            let source = "192.0.2.1:5060".parse().expect("address");
+            let (status, tagged) = (StatusCode::OK, Some(tag.as_bytes()));
+            write_response(&mut out, &message, source, status, None, tagged, b"", None);
+            let plain = tag.replace(['\r', '\n', '\0'], " ");
+            let expected = format!("To: <sip:b@example.com>;tag={plain}\r\n");
+            assert!(String::from_utf8_lossy(&out).contains(&expected), "{tag:?}");
+        }
+    }
+
+    #[test]
     fn an_existing_tag_stays() {
         let out = answer(
             &request("SIP/2.0/UDP h", "<sip:b@example.com>;tag=xyz"),

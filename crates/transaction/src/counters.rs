@@ -44,7 +44,7 @@ counters! {
         stray_mac: "Responses whose branch has a wrong MAC.",
         stray_unmatched: "Responses to a client transaction that has ended.",
         stray_mismatched: "Responses whose sent-by or CSeq method is not that of the request.",
-        gatherings: "Times that what was left when most transactions had ended was moved together.",
+        gatherings: "Times that what was left of a table when most of it had ended was moved together.",
         timeout_calls_cut: "Calls to handle_timeout that stopped at their limit with more timers due.",
     }
 }

@@ -153,7 +153,8 @@ impl KeyMaker {
 type KeyHash = SipHash<1, 3>;
 
 /// Tokens and host names are compared without regard to case (RFC 3261 §7.3.1). One bit tells small letters from capitals;
-/// of the other octets that may stand in a token no two differ in that bit alone.
+/// of the other octets that may stand in a token no two differ in that bit alone. Of those that may not some do; branches
+/// that differ in nothing else are one, to the harm of nobody but their sender.
 #[inline(always)]
 fn write_lower(hash: &mut KeyHash, octets: &[u8]) {
     const CASE: u64 = u64::from_ne_bytes([0x20; 8]);

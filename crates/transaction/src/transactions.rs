@@ -140,7 +140,8 @@ pub struct Transactions {
     legacy: HashMap<u32, LegacyTags, FixedState>,
     streams: HashMap<StreamId, StreamUsers, FixedState>,
     counters: TransactionCounters,
-    survivors: Survivors,
+    left_servers: Survivors,
+    left_clients: Survivors,
 }
 
 /// Who sends on a connection. Ended transactions are swept out when the list has doubled.
@@ -184,7 +185,8 @@ impl Transactions {
             legacy: HashMap::with_hasher(hasher.clone()),
             streams: HashMap::with_hasher(hasher),
             counters: TransactionCounters::default(),
-            survivors: Survivors::default(),
+            left_servers: Survivors::default(),
+            left_clients: Survivors::default(),
         }
     }
 

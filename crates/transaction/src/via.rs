@@ -125,6 +125,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_short_way_back_is_the_same() {
+        for via in [
+            "SIP/2.0/UDP a.example.com",
+            "SIP/2.0/UDP a.example.com:5066;branch=z9hG4bK1",
+            "SIP/2.0/UDP 192.0.2.1;rport",
+            "SIP/2.0/UDP 192.0.2.1:7;rport=99;maddr=203.0.113.9",
+            "SIP/2.0/TLS [2001:db8::1];maddr=203.0.113.9",
+        ] {
+            let text = format!(
+                "OPTIONS sip:h SIP/2.0\r\nVia: {via}\r\nFrom: <sip:h>;tag=1\r\nTo: <sip:h>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n"
+            );
+            let request =
+                Message::parse(text.into_bytes(), &strowger_sip::Limits::default()).expect("valid");
+            for flow in [
+                udp("192.0.2.7:999"),
+                udp("[2001:db8::7]:5060"),
+                tcp("192.0.2.7:999"),
+            ] {
+                let long = target(via, &flow, true, MaddrRule::Ignore);
+                assert_eq!(
+                    ResponseTarget::Flow(response_flow(&request, &flow)),
+                    long,
+                    "{via}"
+                );
+            }
+        }
+    }
+
     fn target(via: &str, flow: &Flow, alive: bool, maddr: MaddrRule) -> ResponseTarget {
         response_target(
             &Via::parse(via.as_bytes()).expect("valid"),

@@ -520,3 +520,37 @@ fn nothing_is_remembered_of_a_connection_that_was_gone_before_it_was_used() {
     }
     assert_eq!(peer.transactions.stream_count(), 0);
 }
+
+/// Many ACKs are kept for timer D long after their server transactions have ended; what is left of them can be said again.
+#[test]
+fn what_is_left_of_many_clients_is_said_again_as_before() {
+    const CROWD: usize = 600;
+    let mut peer = Peer::new();
+    let mut late = Vec::new();
+    for n in 0..CROWD {
+        let client = peer.start("INVITE", udp());
+        let sent = peer.last().octets.clone();
+        if n < 2 {
+            late.push((client, sent));
+        } else {
+            peer.receive_response(&response(&sent, 486, "theirs"));
+        }
+    }
+    peer.run_for(Duration::from_secs(20));
+    let acked: Vec<_> = late
+        .iter()
+        .map(|(_, sent)| {
+            let busy = response(sent, 486, "theirs");
+            peer.receive_response(&busy);
+            (busy, peer.last().octets.clone())
+        })
+        .collect();
+    // Timer D of the others ends.
+    peer.run_for(Duration::from_secs(13));
+    assert_eq!(peer.transactions.client_count(), 2);
+    assert!(peer.transactions.counters().gatherings > 0);
+    for (busy, ack) in acked {
+        peer.receive_response(&busy);
+        assert_eq!(peer.last().octets, ack);
+    }
+}

@@ -5,7 +5,7 @@ mod peer;
 use core::time::Duration;
 
 use peer::{Peer, USER, ack, cancel_of, remote, request, request_with, tcp, udp};
-use strowger_sip::StatusCode;
+use strowger_sip::{Message, StatusCode};
 use strowger_transaction::{
     Flow, ListenerId, RequestMatch, RespondError, ServerKey, StreamId, TableLimits, TimerSettings,
     TransactionEvent,
@@ -500,4 +500,46 @@ fn every_counter_is_visited_under_its_own_name() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
+}
+
+/// Most of a crowd is done with at once; what is left is moved together and must be found as before.
+#[test]
+fn what_is_left_of_a_crowd_is_found_after_it_was_moved() {
+    const CROWD: usize = 600;
+    const LEFT: usize = 8;
+    let mut peer = Peer::new();
+    let invites: Vec<Message> = (0..CROWD)
+        .map(|n| request("INVITE", &format!("z9hG4bKcrowd{n}")))
+        .collect();
+    let servers: Vec<ServerKey> = invites
+        .iter()
+        .map(|invite| {
+            let server = peer.accept(invite, udp());
+            peer.respond(server, invite, 486).expect("sent");
+            server
+        })
+        .collect();
+    // All but every seventy-fifth have their ACK, and end by timer I.
+    let is_left = |n: usize| n.is_multiple_of(CROWD / LEFT);
+    for (n, invite) in invites.iter().enumerate().filter(|(n, _)| !is_left(*n)) {
+        let matched = peer.receive_request(&ack(invite, "ours"), udp());
+        assert!(matches!(matched, RequestMatch::AckedFinal { server, .. } if server == servers[n]));
+    }
+    peer.run_for(Duration::from_secs(6));
+    assert_eq!(peer.transactions.server_count(), LEFT);
+    assert!(peer.transactions.counters().gatherings > 0);
+    for (n, invite) in invites.iter().enumerate() {
+        let before = peer.sent.len();
+        let matched = peer.receive_request(invite, udp());
+        if is_left(n) {
+            assert_eq!(matched, RequestMatch::Absorbed, "{n}");
+            assert!(peer.sent[before].first_line().contains(" 486 "));
+            let matched = peer.receive_request(&ack(invite, "ours"), udp());
+            assert!(
+                matches!(matched, RequestMatch::AckedFinal { server, .. } if server == servers[n])
+            );
+        } else {
+            assert!(matches!(matched, RequestMatch::New(_)), "{n}");
+        }
+    }
 }

@@ -268,3 +268,26 @@ fn proxy(config: &Config) -> ProxySettings {
 pub fn shown(address: SocketAddr) -> String {
     format!("{}:{}", host_text(address.ip()), address.port())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Source;
+
+    #[test]
+    fn one_worker_has_one_shard_and_several_have_four_each() {
+        for (written, expected) in [
+            ("workers = 1", 1),
+            ("workers = 2", 8),
+            ("workers = 100", 256),
+            ("workers = 1\nshards = 4", 4),
+            ("workers = 8\nshards = 1", 1),
+        ] {
+            let text = format!("domains = [\"a.test\"]\n{written}\n");
+            let source = Source::new("strowger.toml".into(), text);
+            let (config, report) = Config::parse(source, std::path::Path::new("."));
+            let config = config.unwrap_or_else(|| panic!("{report:?}"));
+            assert_eq!(shards(&config), expected, "{written}");
+        }
+    }
+}

@@ -557,6 +557,7 @@ impl Transactions {
         if !self.held_cancels.is_empty() {
             self.held_cancels.remove(&slot);
         }
+        self.client_ended();
     }
 }
 

@@ -600,7 +600,7 @@ impl Transactions {
             if entry.key.is_legacy() {
                 self.legacy.remove(&slot.slot);
             }
-            self.server_ends();
+            self.server_ended();
         }
     }
 }

@@ -5,10 +5,10 @@ use super::Transactions;
 use super::kept::Kept;
 use crate::key_index::KeyIndex;
 
-/// When to look after what is left.
+/// When to look after what is left of one table.
 #[derive(Debug, Default)]
 pub(super) struct Survivors {
-    /// The most server transactions that were held since it was done last.
+    /// The most transactions that were held since it was done last.
     most: usize,
 }
 
@@ -20,52 +20,66 @@ impl Survivors {
     /// Fewer than so many are no flood (256).
     const FLOOD: usize = 256;
 
-    /// Notes that one of `held` server transactions ends; true if what is left should be moved.
+    /// Notes that a transaction has ended and so many are left; true if those should be moved.
     #[inline]
-    fn one_ends(&mut self, held: usize) -> bool {
-        self.most = self.most.max(held);
-        let few = held <= Self::MOVED_MAX
-            && held * Self::BEFORE_FOR_EACH <= self.most
+    fn one_ended(&mut self, left: usize) -> bool {
+        self.most = self.most.max(left);
+        let few = left <= Self::MOVED_MAX
+            && left * Self::BEFORE_FOR_EACH <= self.most
             && self.most >= Self::FLOOD;
         if few {
-            self.most = held;
+            self.most = left;
         }
         few
     }
 }
 
 impl Transactions {
-    /// Notes that a server transaction ends.
+    /// Notes that a server transaction has ended.
     #[inline]
-    pub(super) fn server_ends(&mut self) {
-        if self.survivors.one_ends(self.servers.len()) {
-            self.move_together();
+    pub(super) fn server_ended(&mut self) {
+        if self.left_servers.one_ended(self.servers.len()) {
+            self.move_servers();
+        }
+    }
+
+    /// Notes that a client transaction has ended.
+    #[inline]
+    pub(super) fn client_ended(&mut self) {
+        if self.left_clients.one_ended(self.clients.len()) {
+            self.move_clients();
         }
     }
 
     #[cold]
-    fn move_together(&mut self) {
-        // All are held twice until the end: what is given back first would be handed out again at once.
-        let mut before = Vec::new();
-        let mut renew = |octets: &mut Box<[u8]>| {
-            let copy = octets.clone();
-            before.push(core::mem::replace(octets, copy));
-        };
-        for server in self.servers.values_mut() {
-            if let Kept::Response(octets) = &mut server.kept {
-                renew(octets);
-            }
-        }
-        for client in self.clients.values_mut() {
-            if let Some(octets) = &mut client.octets {
-                renew(octets);
-            }
-        }
+    fn move_servers(&mut self) {
+        let kept = self.servers.values_mut();
+        renew(kept.filter_map(|server| match &mut server.kept {
+            Kept::Response(octets) => Some(octets),
+            Kept::Request(_) => None,
+        }));
         self.server_index = KeyIndex::new();
         for slot in self.servers.positions() {
             self.server_index.insert(&mut self.servers, slot);
         }
         self.counters.gatherings += 1;
+    }
+
+    #[cold]
+    fn move_clients(&mut self) {
+        let clients = self.clients.values_mut();
+        renew(clients.filter_map(|client| client.octets.as_mut()));
+        self.counters.gatherings += 1;
+    }
+}
+
+/// Puts copies in the place of all. They are held twice until the end: what is given back first would be handed out again at
+/// once.
+fn renew<'a>(all: impl Iterator<Item = &'a mut Box<[u8]>>) {
+    let mut before = Vec::new();
+    for octets in all {
+        let copy = octets.clone();
+        before.push(core::mem::replace(octets, copy));
     }
 }
 
@@ -78,7 +92,7 @@ mod tests {
         let mut survivors = Survivors::default();
         let moved: Vec<usize> = (1..=100_000)
             .rev()
-            .filter(|held| survivors.one_ends(*held))
+            .filter(|held| survivors.one_ended(*held))
             .collect();
         assert_eq!(moved, [4_096, 512, 64]);
     }
@@ -86,6 +100,6 @@ mod tests {
     #[test]
     fn nothing_is_moved_while_as_many_come_as_go() {
         let mut survivors = Survivors::default();
-        assert!(!(0..1_000).any(|n| survivors.one_ends(2_000 + n % 7)));
+        assert!(!(0..1_000).any(|n| survivors.one_ended(2_000 + n % 7)));
     }
 }
