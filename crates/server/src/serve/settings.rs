@@ -283,7 +283,7 @@ mod tests {
             ("workers = 1\nshards = 4", 4),
             ("workers = 8\nshards = 1", 1),
         ] {
-            let text = format!("domains = [\"a.test\"]\n{written}\n");
+            let text = format!("domains = [\"a.test\"]\nlisten = [\"udp:127.0.0.1\"]\n{written}\n");
             let source = Source::new("strowger.toml".into(), text);
             let (config, report) = Config::parse(source, std::path::Path::new("."));
             let config = config.unwrap_or_else(|| panic!("{report:?}"));
