@@ -279,7 +279,7 @@ mod tests {
         for (written, expected) in [
             ("workers = 1", 1),
             ("workers = 2", 8),
-            ("workers = 100", 256),
+            ("workers = 64", 256),
             ("workers = 1\nshards = 4", 4),
             ("workers = 8\nshards = 1", 1),
         ] {
