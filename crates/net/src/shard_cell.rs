@@ -240,3 +240,51 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
 fn nanos(deadline: Option<Time>) -> u64 {
     deadline.map_or(u64::MAX, Time::as_nanos)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use strowger_sip::SpareMessages;
+    use strowger_transaction::TransmitBatch;
+
+    use super::*;
+
+    /// Sends nothing, and is done with as many messages at each turn as a machine may be.
+    struct Discarding;
+
+    impl Shard for Discarding {
+        fn handle_input(&mut self, _: Now, _: Input) {}
+        fn handle_timeout(&mut self, _: Now) {}
+        fn poll_timeout(&self) -> Option<Time> {
+            None
+        }
+        fn poll_output(&mut self, _: &mut TransmitBatch) -> Option<Output> {
+            None
+        }
+        fn take_spare_messages(&mut self, spare: &mut SpareMessages) {
+            let mut done_with = SpareMessages::new();
+            (0..SpareMessages::EACH_MAX).for_each(|_| done_with.put(Arc::default()));
+            spare.append(&mut done_with);
+        }
+    }
+
+    #[test]
+    fn messages_that_are_done_with_do_not_gather_and_go_to_who_reads_into_them() {
+        let build = |_: u16| -> Box<dyn Shard> { Box::new(Discarding) };
+        let cell = ShardCell::new(build(0));
+        let now = Now {
+            monotonic: Time::ZERO,
+            wall: Time::ZERO,
+        };
+        for (takes_spare, kept) in [(true, SpareMessages::EACH_MAX), (false, 0)] {
+            let mut turn = Turn::new();
+            turn.takes_spare = takes_spare;
+            for _ in 0..3 {
+                let jobs = core::iter::once(Job::Timeout);
+                cell.run(0, now, jobs, &build, &mut turn, |_| {});
+                assert_eq!(turn.spare_messages.len(), kept);
+            }
+        }
+    }
+}
