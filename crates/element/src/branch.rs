@@ -49,6 +49,14 @@ pub(crate) enum Waiting {
     Response(ClientKey),
 }
 
+/// Where RFC 3263 leads.
+#[derive(Debug)]
+pub(crate) struct Resolving {
+    resolution: Resolution,
+    /// Until when the DNS may be asked for a target; none while it was not.
+    until: Option<Time>,
+}
+
 /// The way to the next hop.
 #[derive(Debug)]
 pub(crate) struct Branch {
@@ -57,11 +65,9 @@ pub(crate) struct Branch {
     /// The share of Max-Breadth (RFC 5393 §5.3.3).
     pub(crate) max_breadth: u32,
     /// Where RFC 3263 leads; none where a flow was given.
-    pub(crate) resolution: Option<Box<Resolution>>,
+    pub(crate) resolving: Option<Box<Resolving>>,
     /// It leads to an address, the only one: nothing was resolved.
     pub(crate) numeric: bool,
-    /// Until when the DNS may be asked for a target; none while it was not.
-    pub(crate) resolve_until: Option<Time>,
     pub(crate) timer_c: Option<TimerKey>,
     /// The program was asked about it.
     pub(crate) asked: bool,
@@ -81,9 +87,8 @@ impl Branch {
             target,
             waiting: Waiting::Nothing,
             max_breadth,
-            resolution: None,
+            resolving: None,
             numeric: false,
-            resolve_until: None,
             timer_c: None,
             asked: false,
             draft: None,
@@ -122,7 +127,6 @@ impl Core {
         if let Some(target) = hop.numeric_target(self.local) {
             if let Some(branch) = self.branch_mut(at) {
                 branch.numeric = true;
-                branch.resolve_until = None;
             }
             return self.go_to(now, at, target);
         }
@@ -131,7 +135,10 @@ impl Core {
         let Some(branch) = self.branch_mut(at) else {
             return;
         };
-        branch.resolution = Some(Box::new(resolution));
+        branch.resolving = Some(Box::new(Resolving {
+            resolution,
+            until: None,
+        }));
         if !self.step_resolution(now, at) {
             self.branch_failed(at, self.unresolvable());
         }
@@ -143,14 +150,14 @@ impl Core {
         let Some(branch) = self.branch_mut(at) else {
             return false;
         };
-        let Some(resolution) = &mut branch.resolution else {
+        let Some(resolving) = &mut branch.resolving else {
             if branch.numeric {
                 shared.dns.count_failover();
             }
             return false;
         };
         !matches!(
-            resolution.next_target(&shared.dns, now.monotonic),
+            resolving.resolution.next_target(&shared.dns, now.monotonic),
             Step::Failed(_)
         )
     }
@@ -166,7 +173,7 @@ impl Core {
             return;
         };
         branch.waiting = Waiting::Nothing;
-        if let Some(resolution) = &mut branch.resolution {
+        if let Some(Resolving { resolution, .. }) = branch.resolving.as_deref_mut() {
             resolution.answer(answer, &shared.dns, now.monotonic);
         }
         if !self.step_resolution(now, at) {
@@ -200,10 +207,10 @@ impl Core {
         let Some(branch) = self.branch_mut(at) else {
             return true;
         };
-        let Some(resolution) = &mut branch.resolution else {
+        let Some(resolving) = &mut branch.resolving else {
             return false;
         };
-        match resolution.step(&shared.dns, now.monotonic) {
+        match resolving.resolution.step(&shared.dns, now.monotonic) {
             Step::Ask(question) => {
                 if !room {
                     self.counters.table_full += 1;
@@ -211,7 +218,7 @@ impl Core {
                 }
                 let now = now.monotonic;
                 let all = Duration::from_secs(Self::RESOLVE_SECONDS_MAX);
-                let until = *branch.resolve_until.get_or_insert(now + all);
+                let until = *resolving.until.get_or_insert(now + all);
                 if until <= now {
                     self.counters.deadlines_passed += 1;
                     return false;
@@ -226,7 +233,7 @@ impl Core {
                 true
             }
             Step::Target(target) => {
-                branch.resolve_until = None;
+                resolving.until = None;
                 self.go_to(now, at, target);
                 true
             }

@@ -77,6 +77,7 @@ impl Core {
             // Its final response stays where a retransmission over a new connection finds it.
             Some(Connecting::Server(server)) => {
                 self.reattaching.remove(&server);
+                self.transactions.let_server_go(server);
                 self.counters.responses_undeliverable += 1;
             }
             None => self.counters.late_answers += 1,
@@ -92,16 +93,16 @@ impl Core {
     }
 
     /// The connection of a server transaction is gone. What it has to say goes over a new one, to the address the request
-    /// came from at the port of its sent-by (§18.2.2).
-    pub(crate) fn reattach(&mut self, now: Now, server: ServerKey) {
+    /// came from at the port of its sent-by (§18.2.2). False if there is none to wait for.
+    pub(crate) fn reattach(&mut self, now: Now, server: ServerKey) -> bool {
         let Some(response) = self.transactions.unsent_response(server) else {
-            return;
+            return false;
         };
         let Ok(response) = Message::parse(response.to_vec(), &self.settings.message) else {
-            return;
+            return false;
         };
         let Some(flow) = self.transactions.server_flow(server) else {
-            return;
+            return false;
         };
         let target = response_target(&response.via(), &flow, false, MaddrRule::Ignore);
         let ResponseTarget::Connect {
@@ -110,12 +111,15 @@ impl Core {
             remote,
         } = target
         else {
-            return;
+            return false;
         };
-        if self.reattaching.insert(server)
-            && !self.open(now, Connecting::Server(server), listener, remote, transport)
-        {
+        if !self.reattaching.insert(server) {
+            return true;
+        }
+        let opens = self.open(now, Connecting::Server(server), listener, remote, transport);
+        if !opens {
             self.reattaching.remove(&server);
         }
+        opens
     }
 }

@@ -20,6 +20,7 @@ use strowger_registrar::{
 use strowger_resolve::LocalTransports;
 use strowger_routing::{HookName, PolicyInterest, SlEvent};
 use strowger_sip::{Message, Method, Now, SpareMessages, StatusCode, Time};
+use strowger_transaction::survivors::Survivors;
 use strowger_transaction::token::{Home, Secrets};
 use strowger_transaction::{
     Flow, RequestMatch, ServerKey, ShardIdentity, TagSource, TimerWheel, Transactions,
@@ -82,6 +83,7 @@ pub(crate) struct Core {
     pub(crate) messages: u64,
     pub(crate) transactions: Transactions,
     pub(crate) relays: RelayTable<Relay>,
+    pub(crate) left_relays: Survivors,
     pub(crate) parked: HashMap<QueryId, Parked, FixedState>,
     pub(crate) connecting: HashMap<ConnectId, Connecting, FixedState>,
     /// Server transactions for which a connection is being opened.
@@ -164,6 +166,7 @@ impl Core {
             shard,
             transactions,
             relays: RelayTable::new(Self::RELAYS_MAX),
+            left_relays: Survivors::default(),
             parked: HashMap::with_hasher(FixedState::with_seed(seed)),
             connecting: HashMap::with_hasher(FixedState::with_seed(seed)),
             reattaching: HashSet::with_hasher(FixedState::with_seed(seed)),

@@ -63,6 +63,8 @@ pub struct ElementCounters {
     pub continued_elsewhere: u64,
     /// Responses whose connection had closed and could not be opened again.
     pub responses_undeliverable: u64,
+    /// Times that the relayed requests that were left when most had ended were moved together.
+    pub relay_gatherings: u64,
 }
 
 const METHODS: [&str; 15] = [
@@ -233,6 +235,11 @@ impl ElementCounters {
             "responses_undeliverable",
             "Responses whose connection closed and could not be opened again",
             self.responses_undeliverable,
+        );
+        f(
+            "relay_gatherings",
+            "Times that the relayed requests left when most had ended were moved together",
+            self.relay_gatherings,
         );
     }
 

@@ -60,6 +60,10 @@ pub(crate) struct RelayTable<T> {
 }
 
 impl<T> RelayTable<T> {
+    /// What a page takes.
+    #[cfg(test)]
+    pub(crate) const PAGE_OCTETS: usize = PAGE * size_of::<Place<T>>();
+
     /// An empty table of at most `max` entries.
     pub(crate) const fn new(max: usize) -> RelayTable<T> {
         RelayTable {
@@ -139,6 +143,11 @@ impl<T> RelayTable<T> {
         let slot = key.slot as usize;
         let place = self.pages.get(slot / PAGE)?.places.get(slot % PAGE)?;
         place.value.as_ref().filter(|_| place.serial == key.serial)
+    }
+    /// All that is held, in the order of places.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let places = self.pages.iter_mut().flat_map(|page| &mut page.places);
+        places.filter_map(|place| place.value.as_mut())
     }
     /// Drops the entry.
     pub(crate) fn remove(&mut self, key: RelayKey) {

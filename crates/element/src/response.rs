@@ -75,7 +75,9 @@ impl Core {
                     }
                 }
                 TransactionEvent::ServerTransportError { server, user: _ } => {
-                    self.reattach(now, server)
+                    if !self.reattach(now, server) {
+                        self.transactions.let_server_go(server);
+                    }
                 }
                 TransactionEvent::ServerTimeout { .. }
                 | TransactionEvent::ServerTerminated { .. } => {}
@@ -171,9 +173,9 @@ impl Core {
         };
         let by_uri = branch.target.flow.is_some()
             && !branch.target.flow_required
-            && branch.resolution.is_none()
+            && branch.resolving.is_none()
             && !branch.numeric;
-        if branch.resolution.is_none() && !branch.numeric && !by_uri {
+        if branch.resolving.is_none() && !branch.numeric && !by_uri {
             return false;
         }
         if by_uri {

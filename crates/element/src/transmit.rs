@@ -13,6 +13,7 @@ use strowger_transaction::{ClientStart, Flow, ListenerId};
 
 use crate::branch::{BranchRef, Waiting};
 use crate::core::Core;
+use crate::relay::Positions;
 use crate::settings::{Listener, Settings};
 use crate::timer::ElementTimer;
 
@@ -154,14 +155,16 @@ impl Core {
     }
 
     /// Header fields that do not leave: credentials for us, and identities that a stranger asserts (DESIGN §2a rule 2).
-    pub(crate) fn fields_to_remove(&self, request: &Message) -> SmallVec<[usize; 4]> {
-        let mut remove: SmallVec<[usize; 4]> = SmallVec::new();
+    pub(crate) fn fields_to_remove(&self, request: &Message) -> Positions {
+        let mut remove = Positions::new();
+        // A message has far fewer lines (`Limits`).
+        let position = |index: usize| u16::try_from(index).ok();
         if request.has_header(HeaderName::ProxyAuthorization)
             || request.has_header(HeaderName::Authorization)
         {
             remove.extend(
                 own_credentials(request, &|realm| self.is_own_realm(realm))
-                    .map(|header| header.index),
+                    .filter_map(|header| position(header.index)),
             );
         }
         for name in [
@@ -169,7 +172,8 @@ impl Core {
             HeaderName::PPreferredIdentity,
         ] {
             if request.has_header(name) {
-                remove.extend(request.headers_named(name).map(|header| header.index));
+                let named = request.headers_named(name);
+                remove.extend(named.filter_map(|header| position(header.index)));
             }
         }
         remove

@@ -82,7 +82,7 @@ pub struct Forwarding<'a> {
     /// The share of Max-Breadth.
     pub max_breadth: Option<u32>,
     /// Positions of header fields to take off: our own credentials, identities we do not trust.
-    pub remove: &'a [usize],
+    pub remove: &'a [u16],
     /// Complete header lines to add.
     pub extra: &'a [u8],
     /// What a program has changed before.
@@ -169,7 +169,7 @@ impl Forwarder {
         for header in forwarding
             .remove
             .iter()
-            .filter_map(|&index| request.header_at(index))
+            .filter_map(|&index| request.header_at(usize::from(index)))
         {
             self.edits.remove(request, &header);
         }

@@ -178,9 +178,14 @@ impl Journal {
 
     /// True if a binding of this contact would be there after a crash.
     pub fn holds(&self, aor: &[u8], contact: &[u8]) -> bool {
-        self.stored
-            .get(aor)
-            .is_some_and(|bindings| bindings.iter().any(|binding| binding.contact() == contact))
+        self.stored_until(aor, contact).is_some()
+    }
+
+    /// When the binding of this contact expires that would be there after a crash.
+    pub fn stored_until(&self, aor: &[u8], contact: &[u8]) -> Option<Time> {
+        let bindings = self.stored.get(aor)?.iter();
+        let of_contact = bindings.filter(|binding| binding.contact() == contact);
+        of_contact.map(Binding::expires_at).max()
     }
 
     /// What a process that begins now finds: expiries turned from wall time, connections lost.

@@ -35,7 +35,7 @@ pub fn write_date(out: &mut Vec<u8>, wall: Time) {
     out.extend_from_slice(&text);
 }
 
-/// Reads a Date; years from 1970 on.
+/// Reads a Date from 1970 on, as far as [`Time`] reaches (July 2554).
 pub fn parse_date(value: &[u8]) -> Result<Time, FieldError> {
     let mut parts = value
         .split(|&octet| charset::is(octet, charset::LWS))
@@ -70,9 +70,11 @@ pub fn parse_date(value: &[u8]) -> Result<Time, FieldError> {
         return Err(FieldError::Syntax);
     }
     let days = days_from_civil(year, month as u64 + 1, day);
-    Ok(Time::from_secs(
-        days * 86_400 + hour * 3600 + minute * 60 + second,
-    ))
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
+    if seconds > Time::MAX.as_secs() {
+        return Err(FieldError::Number);
+    }
+    Ok(Time::from_secs(seconds))
 }
 
 /// Year, month and day of a day since 1970-01-01. Years are taken from March on, so that the leap day is the last.
@@ -122,6 +124,22 @@ mod tests {
             write_date(&mut out, Time::from_secs(seconds));
             assert_eq!(String::from_utf8_lossy(&out), text);
             assert_eq!(parse_date(text.as_bytes()), Ok(Time::from_secs(seconds)));
+        }
+    }
+
+    #[test]
+    fn what_time_cannot_hold_is_refused_and_not_made_less() {
+        let last = "Sun, 21 Jul 2554 23:34:33 GMT";
+        assert_eq!(
+            parse_date(last.as_bytes()).map(Time::as_secs),
+            Ok(Time::MAX.as_secs())
+        );
+        for beyond in [
+            "Sun, 21 Jul 2554 23:34:34 GMT",
+            "Sat, 14 Nov 2810 23:29:00 GMT",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+        ] {
+            assert_eq!(parse_date(beyond.as_bytes()), Err(FieldError::Number));
         }
     }
 

@@ -22,6 +22,7 @@ mod settings;
 mod sip_hash;
 mod slots;
 pub mod stateless;
+pub mod survivors;
 pub mod token;
 mod transactions;
 pub mod via;

@@ -28,6 +28,7 @@ impl Marks {
     const V4: u8 = 1;
     const STREAM: u8 = 2;
     const DEAD: u8 = 4;
+    const AWAITED: u8 = 8;
 
     const fn has(self, mark: u8) -> bool {
         self.0 & mark != 0
@@ -91,6 +92,19 @@ impl PackedFlow {
 
     pub(crate) const fn mark_dead(&mut self) {
         self.marks.0 |= Marks::DEAD;
+    }
+
+    /// The user was told that nothing can be sent, and may bring another flow.
+    pub(crate) const fn is_another_awaited(&self) -> bool {
+        self.marks.has(Marks::AWAITED)
+    }
+
+    pub(crate) const fn await_another(&mut self, is_awaited: bool) {
+        if is_awaited {
+            self.marks.0 |= Marks::AWAITED;
+        } else {
+            self.marks.0 &= !Marks::AWAITED;
+        }
     }
 
     pub(crate) const fn is_reliable(&self) -> bool {

@@ -213,6 +213,15 @@ impl<T> Slots<T> {
         number
     }
 
+    /// Moves an entry to an earlier page, where it has another key; `None` if no earlier page has room.
+    pub(crate) fn move_forward(&mut self, key: SlotKey) -> Option<SlotKey> {
+        let room = self.with_room.first()?;
+        if room >= key.slot / PAGE_SLOTS as u32 {
+            return None;
+        }
+        self.remove(key).map(|value| self.insert(value))
+    }
+
     pub(crate) fn remove(&mut self, key: SlotKey) -> Option<T> {
         let number = key.slot / PAGE_SLOTS as u32;
         let page = self.pages.get_mut(number as usize)?;
@@ -403,5 +412,33 @@ mod tests {
             let key = slots.insert(0);
             assert_eq!((slots.remove(key), standing(&slots)), (Some(0), 2));
         }
+    }
+
+    #[test]
+    fn what_is_moved_forward_empties_the_last_pages() {
+        let mut slots = Slots::new();
+        let keys: Vec<SlotKey> = (0..10_000).map(|n| slots.insert(n)).collect();
+        let (kept, gone): (Vec<SlotKey>, Vec<SlotKey>) =
+            keys.into_iter().partition(|key| key.slot % 100 == 99);
+        for key in gone {
+            slots.remove(key);
+        }
+        assert!(standing(&slots) >= 100);
+        let mut moved = 0;
+        for key in kept.iter().rev() {
+            let Some(now) = slots.move_forward(*key) else {
+                break;
+            };
+            assert_eq!(
+                (slots.get(*key), slots.get(now)),
+                (None, Some(&(key.slot as i32)))
+            );
+            moved += 1;
+        }
+        let pages = 100_usize.div_ceil(PAGE_SLOTS);
+        assert!(standing(&slots) <= pages + 1, "{}", standing(&slots));
+        assert!((90..100).contains(&moved), "{moved}");
+        // What stays on the first pages has its key.
+        assert_eq!(slots.get(kept[0]), Some(&99));
     }
 }

@@ -26,12 +26,12 @@ use crate::machine::{Alarm, Context};
 use crate::request_key::{KeyMaker, first_generation};
 use crate::settings::{TableLimits, TimerSettings};
 use crate::slots::{GENERATION_MASK, SlotKey, Slots};
+use crate::survivors::Survivors;
 use crate::token::{Home, Secrets};
 use crate::wheel::{TimerKey, TimerWheel};
 use client::Client;
 use sent_by::{SentByHashes, WrittenSentBy};
 use server::{LegacyTags, Server};
-use survivors::Survivors;
 
 /// Names a server transaction.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

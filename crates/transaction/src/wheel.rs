@@ -143,6 +143,13 @@ impl<P: Copy> TimerWheel<P> {
         true
     }
 
+    /// Gives an armed timer something else to say.
+    pub fn set_payload(&mut self, key: TimerKey, payload: P) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.payload = payload;
+        }
+    }
+
     /// Disarms a timer and returns its payload.
     pub fn cancel(&mut self, key: TimerKey) -> Option<P> {
         self.entries.get(key)?;

@@ -4,7 +4,7 @@ mod peer;
 
 use core::time::Duration;
 
-use peer::{Peer, USER, ack, cancel_of, remote, request, request_with, tcp, udp};
+use peer::{Peer, USER, ack, cancel_of, remote, request, request_with, tcp, tcp_of, udp};
 use strowger_sip::{Message, StatusCode};
 use strowger_transaction::{
     Flow, ListenerId, RequestMatch, RespondError, ServerKey, StreamId, TableLimits, TimerSettings,
@@ -535,11 +535,98 @@ fn what_is_left_of_a_crowd_is_found_after_it_was_moved() {
             assert_eq!(matched, RequestMatch::Absorbed, "{n}");
             assert!(peer.sent[before].first_line().contains(" 486 "));
             let matched = peer.receive_request(&ack(invite, "ours"), udp());
-            assert!(
-                matches!(matched, RequestMatch::AckedFinal { server, .. } if server == servers[n])
-            );
+            // Under another key: it is the user's number that tells which one it was.
+            assert!(matches!(
+                matched,
+                RequestMatch::AckedFinal { user: USER, .. }
+            ));
         } else {
             assert!(matches!(matched, RequestMatch::New(_)), "{n}");
         }
     }
+    // Each of them has taken its timer with it.
+    peer.run_for(Duration::from_secs(6));
+    assert_eq!(peer.transactions.server_count(), 0);
+}
+
+/// What is not finished keeps its key, and a finished one that waits for its ACK goes on retransmitting.
+#[test]
+fn what_was_moved_retransmits_and_what_is_pending_keeps_its_key() {
+    const CROWD: usize = 640;
+    let mut peer = Peer::new();
+    let invites: Vec<Message> = (0..CROWD)
+        .map(|n| request("INVITE", &format!("z9hG4bKlate{n}")))
+        .collect();
+    let servers: Vec<ServerKey> = invites
+        .iter()
+        .map(|invite| peer.accept(invite, udp()))
+        .collect();
+    // The last two of the last page: one is answered and not acknowledged, one is never answered.
+    let (unanswered, unacknowledged) = (CROWD - 1, CROWD - 2);
+    for (n, invite) in invites.iter().enumerate().take(unanswered) {
+        peer.respond(servers[n], invite, 486).expect("sent");
+        if n != unacknowledged {
+            peer.receive_request(&ack(invite, "ours"), udp());
+        }
+    }
+    peer.run_for(Duration::from_secs(6));
+    assert_eq!(peer.transactions.server_count(), 2);
+    assert!(peer.transactions.counters().gatherings > 0);
+    assert!(!peer.transactions.server_is_pending(servers[unacknowledged]));
+    assert_eq!(peer.transactions.server_user(servers[unacknowledged]), None);
+    let before = peer.sent.len();
+    peer.run_for(Duration::from_secs(10));
+    assert!(peer.sent.len() > before);
+    let repeated = &peer.sent[before..];
+    assert!(
+        repeated
+            .iter()
+            .all(|sent| sent.first_line().contains(" 486 "))
+    );
+    peer.respond(servers[unanswered], &invites[unanswered], 603)
+        .expect("its key is what it was");
+    // Timer H of both.
+    peer.run_for(Duration::from_secs(40));
+    assert_eq!(peer.transactions.server_count(), 0);
+}
+
+/// A key that the user may still bring a connection for stays; when none comes the transaction moves like others.
+#[test]
+fn what_awaits_a_connection_keeps_its_key_until_it_is_let_go() {
+    const CROWD: usize = 640;
+    let mut peer = Peer::new();
+    let invites: Vec<Message> = (0..CROWD)
+        .map(|n| request("INVITE", &format!("z9hG4bKdead{n}")))
+        .collect();
+    let flow = |n: usize| {
+        if n < CROWD - 2 {
+            udp()
+        } else {
+            tcp_of(n as u32)
+        }
+    };
+    let servers: Vec<ServerKey> = invites
+        .iter()
+        .enumerate()
+        .map(|(n, invite)| peer.accept(invite, flow(n)))
+        .collect();
+    for n in [CROWD - 2, CROWD - 1] {
+        peer.transactions.flow_closed(&flow(n));
+    }
+    for (n, invite) in invites.iter().enumerate() {
+        peer.respond(servers[n], invite, 486).expect("sent");
+        if n < CROWD - 2 {
+            peer.receive_request(&ack(invite, "ours"), udp());
+        }
+    }
+    let (awaited, let_go) = (servers[CROWD - 2], servers[CROWD - 1]);
+    peer.transactions.let_server_go(let_go);
+    peer.run_for(Duration::from_secs(6));
+    assert_eq!(peer.transactions.server_count(), 2);
+    assert!(peer.transactions.counters().gatherings > 0);
+    assert_eq!(peer.transactions.server_user(let_go), None);
+    assert!(peer.transactions.unsent_response(awaited).is_some());
+    let before = peer.sent.len();
+    assert!(peer.reattach(awaited, tcp_of(7_000)));
+    assert_eq!(peer.sent.len(), before + 1);
 }

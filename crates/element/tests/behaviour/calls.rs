@@ -133,3 +133,41 @@ fn message_to_silent_callee_gets_no_408() {
     );
     assert!(world.element.is_idle());
 }
+
+/// A few calls ring when hundreds have ended, and what is left is moved together: they go on as if nothing had been.
+#[test]
+fn what_is_left_of_many_calls_goes_on_after_it_was_moved() {
+    const CROWD: usize = 400;
+    let mut world = world_with_bob();
+    let mut calls = Vec::new();
+    for n in 0..CROWD {
+        let id = format!("m{n}");
+        let sent = world.receive(udp(ALICE), &request("INVITE", "alice", "bob", &id, ALICE));
+        calls.push((id, sent.into_iter().next().expect("relayed")));
+    }
+    let ringing = calls.split_off(CROWD - 4);
+    for (_, invite) in &calls {
+        let busy = response(invite, "486 Busy Here", "b1", "");
+        world.receive(udp(BOB), &busy);
+    }
+    assert!(world.element.counters().relay_gatherings > 0);
+    for (n, (id, invite)) in ringing.iter().enumerate() {
+        let ringing = world.receive(udp(BOB), &response(invite, "180 Ringing", "b1", ""));
+        assert_eq!(lines(&ringing), [format!("SIP/2.0 180 Ringing -> {ALICE}")]);
+        assert_eq!(ringing[0].header("Call-ID"), Some(format!("call-{id}")));
+        if n % 2 == 0 {
+            let cancel = request("CANCEL", "alice", "bob", id, ALICE);
+            let cancelled = lines(&world.receive(udp(ALICE), &cancel));
+            assert!(
+                cancelled.contains(&format!("CANCEL sip:bob@{BOB} SIP/2.0 -> {BOB}")),
+                "{cancelled:?}"
+            );
+        } else {
+            let ok = response(invite, "200 OK", "b1", &format!("sip:bob@{BOB}"));
+            let ok = world.receive(udp(BOB), &ok);
+            assert_eq!(lines(&ok), [format!("SIP/2.0 200 OK -> {ALICE}")]);
+        }
+    }
+    world.pass(Duration::from_secs(80));
+    assert!(world.element.is_idle());
+}

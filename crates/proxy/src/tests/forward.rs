@@ -56,10 +56,8 @@ fn only_what_must_change_changes() {
          X-Odd:   stays\nFrom: <sip:alice@example.com>;tag=1\nTo: <sip:bob@example.com>\nMax-Forwards: 70\nCall-ID: x\n\
          CSeq: 1 INVITE\nProxy-Authorization: Digest ours\nDate: not a date\nContent-Length: 2\n\nhi",
     );
-    let credentials = [request
-        .header(HeaderName::ProxyAuthorization)
-        .expect("there")
-        .index];
+    let credentials = request.header(HeaderName::ProxyAuthorization);
+    let credentials = [credentials.expect("there").index as u16];
     let plan = RoutePlan::default();
     let out = written(&Forwarding {
         max_breadth: Some(30),

@@ -98,6 +98,7 @@ impl BindingChecker {
             if !known.removing {
                 known.acknowledged_until = until;
                 holds(element, now, aor, address.uri)
+                    .and_then(|()| is_stored_until(element, until, aor, address.uri))
                     .map_err(|what| format!("a 200 to REGISTER left too early: {what}"))?;
             }
         }
@@ -224,19 +225,41 @@ fn is_published(element: &ElementNode, now: Time, aor: &[u8], contact: &[u8]) ->
     published.iter().any(|binding| binding.contact() == contact)
 }
 
+fn name(aor: &[u8], contact: &[u8]) -> String {
+    format!(
+        "{} at {}",
+        String::from_utf8_lossy(contact),
+        String::from_utf8_lossy(aor)
+    )
+}
+
 fn holds(element: &ElementNode, now: Time, aor: &[u8], contact: &[u8]) -> Result<(), String> {
-    let name = || {
-        format!(
-            "{} at {}",
-            String::from_utf8_lossy(contact),
-            String::from_utf8_lossy(aor)
-        )
-    };
     if !is_published(element, now, aor, contact) {
-        return Err(format!("{} is not in the location table", name()));
+        return Err(format!(
+            "{} is not in the location table",
+            name(aor, contact)
+        ));
     }
     if !element.journal.holds(aor, contact) {
-        return Err(format!("{} is not in the journal", name()));
+        return Err(format!("{} is not in the journal", name(aor, contact)));
     }
     Ok(())
+}
+
+/// A refresh is durable when the journal holds the new expiry, not when it holds the binding.
+fn is_stored_until(
+    element: &ElementNode,
+    until: Time,
+    aor: &[u8],
+    contact: &[u8],
+) -> Result<(), String> {
+    match element.journal.stored_until(aor, contact) {
+        Some(stored) if stored + ROUNDING >= until => Ok(()),
+        stored => Err(format!(
+            "{} is in the journal until {:?} s, acknowledged until {} s",
+            name(aor, contact),
+            stored.map(Time::as_secs),
+            until.as_secs()
+        )),
+    }
 }

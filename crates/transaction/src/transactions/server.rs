@@ -25,7 +25,7 @@ pub(super) struct Server {
     machine: ServerMachine,
     pub(super) kept: Kept,
     flow: PackedFlow,
-    timer: TimerKey,
+    pub(super) timer: TimerKey,
     next: u32,
     method: MethodTag,
 }
@@ -147,6 +147,20 @@ impl Server {
     /// Octets are kept for retransmission on datagrams only, and while there is no connection to send them on.
     fn reliable(&self) -> bool {
         self.flow.is_reliable() && !self.flow.is_dead()
+    }
+
+    /// True if nobody has its key any more: it has said its last word, and no connection is or comes to be its own.
+    pub(super) fn may_move(&self) -> bool {
+        let has_finished = match &self.machine {
+            ServerMachine::Invite(machine) => {
+                matches!(
+                    machine,
+                    InviteServer::Completed(_) | InviteServer::Confirmed(_)
+                )
+            }
+            ServerMachine::NonInvite(machine) => matches!(machine, NonInviteServer::Completed(_)),
+        };
+        has_finished && !self.reliable() && !self.flow.is_another_awaited() && !self.key.is_legacy()
     }
 }
 
@@ -347,6 +361,7 @@ impl Transactions {
         if entry.flow.is_dead() {
             out.sends.pop();
             out.bytes.truncate(range.start);
+            entry.flow.await_another(true);
             self.events
                 .push_back(TransactionEvent::ServerTransportError {
                     server,
@@ -375,6 +390,14 @@ impl Transactions {
         }
         self.note_stream(flow.stream, server.token());
         true
+    }
+
+    /// No other flow comes for a server transaction that could not send: after this its key may change, as it may of all
+    /// that have finished.
+    pub fn let_server_go(&mut self, server: ServerKey) {
+        if let Some(entry) = self.servers.get_mut(server.0) {
+            entry.flow.await_another(false);
+        }
     }
 
     /// What a server transaction has to say while its connection is gone. The 100 that it makes by itself is not worth
@@ -568,6 +591,7 @@ impl Transactions {
         let answered = matches!(entry.machine, ServerMachine::Invite(_));
         if actions.has(Actions::TRANSPORT_ERROR) {
             self.counters.server_transport_errors += 1;
+            entry.flow.await_another(true);
             self.events
                 .push_back(TransactionEvent::ServerTransportError { server, user });
         }

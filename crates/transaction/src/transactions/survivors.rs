@@ -1,38 +1,9 @@
-//! What is left when nearly all has ended is moved together. A single response that outlives thousands of others would keep
-//! the memory around it from being given back; many of them, a large part of what a flood has taken.
+//! The transactions that are left when most have ended, and the tables that were grown for the others.
 
-use super::Transactions;
 use super::kept::Kept;
+use super::{Owner, Transactions};
 use crate::key_index::KeyIndex;
-
-/// When to look after what is left of one table.
-#[derive(Debug, Default)]
-pub(super) struct Survivors {
-    /// The most transactions that were held since it was done last.
-    most: usize,
-}
-
-impl Survivors {
-    /// More than so many are never moved: it is done in one go (4,096).
-    const MOVED_MAX: usize = 4_096;
-    /// So many times as many were held before (8).
-    const BEFORE_FOR_EACH: usize = 8;
-    /// Fewer than so many are no flood (256).
-    const FLOOD: usize = 256;
-
-    /// Notes that a transaction has ended and so many are left; true if those should be moved.
-    #[inline]
-    fn one_ended(&mut self, left: usize) -> bool {
-        self.most = self.most.max(left);
-        let few = left <= Self::MOVED_MAX
-            && left * Self::BEFORE_FOR_EACH <= self.most
-            && self.most >= Self::FLOOD;
-        if few {
-            self.most = left;
-        }
-        few
-    }
-}
+use crate::survivors::renew;
 
 impl Transactions {
     /// Notes that a server transaction has ended.
@@ -53,6 +24,7 @@ impl Transactions {
 
     #[cold]
     fn move_servers(&mut self) {
+        self.move_finished_servers();
         let kept = self.servers.values_mut();
         renew(kept.filter_map(|server| match &mut server.kept {
             Kept::Response(octets) => Some(octets),
@@ -62,44 +34,37 @@ impl Transactions {
         for slot in self.servers.positions() {
             self.server_index.insert(&mut self.servers, slot);
         }
+        self.legacy.shrink_to(2 * self.legacy.len());
+        self.streams.shrink_to(2 * self.streams.len());
+        self.events.shrink_to(2 * self.events.len());
         self.counters.gatherings += 1;
+    }
+
+    /// Moves the finished ones to the pages of others: a page is given back when it holds nothing. They answer a
+    /// retransmission or wait for an ACK, and nobody else has their keys any more.
+    fn move_finished_servers(&mut self) {
+        for slot in self.servers.positions().into_iter().rev() {
+            let Some(server) = self.servers.at(slot) else {
+                continue;
+            };
+            let (timer, may_move) = (server.timer, server.may_move());
+            let Some(before) = self.servers.key_at(slot).filter(|_| may_move) else {
+                continue;
+            };
+            let Some(after) = self.servers.move_forward(before) else {
+                return;
+            };
+            self.wheel
+                .set_payload(timer, Owner(after.slot | Owner::SERVER));
+        }
     }
 
     #[cold]
     fn move_clients(&mut self) {
         let clients = self.clients.values_mut();
         renew(clients.filter_map(|client| client.octets.as_mut()));
+        self.cancels.shrink_to(2 * self.cancels.len());
+        self.held_cancels.shrink_to(2 * self.held_cancels.len());
         self.counters.gatherings += 1;
-    }
-}
-
-/// Puts copies in the place of all. They are held twice until the end: what is given back first would be handed out again at
-/// once.
-fn renew<'a>(all: impl Iterator<Item = &'a mut Box<[u8]>>) {
-    let mut before = Vec::new();
-    for octets in all {
-        let copy = octets.clone();
-        before.push(core::mem::replace(octets, copy));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Survivors;
-
-    #[test]
-    fn what_is_left_is_moved_when_most_has_ended_and_not_each_time() {
-        let mut survivors = Survivors::default();
-        let moved: Vec<usize> = (1..=100_000)
-            .rev()
-            .filter(|held| survivors.one_ended(*held))
-            .collect();
-        assert_eq!(moved, [4_096, 512, 64]);
-    }
-
-    #[test]
-    fn nothing_is_moved_while_as_many_come_as_go() {
-        let mut survivors = Survivors::default();
-        assert!(!(0..1_000).any(|n| survivors.one_ended(2_000 + n % 7)));
     }
 }

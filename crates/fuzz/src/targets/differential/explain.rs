@@ -6,7 +6,9 @@ use strowger_sip::{
 
 use super::classes::Class;
 use super::facts::Field;
-use super::octets::{field, fields, is_token, is_word, lines, start_line};
+use super::octets::{
+    field, fields, is_blank, is_token, is_word, lines, start_line, trim, trim_start,
+};
 use super::theirs::Stage;
 
 /// Why only we read it.
@@ -117,13 +119,11 @@ fn via(value: &[u8]) -> Option<Class> {
     let [name, version, rest] = protocol[..] else {
         return None;
     };
-    if name.trim_ascii() != b"SIP" || version.trim_ascii() != b"2.0" {
+    if trim(name) != b"SIP" || trim(version) != b"2.0" {
         return Some(Class::ViaProtocol);
     }
-    let mut words = rest
-        .trim_ascii_start()
-        .splitn(2, |octet| octet.is_ascii_whitespace());
-    let sent_by = words.nth(1)?.trim_ascii_start();
+    let mut words = trim_start(rest).splitn(2, is_blank);
+    let sent_by = trim_start(words.nth(1)?);
     let end = sent_by
         .iter()
         .position(|octet| b":; \t\r,".contains(octet))
@@ -148,9 +148,8 @@ fn via(value: &[u8]) -> Option<Class> {
 
 /// White space before or behind the colon of a port.
 fn is_spaced(rest: &[u8]) -> bool {
-    let port = rest.trim_ascii_start();
-    port.first() == Some(&b':')
-        && (port.len() < rest.len() || port.get(1).is_some_and(u8::is_ascii_whitespace))
+    let port = trim_start(rest);
+    port.first() == Some(&b':') && (port.len() < rest.len() || port.get(1).is_some_and(is_blank))
 }
 
 /// Why only they read it.
@@ -256,9 +255,7 @@ fn our_field(octets: &[u8], name: HeaderName, error: FieldError) -> Option<Class
 }
 
 fn is_cseq(value: &[u8]) -> bool {
-    let mut words = value
-        .split(|octet| octet.is_ascii_whitespace())
-        .filter(|word| !word.is_empty());
+    let mut words = value.split(is_blank).filter(|word| !word.is_empty());
     let number = words
         .next()
         // More digits we do not read, whatever they say.
@@ -277,15 +274,16 @@ fn is_call_id(value: &[u8]) -> bool {
 
 /// The part before the bracket is quoted or made of tokens.
 fn has_sound_name(value: &[u8]) -> bool {
-    let name = value
-        .split(|octet| *octet == b'<')
-        .next()
-        .unwrap_or_default()
-        .trim_ascii();
+    let name = trim(
+        value
+            .split(|octet| *octet == b'<')
+            .next()
+            .unwrap_or_default(),
+    );
     match name {
         [b'"', inner @ .., b'"'] => !has_open_quote(inner),
         name => name
-            .split(|octet| b" \t\r\n".contains(octet))
+            .split(is_blank)
             .all(|word| word.is_empty() || is_token(word)),
     }
 }

@@ -2,6 +2,23 @@
 
 use strowger_sip::HeaderName;
 
+/// What RFC 3261 §25.1 calls LWS is made of these. Other octets that are white space in ASCII, such as a form feed, are not.
+pub const fn is_blank(octet: &u8) -> bool {
+    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Without LWS before it.
+pub fn trim_start(octets: &[u8]) -> &[u8] {
+    let begin = octets.iter().position(|octet| !is_blank(octet));
+    &octets[begin.unwrap_or(octets.len())..]
+}
+
+/// Without LWS around it.
+pub fn trim(octets: &[u8]) -> &[u8] {
+    let end = octets.iter().rposition(|octet| !is_blank(octet));
+    trim_start(&octets[..end.map_or(0, |end| end + 1)])
+}
+
 /// The first line without its end.
 pub fn start_line(octets: &[u8]) -> &[u8] {
     let end = octets.iter().position(|octet| b"\r\n".contains(octet));
@@ -34,8 +51,8 @@ pub fn lines(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub fn fields(octets: &[u8], name: HeaderName) -> impl Iterator<Item = &[u8]> {
     lines(octets).filter_map(move |line| {
         let colon = line.iter().position(|octet| *octet == b':')?;
-        let own = line[..colon].trim_ascii_end();
-        (HeaderName::from_bytes(own) == name).then(|| line[colon + 1..].trim_ascii())
+        let own = trim(&line[..colon]);
+        (HeaderName::from_bytes(own) == name).then(|| trim(&line[colon + 1..]))
     })
 }
 
