@@ -319,12 +319,12 @@ impl Core {
     #[cold]
     fn move_relays(&mut self) {
         let mut before = Vec::new();
-        for relay in self.relays.values_mut() {
+        self.relays.each(|relay| {
             if Arc::strong_count(&relay.request) == 1 {
                 let copy = Arc::new(Message::clone(&relay.request));
                 before.push(core::mem::replace(&mut relay.request, copy));
             }
-        }
+        });
         self.calls.shrink_to(2 * self.calls.len());
         self.suspended.shrink_to(2 * self.suspended.len());
         self.parked_runs.shrink_to(2 * self.parked_runs.len());

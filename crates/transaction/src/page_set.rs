@@ -50,6 +50,24 @@ impl PageSet {
         self.seek();
     }
 
+    /// The numbers below a bound that are no members, word by word.
+    pub fn absent(&self, below: u32) -> Vec<u32> {
+        let mut absent = Vec::new();
+        for start in (0..below).step_by(WORD as usize) {
+            let members = self.words.get((start / WORD) as usize).copied();
+            let mut left = !members.unwrap_or(0);
+            while left != 0 {
+                let number = start + left.trailing_zeros();
+                if number >= below {
+                    break;
+                }
+                absent.push(number);
+                left &= left - 1;
+            }
+        }
+        absent
+    }
+
     /// Goes on to the word with the least member; to the last one if there is none.
     fn seek(&mut self) {
         while self.words.get(self.least) == Some(&0) && self.least + 1 < self.words.len() {
@@ -83,5 +101,18 @@ mod tests {
         assert_eq!(set.first(), None);
         set.insert(999);
         assert_eq!(set.first(), Some(999));
+    }
+
+    #[test]
+    fn what_is_absent_is_all_that_is_not_there() {
+        let mut set = PageSet::new();
+        assert_eq!(set.absent(0), [0; 0]);
+        assert_eq!(set.absent(3), [0, 1, 2]);
+        (0..200).filter(|n| n % 7 != 0).for_each(|n| set.insert(n));
+        for below in [1, 63, 64, 65, 128, 200] {
+            let sevens: Vec<u32> = (0..below).filter(|n| n % 7 == 0).collect();
+            assert_eq!(set.absent(below), sevens, "{below}");
+        }
+        assert_eq!(set.absent(300).len(), 29 + 100);
     }
 }

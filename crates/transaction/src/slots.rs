@@ -154,10 +154,13 @@ impl<T> Slots<T> {
         })
     }
 
-    /// The positions of what is held.
+    /// The positions of what is held. Pages that were given back cost nothing here.
     pub(crate) fn positions(&self) -> Vec<u32> {
         let mut positions = Vec::with_capacity(self.len());
-        for (number, page) in (0u32..).zip(&self.pages) {
+        for number in self.released.absent(self.pages.len() as u32) {
+            let Some(page) = self.pages.get(number as usize) else {
+                continue;
+            };
             for (place, slot) in (0u32..).zip(&page.slots) {
                 if matches!(slot.content, Content::Occupied(_)) {
                     positions.push(number * PAGE_SLOTS as u32 + place);
@@ -165,15 +168,6 @@ impl<T> Slots<T> {
             }
         }
         positions
-    }
-
-    /// The same, to change.
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        let slots = self.pages.iter_mut().flat_map(|page| &mut page.slots);
-        slots.filter_map(|slot| match &mut slot.content {
-            Content::Occupied(value) => Some(value),
-            Content::Vacant { .. } => None,
-        })
     }
 
     /// The key of the next entry is known only after this returns.

@@ -13,8 +13,8 @@ impl Survivors {
     const MOVED_MAX: usize = 8_192;
     /// So many times as many were held before (2).
     const BEFORE_FOR_EACH: usize = 2;
-    /// Fewer than so many are not worth it (32).
-    const MANY: usize = 32;
+    /// Fewer than so many before are no flood (1,024).
+    const FLOOD: usize = 1_024;
 
     /// Notes that an entry has ended and so many are left; true if those should be moved.
     #[inline]
@@ -22,7 +22,7 @@ impl Survivors {
         self.most = self.most.max(left);
         let few = left <= Self::MOVED_MAX
             && left * Self::BEFORE_FOR_EACH <= self.most
-            && self.most >= Self::MANY;
+            && self.most >= Self::FLOOD;
         if few {
             self.most = left;
         }
@@ -30,13 +30,26 @@ impl Survivors {
     }
 }
 
-/// Puts copies in the place of all. They are held twice until the end: what is given back first would be handed out again at
-/// once.
-pub fn renew<'a, T: Clone + 'a>(all: impl Iterator<Item = &'a mut T>) {
-    let mut before = Vec::new();
-    for one in all {
-        let copy = one.clone();
-        before.push(core::mem::replace(one, copy));
+/// What was copied, held until all has been: what is given back first would be handed out again at once.
+#[derive(Debug)]
+pub struct Copied<T>(Vec<T>);
+
+impl<T: Clone> Copied<T> {
+    /// Nothing yet.
+    pub const fn new() -> Copied<T> {
+        Copied(Vec::new())
+    }
+
+    /// Puts a copy in the place of the original.
+    pub fn renew(&mut self, original: &mut T) {
+        let copy = original.clone();
+        self.0.push(core::mem::replace(original, copy));
+    }
+}
+
+impl<T: Clone> Default for Copied<T> {
+    fn default() -> Copied<T> {
+        Copied::new()
     }
 }
 
@@ -51,15 +64,15 @@ mod tests {
             .rev()
             .filter(|held| survivors.one_ended(*held))
             .collect();
-        assert_eq!(
-            moved,
-            [8_192, 4_096, 2_048, 1_024, 512, 256, 128, 64, 32, 16]
-        );
+        assert_eq!(moved, [8_192, 4_096, 2_048, 1_024, 512]);
     }
 
     #[test]
     fn nothing_is_moved_while_as_many_come_as_go() {
         let mut survivors = Survivors::default();
         assert!(!(0..1_000).any(|n| survivors.one_ended(2_000 + n % 7)));
+        // Nor when hundreds come and go at a time.
+        let mut survivors = Survivors::default();
+        assert!(!(0..10_000).any(|n| survivors.one_ended(999 - n % 1_000)));
     }
 }

@@ -5,6 +5,7 @@ mod peer;
 use core::time::Duration;
 
 use peer::{Peer, USER, message, response, tcp, tcp_of, udp};
+use strowger_sip::Method;
 use strowger_transaction::{
     CancelOutcome, ResponseMatch, Stray, TableLimits, TimerSettings, TokenError, TransactionEvent,
 };
@@ -524,7 +525,7 @@ fn nothing_is_remembered_of_a_connection_that_was_gone_before_it_was_used() {
 /// Many ACKs are kept for timer D long after their server transactions have ended; what is left of them can be said again.
 #[test]
 fn what_is_left_of_many_clients_is_said_again_as_before() {
-    const CROWD: usize = 600;
+    const CROWD: usize = 1_200;
     let mut peer = Peer::new();
     let mut late = Vec::new();
     for n in 0..CROWD {
@@ -552,5 +553,29 @@ fn what_is_left_of_many_clients_is_said_again_as_before() {
     for (busy, ack) in acked {
         peer.receive_response(&busy);
         assert_eq!(peer.last().octets, ack);
+    }
+}
+
+/// The body of an INVITE goes when a provisional response comes, if it is worth it: CANCEL and ACK are what they were.
+#[test]
+fn cancel_and_ack_of_an_invite_do_not_show_whether_its_body_was_kept() {
+    for header_octets in [0, 300, 700, 900, 2_000] {
+        let mut peer = Peer::new();
+        let filler = format!("X-Filler: {}\r\n", "x".repeat(header_octets));
+        let client = peer.start_with("INVITE", udp(), &filler);
+        let sent = peer.last().octets.clone();
+        peer.receive_response(&response(&sent, 180, "theirs"));
+        assert_eq!(peer.cancel(client, ""), CancelOutcome::Sent);
+        let cancel = message(peer.last().octets.clone());
+        peer.receive_response(&response(&sent, 487, "theirs"));
+        let ack = message(peer.last().octets.clone());
+        let invite = message(sent.clone());
+        for (derived, method) in [(&cancel, Method::Cancel), (&ack, Method::Ack)] {
+            assert_eq!(derived.method(), method);
+            assert_eq!(derived.content_length(), Some(0), "{}", sent.len());
+            assert!(derived.as_bytes().ends_with(b"\r\n\r\n"));
+            assert_eq!(derived.cseq().number, 986_759);
+            assert_eq!(derived.via().branch(), invite.via().branch());
+        }
     }
 }

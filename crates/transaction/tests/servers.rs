@@ -505,7 +505,7 @@ fn every_counter_is_visited_under_its_own_name() {
 /// Most of a crowd is done with at once; what is left is moved together and must be found as before.
 #[test]
 fn what_is_left_of_a_crowd_is_found_after_it_was_moved() {
-    const CROWD: usize = 600;
+    const CROWD: usize = 1_200;
     const LEFT: usize = 8;
     let mut peer = Peer::new();
     let invites: Vec<Message> = (0..CROWD)
@@ -552,7 +552,7 @@ fn what_is_left_of_a_crowd_is_found_after_it_was_moved() {
 /// What is not finished keeps its key, and a finished one that waits for its ACK goes on retransmitting.
 #[test]
 fn what_was_moved_retransmits_and_what_is_pending_keeps_its_key() {
-    const CROWD: usize = 640;
+    const CROWD: usize = 1_280;
     let mut peer = Peer::new();
     let invites: Vec<Message> = (0..CROWD)
         .map(|n| request("INVITE", &format!("z9hG4bKlate{n}")))
@@ -593,7 +593,7 @@ fn what_was_moved_retransmits_and_what_is_pending_keeps_its_key() {
 /// A key that the user may still bring a connection for stays; when none comes the transaction moves like others.
 #[test]
 fn what_awaits_a_connection_keeps_its_key_until_it_is_let_go() {
-    const CROWD: usize = 640;
+    const CROWD: usize = 1_280;
     let mut peer = Peer::new();
     let invites: Vec<Message> = (0..CROWD)
         .map(|n| request("INVITE", &format!("z9hG4bKdead{n}")))
@@ -629,4 +629,41 @@ fn what_awaits_a_connection_keeps_its_key_until_it_is_let_go() {
     let before = peer.sent.len();
     assert!(peer.reattach(awaited, tcp_of(7_000)));
     assert_eq!(peer.sent.len(), before + 1);
+}
+
+/// A retransmission that another element on the way has written anew is one all the same (§17.2.3: sent-by is compared as
+/// what it means).
+#[test]
+fn one_sent_by_in_other_spellings_is_one() {
+    let invite = |sent_by: &str| {
+        request_with(
+            "INVITE",
+            &format!("SIP/2.0/UDP {sent_by};branch=z9hG4bKspelt"),
+            "<sip:bob@example.test>",
+        )
+    };
+    let groups: [&[&str]; 4] = [
+        &[
+            "[2001:db8::1]",
+            "[2001:DB8:0:0::1]:5060",
+            "[2001:0db8::0001]",
+        ],
+        &["[2001:db8::2]"],
+        &["example.test", "EXAMPLE.test:5060"],
+        &["example.test:5070"],
+    ];
+    let mut peer = Peer::new();
+    for group in groups {
+        for (n, sent_by) in group.iter().enumerate() {
+            let invite = invite(sent_by);
+            if n == 0 {
+                let server = peer.accept(&invite, udp());
+                peer.respond(server, &invite, 486).expect("sent");
+            } else {
+                let matched = peer.receive_request(&invite, udp());
+                assert_eq!(matched, RequestMatch::Absorbed, "{sent_by}");
+            }
+        }
+    }
+    assert_eq!(peer.transactions.server_count(), groups.len());
 }

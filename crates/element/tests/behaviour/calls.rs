@@ -137,7 +137,7 @@ fn message_to_silent_callee_gets_no_408() {
 /// A few calls ring when hundreds have ended, and what is left is moved together: they go on as if nothing had been.
 #[test]
 fn what_is_left_of_many_calls_goes_on_after_it_was_moved() {
-    const CROWD: usize = 400;
+    const CROWD: usize = 1_200;
     let mut world = world_with_bob();
     let mut calls = Vec::new();
     for n in 0..CROWD {

@@ -149,7 +149,7 @@ impl Server {
         self.flow.is_reliable() && !self.flow.is_dead()
     }
 
-    /// True if nobody has its key any more: it has said its last word, and no connection is or comes to be its own.
+    /// True if its key may change: it has said its last word, and no connection is or comes to be its own.
     pub(super) fn may_move(&self) -> bool {
         let has_finished = match &self.machine {
             ServerMachine::Invite(machine) => {

@@ -3,7 +3,7 @@
 use super::kept::Kept;
 use super::{Owner, Transactions};
 use crate::key_index::KeyIndex;
-use crate::survivors::renew;
+use crate::survivors::Copied;
 
 impl Transactions {
     /// Notes that a server transaction has ended.
@@ -25,13 +25,14 @@ impl Transactions {
     #[cold]
     fn move_servers(&mut self) {
         self.move_finished_servers();
-        let kept = self.servers.values_mut();
-        renew(kept.filter_map(|server| match &mut server.kept {
-            Kept::Response(octets) => Some(octets),
-            Kept::Request(_) => None,
-        }));
+        let mut copied = Copied::new();
         self.server_index = KeyIndex::new();
         for slot in self.servers.positions() {
+            if let Some(server) = self.servers.at_mut(slot)
+                && let Kept::Response(octets) = &mut server.kept
+            {
+                copied.renew(octets);
+            }
             self.server_index.insert(&mut self.servers, slot);
         }
         self.legacy.shrink_to(2 * self.legacy.len());
@@ -41,7 +42,7 @@ impl Transactions {
     }
 
     /// Moves the finished ones to the pages of others: a page is given back when it holds nothing. They answer a
-    /// retransmission or wait for an ACK, and nobody else has their keys any more.
+    /// retransmission or wait for an ACK. Whoever has the key of one could only be refused with it.
     fn move_finished_servers(&mut self) {
         for slot in self.servers.positions().into_iter().rev() {
             let Some(server) = self.servers.at(slot) else {
@@ -61,8 +62,13 @@ impl Transactions {
 
     #[cold]
     fn move_clients(&mut self) {
-        let clients = self.clients.values_mut();
-        renew(clients.filter_map(|client| client.octets.as_mut()));
+        let mut copied = Copied::new();
+        for slot in self.clients.positions() {
+            let client = self.clients.at_mut(slot);
+            if let Some(octets) = client.and_then(|client| client.octets.as_mut()) {
+                copied.renew(octets);
+            }
+        }
         self.cancels.shrink_to(2 * self.cancels.len());
         self.held_cancels.shrink_to(2 * self.held_cancels.len());
         self.counters.gatherings += 1;

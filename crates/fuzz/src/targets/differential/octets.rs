@@ -13,10 +13,15 @@ pub fn trim_start(octets: &[u8]) -> &[u8] {
     &octets[begin.unwrap_or(octets.len())..]
 }
 
+/// Without LWS behind it.
+pub fn trim_end(octets: &[u8]) -> &[u8] {
+    let end = octets.iter().rposition(|octet| !is_blank(octet));
+    &octets[..end.map_or(0, |end| end + 1)]
+}
+
 /// Without LWS around it.
 pub fn trim(octets: &[u8]) -> &[u8] {
-    let end = octets.iter().rposition(|octet| !is_blank(octet));
-    trim_start(&octets[..end.map_or(0, |end| end + 1)])
+    trim_start(trim_end(octets))
 }
 
 /// The first line without its end.
@@ -51,7 +56,7 @@ pub fn lines(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub fn fields(octets: &[u8], name: HeaderName) -> impl Iterator<Item = &[u8]> {
     lines(octets).filter_map(move |line| {
         let colon = line.iter().position(|octet| *octet == b':')?;
-        let own = trim(&line[..colon]);
+        let own = trim_end(&line[..colon]);
         (HeaderName::from_bytes(own) == name).then(|| trim(&line[colon + 1..]))
     })
 }
