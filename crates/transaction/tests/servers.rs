@@ -502,15 +502,20 @@ fn every_counter_is_visited_under_its_own_name() {
     assert_eq!(names.len(), count);
 }
 
+/// So many INVITEs, each a transaction of its own.
+fn crowd(count: usize) -> Vec<Message> {
+    (0..count)
+        .map(|n| request("INVITE", &format!("z9hG4bKcrowd{n}")))
+        .collect()
+}
+
 /// Most of a crowd is done with at once; what is left is moved together and must be found as before.
 #[test]
 fn what_is_left_of_a_crowd_is_found_after_it_was_moved() {
     const CROWD: usize = 1_200;
     const LEFT: usize = 8;
     let mut peer = Peer::new();
-    let invites: Vec<Message> = (0..CROWD)
-        .map(|n| request("INVITE", &format!("z9hG4bKcrowd{n}")))
-        .collect();
+    let invites = crowd(CROWD);
     let servers: Vec<ServerKey> = invites
         .iter()
         .map(|invite| {
@@ -554,9 +559,7 @@ fn what_is_left_of_a_crowd_is_found_after_it_was_moved() {
 fn what_was_moved_retransmits_and_what_is_pending_keeps_its_key() {
     const CROWD: usize = 1_280;
     let mut peer = Peer::new();
-    let invites: Vec<Message> = (0..CROWD)
-        .map(|n| request("INVITE", &format!("z9hG4bKlate{n}")))
-        .collect();
+    let invites = crowd(CROWD);
     let servers: Vec<ServerKey> = invites
         .iter()
         .map(|invite| peer.accept(invite, udp()))
@@ -595,9 +598,7 @@ fn what_was_moved_retransmits_and_what_is_pending_keeps_its_key() {
 fn what_awaits_a_connection_keeps_its_key_until_it_is_let_go() {
     const CROWD: usize = 1_280;
     let mut peer = Peer::new();
-    let invites: Vec<Message> = (0..CROWD)
-        .map(|n| request("INVITE", &format!("z9hG4bKdead{n}")))
-        .collect();
+    let invites = crowd(CROWD);
     let flow = |n: usize| {
         if n < CROWD - 2 {
             udp()
